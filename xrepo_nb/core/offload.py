@@ -1,0 +1,22 @@
+"""The one door by which blocking work leaves the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+async def offload(work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """Runs blocking `work` in a thread, with this task's context variables.
+
+    Costs about 0.1 ms. A cancelled caller stops waiting at once; the thread runs to its end, so
+    `work` must leave things in order by itself.
+
+    >>> asyncio.run(offload(sum, [1, 2]))
+    3
+    """
+    return await asyncio.to_thread(work, *args, **kwargs)

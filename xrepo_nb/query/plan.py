@@ -1,0 +1,390 @@
+"""Plans: what is asked of one or several collections, engine-free and immutable.
+
+A plan is a tree of stages over scans. Every stage but the leaves has `input`; other plans it
+reads hang below it too (`Lookup.right`, `UnionWith.other`, `Join`), so that a rewrite of all
+scans (access rules, push-down) is one walk. Sub-pipelines that run on the rows of their
+stage (`Facet`, `Lookup.pipeline`) start at an `Input` leaf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+from typing import Literal as OneOf
+
+from xrepo_nb.query.expressions import Expr, Path
+from xrepo_nb.query.predicates import Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Base of all stages."""
+
+    def children(self) -> Iterator[Plan]:
+        """The plans directly below this one."""
+        for item in fields(self):
+            yield from _plans(getattr(self, item.name))
+
+    def walk(self) -> Iterator[Plan]:
+        """This plan and all below it, parents first."""
+        yield self
+        for child in self.children():
+            yield from child.walk()
+
+    def sources(self) -> tuple[str, ...]:
+        """The names of all scanned collections, each once, in the order met."""
+        return tuple(dict.fromkeys(node.source for node in self.walk() if isinstance(node, Scan)))
+
+    def transform(self, change: Callable[[Plan], Plan]) -> Plan:
+        """This plan with `change` applied to every node, leaves first."""
+        new = {}
+        for item in fields(self):
+            old = getattr(self, item.name)
+            changed = _transformed(old, change)
+            if changed is not old:
+                new[item.name] = changed
+        return change(replace(self, **new) if new else self)
+
+
+def _plans(value: Any) -> Iterator[Plan]:
+    if isinstance(value, Plan):
+        yield value
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _plans(item)
+
+
+def _transformed(value: Any, change: Callable[[Plan], Plan]) -> Any:
+    if isinstance(value, Plan):
+        return value.transform(change)
+    if isinstance(value, tuple):
+        new = tuple(_transformed(item, change) for item in value)
+        return new if any(a is not b for a, b in zip(new, value, strict=True)) else value
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Scan(Plan):
+    """All rows of a collection, by its name in the namespace or among the engine's inputs."""
+
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Input(Plan):
+    """The rows that the enclosing stage hands to a sub-pipeline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Documents(Plan):
+    """`$documents`: literal rows."""
+
+    items: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Stage(Plan):
+    """Base of stages with one input."""
+
+    input: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Match(Stage):
+    """Keeps the rows for which the predicate holds."""
+
+    predicate: Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class SliceOf(Expr):
+    """Find-projection `{"path": {"$slice": n}}` or `[skip, n]`."""
+
+    path: Path
+    skip: int | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class FirstMatch(Expr):
+    """Find-projection `$elemMatch`, and positional `path.$` with the filter's own condition."""
+
+    path: Path
+    predicate: Predicate
+    on_values: bool
+    positional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Project(Stage):
+    """`$project` and find projections.
+
+    `fields` in order: path and True (keep), False (drop) or the expression to compute; nested
+    documents are normalised to dotted paths. `inclusive`: fields not named are dropped (then
+    only `_id` may be False); otherwise all others are kept. `_id` is kept unless False.
+    """
+
+    fields: tuple[tuple[Path, bool | Expr], ...]
+    inclusive: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AddFields(Stage):
+    """`$addFields`, `$set`: each expression sees the stage's input row."""
+
+    fields: tuple[tuple[Path, Expr], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unset(Stage):
+    """Drops the paths."""
+
+    paths: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Accumulator:
+    """One output of a group: `{"name": {op: argument}}`. `options` as in `Call`."""
+
+    name: str
+    op: str
+    args: tuple[Expr, ...] = ()
+    options: tuple[tuple[str, Expr], ...] = ()
+    at: str = field(default="", compare=False)
+
+    def option(self, name: str) -> Expr | None:
+        """The named argument, or None when it was not given."""
+        return next((value for key, value in self.options if key == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Group(Stage):
+    """`$group`: one row a distinct value of `key`, as `_id`."""
+
+    key: Expr
+    accumulators: tuple[Accumulator, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SortKey:
+    """One key of a sort; ties keep their order."""
+
+    path: Path
+    descending: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sort(Stage):
+    """Stable; by MongoDB's order over all types, null and missing first."""
+
+    keys: tuple[SortKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Limit(Stage):
+    """The first `count` rows."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Skip(Stage):
+    """All but the first `count` rows."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unwind(Stage):
+    """One row an array element."""
+
+    path: Path
+    index_field: Path | None = None
+    preserve_empty: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup(Stage):
+    """`$lookup`: `right` is read through its own rules, then narrowed to the rows whose
+    `foreign` equals this row's `local` (if given), then run through `pipeline` (which starts at
+    `Input` and sees the `let` variables); the result is the array `target`."""
+
+    right: Plan
+    target: Path
+    local: Path | None = None
+    foreign: Path | None = None
+    let: tuple[tuple[str, Expr], ...] = ()
+    pipeline: Plan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GraphLookup(Stage):
+    """`$graphLookup`: follows `connect_from` to `connect_to` in `right`, breadth first."""
+
+    right: Plan
+    target: Path
+    start: Expr
+    connect_from: Path
+    connect_to: Path
+    max_depth: int | None = None
+    depth_field: Path | None = None
+    restrict: Predicate | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UnionWith(Stage):
+    """`$unionWith`, unions of views: the rows of `input`, then those of `other`."""
+
+    other: Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Facet(Stage):
+    """`$facet`: one row with an array for each branch; branches start at `Input`."""
+
+    branches: tuple[tuple[str, Plan], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket(Stage):
+    """`$bucket`: `[boundaries[i], boundaries[i+1])`; `default` None means rows outside fail."""
+
+    by: Expr
+    boundaries: tuple[Any, ...]
+    outputs: tuple[Accumulator, ...]
+    has_default: bool = False
+    default: Any = None
+
+
+@dataclass(frozen=True, slots=True)
+class BucketAuto(Stage):
+    """`$bucketAuto`: `buckets` ranges of about equal row count."""
+
+    by: Expr
+    buckets: int
+    outputs: tuple[Accumulator, ...]
+    granularity: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceRoot(Stage):
+    """`$replaceRoot`, `$replaceWith`."""
+
+    root: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Redact(Stage):
+    """`$redact`."""
+
+    expr: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class Sample(Stage):
+    """`$sample`: `size` rows at random."""
+
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A window frame. `kind` documents: offsets of rows; range: of the sort key's value, in
+    `unit` for dates. A bound is a number, `"current"` or `"unbounded"`."""
+
+    kind: OneOf["documents", "range"]
+    lower: Any
+    upper: Any
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOutput:
+    """One output of `$setWindowFields`. `window` None: the whole partition (or as `op` defines)."""
+
+    path: Path
+    op: str
+    args: tuple[Expr, ...] = ()
+    options: tuple[tuple[str, Expr], ...] = ()
+    window: Window | None = None
+    at: str = field(default="", compare=False)
+
+    def option(self, name: str) -> Expr | None:
+        """The named argument, or None when it was not given."""
+        return next((value for key, value in self.options if key == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class SetWindowFields(Stage):
+    """`$setWindowFields`."""
+
+    partition_by: Expr | None
+    keys: tuple[SortKey, ...]
+    outputs: tuple[WindowOutput, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Densify(Stage):
+    """`$densify`. `bounds` is `"full"`, `"partition"` or a pair (lower, upper)."""
+
+    path: Path
+    partition_by: tuple[Path, ...]
+    step: Any
+    unit: str | None
+    bounds: Any
+
+
+@dataclass(frozen=True, slots=True)
+class FillOutput:
+    """One field of `$fill`: a `value` expression, or a method `"linear"` or `"locf"`."""
+
+    path: Path
+    value: Expr | None = None
+    method: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fill(Stage):
+    """`$fill`."""
+
+    partition_by: Expr | None
+    keys: tuple[SortKey, ...]
+    outputs: tuple[FillOutput, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Join(Plan):
+    """A relational join of two plans, as views make it.
+
+    `on` pairs a left with a right path. `how`: left, inner, right, outer, semi, anti, asof
+    (the last pair is then the ordered key, matched to the nearest at or before). Columns have
+    been given their final names by the plans below; a key whose names are equal on both sides
+    appears once, coalesced in right and outer joins. Null keys match nothing. `validate`:
+    one_to_one, one_to_many, many_to_one, many_to_many.
+    """
+
+    left: Plan
+    right: Plan
+    on: tuple[tuple[str, str], ...]
+    how: str = "left"
+    validate: str = "many_to_many"
+
+
+@dataclass(frozen=True, slots=True)
+class Out(Stage):
+    """`$out`: terminal; replaces the target collection."""
+
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class Merge(Stage):
+    """`$merge`: terminal; `when_matched`: replace, keepExisting, merge, fail or a pipeline plan
+    over `Input`; `when_not_matched`: insert, discard, fail."""
+
+    target: str
+    on: tuple[str, ...] = ("_id",)
+    let: tuple[tuple[str, Expr], ...] = ()
+    when_matched: str | Plan = "merge"
+    when_not_matched: str = "insert"

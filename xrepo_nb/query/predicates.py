@@ -1,0 +1,181 @@
+"""Predicates: what a filter selects, engine-free and immutable.
+
+They have MongoDB's match semantics, which differ from those of expressions: a path walks
+into arrays and any element may match, `None` matches null and missing, and ordered
+comparisons stay within one BSON type. An empty path `()` is the element itself (`$elemMatch`
+on scalars).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from xrepo_nb.query.expressions import Expr, Path
+
+
+@dataclass(frozen=True, slots=True)
+class Predicate:
+    """Base of all predicates."""
+
+    def children(self) -> Iterator[Predicate]:
+        """The predicates directly below this one."""
+        for item in fields(self):
+            value = getattr(self, item.name)
+            if isinstance(value, Predicate):
+                yield value
+            elif isinstance(value, tuple):
+                yield from (part for part in value if isinstance(part, Predicate))
+
+    def walk(self) -> Iterator[Predicate]:
+        """This predicate and all below it, parents first."""
+        yield self
+        for child in self.children():
+            yield from child.walk()
+
+
+@dataclass(frozen=True, slots=True)
+class Constant(Predicate):
+    """Matches every row or none: the empty filter, `$alwaysTrue`, `$alwaysFalse`."""
+
+    value: bool
+
+
+EVERYTHING = Constant(True)
+NOTHING = Constant(False)
+
+
+@dataclass(frozen=True, slots=True)
+class And(Predicate):
+    """All of `items`; empty means everything."""
+
+    items: tuple[Predicate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or(Predicate):
+    """Any of `items`."""
+
+    items: tuple[Predicate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not(Predicate):
+    """Negation: also of `$ne` (Not Compare $eq), `$nin` (Not In), `$nor` (Not Or)."""
+
+    item: Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Compare(Predicate):
+    """`op` is one of `$eq $gt $gte $lt $lte`."""
+
+    path: Path
+    op: str
+    value: Any
+    at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class In(Predicate):
+    """Equal to one of `values`; a compiled pattern (`re.Pattern`) among them matches strings."""
+
+    path: Path
+    values: tuple[Any, ...]
+    at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Exists(Predicate):
+    """The path is there, be it null (`present`), or is not."""
+
+    path: Path
+    present: bool
+
+
+@dataclass(frozen=True, slots=True)
+class HasType(Predicate):
+    """`types`: BSON type names (`"double"`, `"string"`, ..., `"number"`)."""
+
+    path: Path
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Regex(Predicate):
+    """`options`: letters out of `imsxu`, sorted."""
+
+    path: Path
+    pattern: str
+    options: str = ""
+    at: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Mod(Predicate):
+    """Number, truncated, modulo `divisor` is `remainder`."""
+
+    path: Path
+    divisor: int
+    remainder: int
+
+
+@dataclass(frozen=True, slots=True)
+class Size(Predicate):
+    """The value is an array of `length` elements."""
+
+    path: Path
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
+class ElemMatch(Predicate):
+    """Some one element of the array satisfies `predicate`.
+
+    With `on_values` the predicate's paths are `()`, the element itself; otherwise the
+    elements are documents (or arrays) and paths are within them.
+    """
+
+    path: Path
+    predicate: Predicate
+    on_values: bool
+
+
+@dataclass(frozen=True, slots=True)
+class All(Predicate):
+    """`$all`: every one of `items` (predicates on the same path) holds; empty matches nothing."""
+
+    path: Path
+    items: tuple[Predicate, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bits(Predicate):
+    """`op` is one of `$bitsAllSet $bitsAllClear $bitsAnySet $bitsAnyClear`; `mask` an int."""
+
+    path: Path
+    op: str
+    mask: int
+
+
+@dataclass(frozen=True, slots=True)
+class JsonSchema(Predicate):
+    """The document (or the value at `path`) satisfies a `$jsonSchema`."""
+
+    schema: Any
+    path: Path = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Truth(Predicate):
+    """`$expr`: the expression is true by MongoDB's rule (not false, null, missing or zero)."""
+
+    expr: Expr
+
+
+@dataclass(frozen=True, slots=True)
+class SampleRate(Predicate):
+    """`$sampleRate`: each row by itself with this probability."""
+
+    rate: float

@@ -1,0 +1,145 @@
+"""The resource contract: what a source must do, on one screen."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+import polars as pl
+
+from xrepo_nb.core.errors import XRepoUnsupportedError
+from xrepo_nb.query.plan import Plan
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a source does natively; the rest is finished locally, never dropped."""
+
+    filters: frozenset[str] = frozenset()
+    """Names of predicate nodes (`Compare`, `In`, ...) it evaluates exactly as the document engine."""
+    stages: frozenset[str] = frozenset()
+    """Names of plan stages (`Match`, `Project`, `Sort`, `Limit`, `Group`, ...) it runs itself."""
+    expressions: frozenset[str] = frozenset()
+    """Expression operators (`$add`, ...) it evaluates exactly."""
+    accumulators: frozenset[str] = frozenset()
+    """Accumulators of `Group` it evaluates exactly."""
+    lazy: bool = False
+    """`lazy()` gives a Polars lazy frame: Polars itself pushes filters and columns into the scan."""
+    insert: bool = False
+    """Takes new records."""
+    update: bool = False
+    """Changes records in place."""
+    delete: bool = False
+    """Removes records."""
+    transactions: bool = False
+    """A bulk write applies as a whole or not at all."""
+    watch: bool = False
+    """Tells of changes as they happen."""
+    live: bool = False
+    """Each read sees the source's present state (false: a stream or endpoint to materialise)."""
+
+
+@dataclass(frozen=True)
+class ScanRequest:
+    """What to read: `plan` holds native stages over one `Scan` of the collection."""
+
+    plan: Plan
+    batch_size: int = 65_536
+    timeout: float | None = None
+
+
+@dataclass(frozen=True)
+class WriteResult:
+    """The outcome for each record of a write, in the caller's order.
+
+    `outcomes[i]` is `"applied"`, `"failed"`, `"skipped"` or `"unknown"` (the connection was lost
+    before the answer); `errors[i]` says why; `documents` are the records as stored, if known.
+    """
+
+    outcomes: tuple[str, ...]
+    errors: Mapping[int, str] = field(default_factory=dict)
+    documents: tuple[dict[str, Any] | None, ...] = ()
+
+
+class XResource(ABC):
+    """Where data lives. Every method may be called from several tasks at once."""
+
+    connection_type: ClassVar[str]
+    """The name in `ResourceFactory.create(name, ...)`: mongodb, postgresql, csv, rest_api ..."""
+    capabilities: Capabilities
+    name: str
+
+    @abstractmethod
+    async def connect(self) -> None:
+        """Opens pools or files; harmless when already connected."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Frees everything; harmless when closed. `connect` opens it again."""
+
+    @abstractmethod
+    async def validate_connection(self) -> bool:
+        """Whether it is connected and answers now. Never raises."""
+
+    @abstractmethod
+    async def list_collections_or_tables(self) -> list[str]:
+        """The names of the collections, sorted."""
+
+    @abstractmethod
+    async def describe(self, collection: str | None = None) -> Schema:
+        """The collection's fields, keys and indexes as far as the source itself knows them.
+
+        None means the only collection. Raises `XRepoNotFoundError` for an unknown one.
+        """
+
+    @abstractmethod
+    def scan(self, collection: str | None, request: ScanRequest) -> AsyncIterator[Table]:
+        """The rows of `request.plan`, in batches; nothing is read before the first is asked for."""
+
+    async def lazy(self, collection: str | None) -> pl.LazyFrame:
+        """The collection as a lazy frame; only where `capabilities.lazy`."""
+        raise self._unsupported("hand out a lazy frame")
+
+    async def query(
+        self,
+        filters: Mapping[str, Any] | None = None,
+        *,
+        collection: str | None = None,
+        skip: int = 0,
+        limit: int | None = None,
+        sort: Sequence[tuple[str, int]] | None = None,
+    ) -> list[dict[str, Any]]:
+        """Documents by filter, for direct use. Ungoverned: repos are the governed way."""
+        from xrepo_nb.resources.direct import query
+
+        rows: list[dict[str, Any]] = await query(self, filters, collection, skip, limit, sort)
+        return rows
+
+    async def insert(self, collection: str | None, records: Sequence[dict[str, Any]]) -> WriteResult:
+        """Adds records."""
+        raise self._unsupported("create records")
+
+    async def update(
+        self, collection: str | None, changes: Sequence[tuple[Any, dict[str, Any]]]
+    ) -> WriteResult:
+        """Sets fields of records, each named by its primary key value."""
+        raise self._unsupported("update records")
+
+    async def delete(self, collection: str | None, ids: Sequence[Any]) -> WriteResult:
+        """Removes records by primary key value."""
+        raise self._unsupported("delete records")
+
+    def watch(self, collection: str | None, resume_after: Any = None) -> AsyncIterator[Any]:
+        """The change feed: at least once, in order, resumable."""
+        raise self._unsupported("watch for changes")
+
+    def _unsupported(self, what: str) -> XRepoUnsupportedError:
+        return XRepoUnsupportedError(
+            f"a {self.connection_type} source cannot {what}",
+            asked=what,
+            hint="materialise it (materialized=True) and work on the copy",
+        )

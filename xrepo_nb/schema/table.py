@@ -1,0 +1,99 @@
+"""Table: typed rows, the one form in which data passes between the layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import polars as pl
+
+from xrepo_nb.core.missing import MISSING
+from xrepo_nb.schema.schema import Schema
+
+
+class Table:
+    """Immutable rows with their schema, held as a frame (eager or lazy) or as documents.
+
+    Each form is made from the other when first asked for, and kept. Documents to frame is
+    exact: what a typed column cannot hold makes the column `mixed` (see `schema.inference`);
+    frame to documents is exact too: a Polars null becomes None or an absent key as the
+    field's `absence` says, binary uuids and ObjectIds become those objects.
+    """
+
+    __slots__ = ("_documents", "_frame", "_lazy", "_schema")
+
+    def __init__(
+        self,
+        *,
+        frame: pl.DataFrame | None = None,
+        lazy: pl.LazyFrame | None = None,
+        documents: Sequence[dict[str, Any]] | None = None,
+        schema: Schema | None = None,
+    ) -> None:
+        self._frame = frame
+        self._lazy = lazy
+        self._documents = documents
+        self._schema = schema
+
+    @property
+    def is_frame(self) -> bool:
+        """Whether a frame, eager or lazy, is at hand without conversion."""
+        return self._frame is not None or self._lazy is not None
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether only a lazy frame is at hand: reading it may do I/O."""
+        return self._frame is None and self._documents is None
+
+    @property
+    def schema(self) -> Schema:
+        """The schema; of documents it is inferred when first asked for."""
+        if self._schema is None:
+            if self._frame is not None:
+                self._schema = Schema.from_polars(self._frame.schema)
+            elif self._lazy is not None:
+                self._schema = Schema.from_polars(self._lazy.collect_schema())
+            else:
+                self._infer()
+        assert self._schema is not None
+        return self._schema
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The rows as an eager frame; collects a lazy one, infers from documents. Blocking."""
+        if self._frame is None:
+            if self._lazy is not None:
+                self._frame = self._lazy.collect()
+            else:
+                self._infer()
+        assert self._frame is not None
+        return self._frame
+
+    @property
+    def lazy(self) -> pl.LazyFrame:
+        """The rows as a lazy frame."""
+        return self._lazy if self._lazy is not None else self.frame.lazy()
+
+    @property
+    def documents(self) -> Sequence[dict[str, Any]]:
+        """The rows as documents; not to be changed by the caller. Blocking."""
+        if self._documents is None:
+            from xrepo_nb.schema.documents import to_documents
+
+            self._documents = to_documents(self.frame, self.schema)
+        return self._documents
+
+    def __len__(self) -> int:
+        return len(self._documents) if self._documents is not None else self.frame.height
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return iter(self.documents)
+
+    def _infer(self) -> None:
+        from xrepo_nb.schema.inference import infer
+
+        inferred = infer(self._documents or [], schema=self._schema)
+        self._frame, self._schema = inferred.frame, inferred.schema
+
+
+__all__ = ["MISSING", "Table"]
