@@ -1,0 +1,93 @@
+"""Progress: silent when short, a bar when long, off when told."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from xrepo_nb.core import progress as core
+from xrepo_nb.core.settings import settings
+from xrepo_nb.notebook import progress as bars
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(bars, "DELAY", 0.02)
+    monkeypatch.setenv("XREPO_PROGRESS", "1")
+    settings.cache_clear()
+    with core.reporting(bars.bars):
+        yield
+    settings.cache_clear()
+
+
+def test_short_work_shows_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    with core.progress("quick", total=10) as step:
+        step(10)
+    time.sleep(0.05)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_long_work_shows_its_label_and_amount(capfd: pytest.CaptureFixture[str]) -> None:
+    with bars.progress(total=4, label="joining flights") as step:
+        step(1)
+        time.sleep(0.1)
+        step(3)
+    assert "joining flights" in capfd.readouterr().err
+
+
+async def test_a_bar_appears_while_the_loop_waits_for_a_thread(capfd: pytest.CaptureFixture[str]) -> None:
+    with core.progress("reading") as step:
+        await asyncio.to_thread(lambda: (time.sleep(0.1), step(5)))
+    assert "reading" in capfd.readouterr().err
+
+
+def test_steps_of_many_threads_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    bar = bars._Bar("many", 4000)
+    threads = [threading.Thread(target=lambda: [bar.step(1) for _ in range(1000)]) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    bar.close()
+    assert bar._done == 4000
+
+
+def test_the_setting_turns_bars_off(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XREPO_PROGRESS", "0")
+    settings.cache_clear()
+    with core.progress("hidden", total=2) as step:
+        time.sleep(0.1)
+        step(2)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_without_tqdm_there_is_no_bar_and_no_error(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(bars, "find_spec", lambda name: None)
+    with core.progress("hidden") as step:
+        time.sleep(0.1)
+        step(1)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_nothing_is_imported_until_a_bar_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "tqdm"]:
+        monkeypatch.delitem(sys.modules, name)
+    with core.progress("quick"):
+        pass
+    assert "tqdm" not in sys.modules
+
+
+def test_silence_can_be_chosen_for_a_block(capfd: pytest.CaptureFixture[str]) -> None:
+    with core.reporting(core.silent), core.progress("hidden") as step:
+        time.sleep(0.1)
+        step(1)
+    assert capfd.readouterr() == ("", "")

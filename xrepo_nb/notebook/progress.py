@@ -1,0 +1,92 @@
+"""Progress bars: tqdm's, for work that takes longer than half a second."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
+
+from xrepo_nb.core import progress as core
+from xrepo_nb.core.settings import settings
+
+DELAY = 0.5
+"""Seconds of work before a bar appears."""
+
+
+def install() -> None:
+    """Shows the progress of every xrepo_nb call as bars from now on."""
+    core.install(bars)
+
+
+@contextmanager
+def progress(total: int | None = None, label: str = "") -> Iterator[core.Step]:
+    """A bar for work of your own, under the same rules; call what it gives with the amount done.
+
+    >>> with progress(total=2, label="reading") as step:
+    ...     step(2)
+    """
+    with core.progress(label, total) as step:
+        yield step
+
+
+@contextmanager
+def bars(label: str, total: int | None = None) -> Iterator[core.Step]:
+    """The reporter that shows bars, unless `XREPO_PROGRESS` is off or tqdm is not installed."""
+    if not settings().progress:
+        with core.silent(label, total) as step:
+            yield step
+        return
+    bar = _Bar(label, total)
+    stop = _later(DELAY, bar.show)
+    try:
+        yield bar.step
+    finally:
+        stop()
+        bar.close()
+
+
+def _later(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
+    """Calls `act` later; on the running loop if there is one, as only its thread can draw in a cell."""
+    try:
+        return asyncio.get_running_loop().call_later(seconds, act).cancel
+    except RuntimeError:
+        timer = threading.Timer(seconds, act)
+        timer.daemon = True
+        timer.start()
+        return timer.cancel
+
+
+class _Bar:
+    """Counts from the start, draws from the moment it is shown."""
+
+    def __init__(self, label: str, total: int | None) -> None:
+        self._label = label
+        self._total = total
+        self._done = 0
+        self._drawn: Any = None
+        self._closed = False
+        self._lock = threading.Lock()
+
+    def show(self) -> None:
+        with self._lock:
+            if not self._closed and find_spec("tqdm") is not None:
+                from tqdm.auto import tqdm
+
+                self._drawn = tqdm(
+                    desc=self._label, total=self._total, initial=self._done, unit_scale=True, leave=False
+                )
+
+    def step(self, amount: int) -> None:
+        with self._lock:
+            self._done += amount
+            if self._drawn is not None:
+                self._drawn.update(amount)
+
+    def close(self) -> None:
+        with self._lock:
+            self._closed = True
+            if self._drawn is not None:
+                self._drawn.close()
