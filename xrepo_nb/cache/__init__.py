@@ -1,0 +1,8 @@
+"""The cache of results and the namespace."""
+
+from xrepo_nb.cache.manager import Backend, CacheManager
+
+namespace = CacheManager()
+"""The process's namespace: `open` and `join` register repos here as `ns.repos.<name>`."""
+
+__all__ = ["Backend", "CacheManager", "namespace"]

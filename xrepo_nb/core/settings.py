@@ -1,0 +1,39 @@
+"""XSettings: what can be set from the environment or a `.env` file, in one place."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class XSettings(BaseSettings):
+    """Settings of the process, read from `XREPO_*` variables and `.env` when made.
+
+    >>> XSettings(progress=False).progress
+    False
+    """
+
+    model_config = SettingsConfigDict(env_prefix="XREPO_", env_file=".env", extra="ignore", frozen=True)
+
+    database: SecretStr | None = Field(None, description="Connection string of the default database.")
+    redis_url: SecretStr | None = Field(None, description="Where the redis cache backend connects.")
+    cache_backend: Literal["memory", "redis"] = Field("memory", description="Backend of the namespace.")
+    cache_entries: int = Field(256, ge=1, description="Results that a repo's cache keeps at most.")
+    audit_entries: int = Field(100_000, ge=1, description="Audit entries that a repo keeps in memory.")
+    progress: bool = Field(True, description="Whether work longer than half a second shows a bar.")
+    timeout: float = Field(60.0, gt=0, description="Seconds after which a source's answer is given up.")
+    memory_limit: str = Field("4GB", description="What DuckDB may use before it spills to disk.")
+    spill_directory: Path | None = Field(
+        None, description="Where DuckDB spills; a temporary folder if unset."
+    )
+    threads: int | None = Field(None, ge=1, description="Threads of DuckDB; all cores if unset.")
+
+
+@lru_cache(maxsize=1)
+def settings() -> XSettings:
+    """The process's settings, read once; `settings.cache_clear()` makes the next call read anew."""
+    return XSettings()

@@ -1,0 +1,108 @@
+"""ACLManager: who may do what on one repo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from xrepo_nb.core.errors import XRepoPermissionError
+from xrepo_nb.governance.combine import combine
+from xrepo_nb.governance.identity import Identity, resolve
+from xrepo_nb.governance.policy import OPEN, FieldSet, Grant, Policy
+from xrepo_nb.governance.rules import EVERYONE, ACLRule, Conditions, Permission
+
+_KEPT = 256
+
+
+class ACLManager:
+    """Turns the rules of a repo into the policy of each caller, once a caller.
+
+    `rules` may be replaced; the next call then sees the new ones. Without rules everything is
+    allowed. A rule that cannot be understood is refused here, not when a query meets it.
+    """
+
+    def __init__(self, repo: Any, rules: Sequence[ACLRule] = ()) -> None:
+        self._repo = repo
+        self._rules: tuple[ACLRule, ...] = ()
+        self._policies: dict[str, Policy] = {}
+        self._version = 0
+        self.rules = tuple(rules)
+
+    @property
+    def rules(self) -> tuple[ACLRule, ...]:
+        """The rules in force."""
+        return self._rules
+
+    @rules.setter
+    def rules(self, rules: Sequence[ACLRule]) -> None:
+        self._rules = tuple(rules)
+        self._version += 1
+        self._policies.clear()
+        for rule in self._rules:
+            for permission in rule.permissions:
+                combine([rule], permission, Identity(roles={rule.role}))
+
+    def policy(self, identity: Identity) -> Policy:
+        """What the rules leave to the identity. Cheap after the first call for an identity."""
+        if not self._rules:
+            return OPEN
+        key = identity.key
+        found = self._policies.get(key)
+        if found is None:
+            if len(self._policies) >= _KEPT:
+                self._policies.clear()
+            found = self._policies[key] = self._make(identity, key)
+        return found
+
+    def _make(self, identity: Identity, key: str) -> Policy:
+        grants = {p: combine(self._rules, p, identity) for p in Permission}
+        held = {p: grant for p, grant in grants.items() if grant is not None}
+        if not any(
+            r.kind == "permissive" and r.concerns(identity) and Permission.ADMIN in r.permissions
+            for r in self._rules
+        ):
+            held.pop(Permission.ADMIN, None)
+        return Policy(held, version=f"{self._version}:{key}")
+
+    def require(self, permission: Permission, identity: Identity) -> Grant:
+        """The grant, or `XRepoPermissionError` naming the operation and who asked."""
+        policy = self.policy(identity)
+        grant = policy.grants.get(permission)
+        if grant is None:
+            name = getattr(getattr(self._repo, "metadata", None), "name", None)
+            raise XRepoPermissionError(
+                f"{identity.user_id or 'anonymous'} may not {permission.value} in {name or 'this repo'}",
+                asked=permission.value,
+                exists=sorted(p.value for p in policy.permissions),
+                hint="ask for a role that allows it, or pass user_id= or use acting_as(...)",
+            )
+        return grant
+
+    async def check_permission(
+        self,
+        permission: Permission,
+        user_id: str | Identity | None,
+        data: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Whether the caller may, and whether it may leave the row `data` behind, when given."""
+        grant = self.policy(resolve(user_id)).grants.get(permission)
+        if grant is None:
+            return False
+        if data is None:
+            return True
+        from xrepo_nb.engines.document import compile_predicate
+
+        return bool(compile_predicate(grant.check)(dict(data)))
+
+
+__all__ = [
+    "EVERYONE",
+    "OPEN",
+    "ACLManager",
+    "ACLRule",
+    "Conditions",
+    "FieldSet",
+    "Grant",
+    "Permission",
+    "Policy",
+]
