@@ -1,0 +1,48 @@
+"""Audit entries, from intent to outcome."""
+
+from datetime import UTC
+
+import pytest
+
+from xrepo_nb.core.settings import settings
+from xrepo_nb.governance.audit import AuditEntry, AuditLogger
+from xrepo_nb.governance.identity import Identity
+
+
+def test_an_intent_is_unknown_until_its_outcome_is_recorded():
+    log = AuditLogger(None)
+    entry = log.begin("create", Identity("ann"), entity_id=7, changes={"age": 3})
+    assert log.entries[0].outcome == "unknown"
+    log.end(entry, "applied", rows=1)
+    found = log.entries[0]
+    assert (found.user_id, found.entity_id, found.changes, found.outcome) == ("ann", 7, {"age": 3}, "applied")
+    assert found.metadata == {"rows": 1} and found.timestamp.tzinfo is UTC
+
+
+async def test_the_specifications_form_logs_an_entry():
+    log = AuditLogger(None)
+    await log.log(AuditEntry(operation="read"))
+    assert [e.operation for e in log.entries] == ["read"]
+
+
+def test_old_entries_leave_memory_but_are_counted(monkeypatch):
+    monkeypatch.setenv("XREPO_AUDIT_ENTRIES", "2")
+    settings.cache_clear()
+    try:
+        log = AuditLogger(None)
+        for n in range(5):
+            log.record(AuditEntry(operation=f"op{n}"))
+    finally:
+        settings.cache_clear()
+    assert [e.operation for e in log.entries] == ["op3", "op4"]
+    assert log.entries.dropped == 3 and "3 older dropped" in repr(log.entries)
+
+
+def test_a_view_of_the_log_does_not_change_under_the_reader():
+    log = AuditLogger(None)
+    log.record(AuditEntry(operation="a"))
+    view = log.entries
+    log.record(AuditEntry(operation="b"))
+    assert len(view) == 1 and len(view[:1]) == 1
+    with pytest.raises(TypeError):
+        view[0:1] = []

@@ -1,0 +1,97 @@
+"""Rules as users write them: conditions, the caller's attributes, and what is refused."""
+
+import pytest
+from pydantic import ValidationError
+
+from xrepo_nb.core.errors import XRepoConfigurationError
+from xrepo_nb.governance.acl import ACLManager, ACLRule
+from xrepo_nb.governance.identity import (
+    ANONYMOUS,
+    Identity,
+    acting_as,
+    forget_identity,
+    register_identity,
+    resolve,
+)
+from xrepo_nb.governance.rules import MissingAttribute, substitute
+
+
+def test_fields_may_be_a_list_or_allow_and_deny():
+    rule = ACLRule(role="r", permissions=["read"], conditions={"fields": ["a", "b"]})
+    assert rule.narrowing.allow == ("a", "b")
+    rule = ACLRule(role="r", permissions=["read"], conditions={"fields": {"deny": ["c"]}})
+    assert (rule.narrowing.allow, rule.narrowing.deny) == (None, ("c",))
+
+
+@pytest.mark.parametrize("conditions", [{"row": {}}, {"fields": {"hide": ["a"]}}, {"rows": "a > 1"}])
+def test_conditions_that_are_not_understood_are_refused(conditions):
+    with pytest.raises(ValidationError):
+        ACLRule(role="r", permissions=["read"], conditions=conditions)
+
+
+def test_a_rule_with_a_wrong_operator_is_refused_when_it_is_given_not_when_it_is_met():
+    rule = ACLRule(role="r", permissions=["read"], conditions={"rows": {"age": {"$gtt": 1}}})
+    with pytest.raises(XRepoConfigurationError, match="gtt"):
+        ACLManager(None, [rule])
+
+
+def test_the_callers_attributes_take_their_place_literally():
+    ann = Identity("ann", {"eu"}, {"regions": ["EU", "UK"], "limit": 3})
+    given = {
+        "owner": "$$user.id",
+        "region": {"$in": "$$user.regions"},
+        "$expr": {"$lt": ["$n", "$$user.limit"]},
+    }
+    assert substitute(given, ann) == {
+        "owner": "ann",
+        "region": {"$in": ["EU", "UK"]},
+        "$expr": {"$lt": ["$n", {"$literal": 3}]},
+    }
+
+
+@pytest.mark.parametrize(
+    "attributes", [{}, {"region": None}, {"region": {"$ne": 1}}, {"region": [{"$ne": 1}]}]
+)
+def test_an_attribute_that_is_missing_or_no_scalar_fails_closed(attributes):
+    with pytest.raises(MissingAttribute):
+        substitute({"region": "$$user.region"}, Identity("ann", (), attributes))
+
+
+def test_an_anonymous_caller_has_no_id_to_compare_with():
+    with pytest.raises(MissingAttribute):
+        substitute({"owner": "$$user.id"}, ANONYMOUS)
+
+
+def test_a_malformed_variable_is_refused():
+    with pytest.raises(XRepoConfigurationError, match="names no attribute"):
+        substitute({"a": "$$username"}, Identity("ann"))
+
+
+def test_a_user_id_is_looked_up_and_whoever_acts_is_the_default():
+    register_identity(Identity("ann", {"analyst"}))
+    try:
+        assert resolve("ann").roles == {"analyst"}
+        assert resolve("unknown").roles == frozenset()
+        assert resolve(None) is ANONYMOUS
+        with acting_as("ann"):
+            assert resolve(None).user_id == "ann"
+        assert resolve(None) is ANONYMOUS
+    finally:
+        forget_identity("ann")
+    assert resolve("ann").roles == frozenset()
+
+
+def test_an_identity_without_id_cannot_be_registered():
+    with pytest.raises(XRepoConfigurationError):
+        register_identity(Identity(roles={"admin"}))
+
+
+def test_identities_that_a_rule_could_tell_apart_have_different_keys():
+    keys = {
+        Identity("ann").key,
+        Identity("ann", {"a"}).key,
+        Identity("ann", {"a"}, {"n": 1}).key,
+        Identity("ann", {"a"}, {"n": "1"}).key,
+        Identity("ann", {"a"}, {"n": True}).key,
+    }
+    assert len(keys) == 5
