@@ -112,7 +112,7 @@ def test_lookups_read_the_target_through_its_own_rules_at_every_depth():
     inner = {"$lookup": {"from": "rows", "pipeline": [{"$unionWith": "rows"}], "as": "found"}}
     plan = govern(parse_pipeline([inner], Scan("start")), policies)
     tables = {"rows": Table(documents=ROWS), "start": Table(documents=[{"_id": 0}])}
-    found = list(DocumentEngine().collect(plan, tables).documents)[0]["found"]
+    found = next(iter(DocumentEngine().collect(plan, tables).documents))["found"]
     assert [row["_id"] for row in found] == [1, 3, 1, 3]
     assert all("salary" not in row for row in found)
 
