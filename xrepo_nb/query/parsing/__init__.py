@@ -1,0 +1,23 @@
+"""Parsing: filters, pipelines, expressions, projections, sorts and updates into nodes."""
+
+from xrepo_nb.query.parsing.entry import (
+    Filter,
+    parse_equal,
+    parse_expression,
+    parse_filter,
+    parse_pipeline,
+    parse_projection,
+    parse_sort,
+    parse_update,
+)
+
+__all__ = [
+    "Filter",
+    "parse_equal",
+    "parse_expression",
+    "parse_filter",
+    "parse_pipeline",
+    "parse_projection",
+    "parse_sort",
+    "parse_update",
+]

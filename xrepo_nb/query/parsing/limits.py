@@ -1,0 +1,45 @@
+"""Bounds on what a query may ask, checked once before parsing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from xrepo_nb.core.errors import XRepoLimitError
+
+MAX_DEPTH = 100
+"""Levels of nested documents and arrays in one filter, pipeline or update."""
+MAX_STAGES = 1000
+"""Stages of one pipeline, sub-pipelines not counted."""
+MAX_VALUES = 1_000_000
+"""Values of one `$in`, and elements of any other array."""
+MAX_PATTERN = 32_764
+"""Characters of a regular expression."""
+MAX_PATH = 200
+"""Steps of a field path."""
+
+
+def check_bounds(given: Any, at: str) -> None:
+    """Refuses what is nested too deep or too long, before anything recurses into it.
+
+    Raises `XRepoLimitError`. Costs one walk over the containers.
+    """
+    level = [given]
+    depth = 0
+    while level:
+        depth += 1
+        if depth > MAX_DEPTH + 1:
+            raise XRepoLimitError(f"nested deeper than {MAX_DEPTH} levels", at=at, hint="flatten the query")
+        below: list[Any] = []
+        for container in level:
+            items = container.values() if isinstance(container, Mapping) else container
+            if len(items) > MAX_VALUES:
+                raise XRepoLimitError(f"more than {MAX_VALUES:,} elements", at=at, hint="join instead")
+            below += [item for item in items if isinstance(item, (dict, list, tuple, Mapping))]
+        level = below
+
+
+def check_pattern(pattern: str, at: str) -> None:
+    """Refuses a regular expression that is too long."""
+    if len(pattern) > MAX_PATTERN:
+        raise XRepoLimitError(f"a pattern longer than {MAX_PATTERN:,} characters", at=at)

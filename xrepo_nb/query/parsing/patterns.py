@@ -1,0 +1,30 @@
+"""Regular expressions within a query: the pattern's text and its options."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from xrepo_nb.query.parsing.limits import check_pattern
+from xrepo_nb.query.parsing.values import fail
+
+_FLAGS = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"), (re.VERBOSE, "x"))
+
+
+def pattern_parts(value: Any, at: str) -> tuple[str, str]:
+    """The text and the options of a pattern given as a string, `re.Pattern` or BSON regex."""
+    pattern = value if isinstance(value, str) else value.pattern
+    if isinstance(pattern, bytes):
+        fail("a pattern is text, not bytes", at)
+    if "\0" in pattern:
+        fail("a pattern holds no null byte", at)
+    check_pattern(pattern, at)
+    flags = 0 if isinstance(value, str) else value.flags
+    return pattern, "".join(letter for mask, letter in _FLAGS if flags & mask)
+
+
+def options_of(value: Any, at: str) -> str:
+    """The option letters, sorted, each once."""
+    if not isinstance(value, str) or not set(value) <= set("imsxu"):
+        fail(f"the options of a pattern are letters out of 'imsxu', not {value!r}", at)
+    return "".join(sorted(set(value)))

@@ -1,0 +1,65 @@
+"""Sort orders."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from xrepo_nb.query.parsing.values import as_float, fail, field_path, is_number, kind
+from xrepo_nb.query.plan import SortKey
+
+MAX_KEYS = 32
+
+
+def sort_keys(given: Any, at: str) -> tuple[SortKey, ...]:
+    """The keys of `{"a": 1}`, `[("a", 1)]`, `"a"` or `"-a"`."""
+    keys = tuple(_key(path, order, at) for path, order in _pairs(given, at))
+    if len(keys) > MAX_KEYS:
+        fail(f"more than {MAX_KEYS} sort keys", at)
+    if len({key.path for key in keys}) < len(keys):
+        fail("a sort names each field once", at)
+    return keys
+
+
+def _pairs(given: Any, at: str) -> Iterable[tuple[Any, Any]]:
+    if given is None:
+        return ()
+    if isinstance(given, Mapping):
+        return given.items()
+    if isinstance(given, str):
+        given = [given]
+    if not isinstance(given, Sequence):
+        fail(f"a sort is a document or a list of pairs, not {kind(given)}", at)
+    return [_pair(item, at) for item in given]
+
+
+def _pair(item: Any, at: str) -> tuple[Any, Any]:
+    if isinstance(item, SortKey):
+        return ".".join(item.path), -1 if item.descending else 1
+    if isinstance(item, str):
+        return (item[1:], -1) if item.startswith("-") else (item, 1)
+    if isinstance(item, Sequence) and len(item) == 2:
+        return item[0], item[1]
+    fail("a sort key is a pair (field, 1 or -1)", at)
+
+
+def _key(path: Any, order: Any, at: str) -> SortKey:
+    return SortKey(field_path(path, at), direction(order, f"{at}.{path}") < 0)
+
+
+def direction(order: Any, at: str) -> int:
+    """1 or -1."""
+    if isinstance(order, Mapping):
+        fail("a sort by $meta or an expression is not supported", at, hint="add the value as a field")
+    if not is_number(order) or as_float(order) not in (1, -1):
+        fail(f"a sort order is 1 or -1, not {order!r}", at)
+    return int(as_float(order))
+
+
+def element_order(given: Any, at: str) -> int | tuple[SortKey, ...]:
+    """The order of array elements: 1 or -1 for whole ones, keys for documents."""
+    if not isinstance(given, Mapping):
+        return direction(given, at)
+    if not given:
+        fail("a sort needs at least one key", at)
+    return sort_keys(given, at)

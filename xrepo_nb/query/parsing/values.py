@@ -1,0 +1,171 @@
+"""Plain values within a query: paths, numbers, documents, copies of constants."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any, NoReturn
+
+from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
+from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.operators import REFUSED
+from xrepo_nb.query.parsing.limits import MAX_PATH
+
+
+def fail(message: str, at: str, **context: Any) -> NoReturn:
+    """Raises the error of a malformed query."""
+    raise XRepoQueryError(message, at=at, **context)
+
+
+def unknown(what: str, name: str, existing: Iterable[str], at: str) -> NoReturn:
+    """Raises the error of a name that is not in the language, or is known and refused."""
+    if name in REFUSED:
+        fail(f"{name} is refused", at, asked=name, hint=REFUSED[name])
+    fail(f"unknown {what} {name!r}", at, asked=name, exists=sorted(existing))
+
+
+def split_path(text: Any, at: str) -> Path:
+    """The steps of a dotted path in a filter, where any name is allowed."""
+    path = tuple(text.split("."))
+    if len(path) > MAX_PATH:
+        raise XRepoLimitError(f"a path of more than {MAX_PATH} steps", at=at)
+    return path
+
+
+def field_path(text: Any, at: str) -> Path:
+    """The steps of a path in a pipeline, where each must be a proper field name."""
+    if not isinstance(text, str):
+        fail(f"a field path is a string, not {kind(text)}", at, asked=text)
+    if "\0" in text:
+        fail("a field path holds no null byte", at)
+    path = split_path(text, at)
+    for step in path:
+        if not step:
+            fail(f"the field path {text!r} has an empty part", at, asked=text)
+        if step[0] == "$":
+            fail(
+                f"the field path {text!r} has a part that begins with '$'",
+                at,
+                asked=text,
+                hint="write field names without '$' here, or use $getField and $setField",
+            )
+    return path
+
+
+def field_name(name: Any, at: str) -> str:
+    """A field name that is no path."""
+    if not isinstance(name, str):
+        fail(f"a field name is a string, not {kind(name)}", at)
+    if "." in name:
+        fail(f"the field name {name!r} holds a '.'", at, asked=name, hint="nest documents instead")
+    return field_path(name, at)[0]
+
+
+def reference(text: Any, what: str, at: str) -> Path:
+    """The path that a string of the form `"$a.b"` names."""
+    if not isinstance(text, str) or not text.startswith("$") or text.startswith("$$"):
+        fail(f"{what} is a field path with '$' before it", at, hint="write it as '$field'")
+    return field_path(text[1:], at)
+
+
+def document(value: Any, what: str, at: str) -> Mapping[str, Any]:
+    """The value, which must be a document."""
+    if isinstance(value, Mapping):
+        return value
+    fail(f"{what} takes a document, not {kind(value)}", at)
+
+
+def array(value: Any, what: str, at: str) -> list[Any] | tuple[Any, ...]:
+    """The value, which must be an array."""
+    if isinstance(value, (list, tuple)):
+        return value
+    fail(f"{what} takes an array, not {kind(value)}", at)
+
+
+def string(value: Any, what: str, at: str) -> str:
+    """The value, which must be a string."""
+    if isinstance(value, str):
+        return value
+    fail(f"{what} takes a string, not {kind(value)}", at)
+
+
+def flag(value: Any, what: str, at: str) -> bool:
+    """The value, which must be a boolean."""
+    if isinstance(value, bool):
+        return value
+    fail(f"{what} takes true or false, not {kind(value)}", at)
+
+
+def is_number(value: Any) -> bool:
+    """Whether the value is a number of any kind; booleans are none."""
+    if isinstance(value, (int, float, decimal.Decimal)):
+        return not isinstance(value, bool)
+    return type(value).__name__ == "Decimal128"
+
+
+def as_float(value: Any) -> float:
+    """A number of any kind as a float."""
+    return float(value.to_decimal()) if hasattr(value, "to_decimal") else float(value)
+
+
+def whole(
+    value: Any, what: str, at: str, *, least: int | None = None, most: int = 2**63 - 1, truncate: bool = False
+) -> int:
+    """The value as an int; 2.0 is one, 2.5 is not (unless `truncate`), nor are NaN and True."""
+    if type(value) is int:
+        number = value
+    elif not is_number(value):
+        fail(f"{what} takes a whole number, not {kind(value)}", at)
+    else:
+        exact = value.to_decimal() if hasattr(value, "to_decimal") else value
+        finite = exact == exact and abs(exact) != float("inf")
+        if not finite or (not truncate and exact != int(exact)):
+            fail(f"{what} takes a whole number, not {value}", at)
+        number = int(exact)
+    if least is not None and number < least:
+        fail(f"{what} takes a number from {least} on, not {number}", at)
+    if number > most or number < -(2**63):
+        fail(f"{what} takes a number up to {most}, not {number}", at)
+    return number
+
+
+def is_true(value: Any) -> bool:
+    """Truth as MongoDB has it for flags: all but false, null and zero."""
+    if isinstance(value, bool):
+        return value
+    return value is not None and not (is_number(value) and as_float(value) == 0)
+
+
+def is_pattern(value: Any) -> bool:
+    """Whether the value is a regular expression: Python's or BSON's."""
+    return isinstance(value, re.Pattern) or (type(value).__name__ == "Regex" and hasattr(value, "flags"))
+
+
+def copied(value: Any, at: str) -> Any:
+    """A constant, safe from later changes by the caller."""
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            fail("the field names of a document are strings", at)
+        return {key: copied(item, at) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [copied(item, at) if isinstance(item, _CONTAINERS) else item for item in value]
+    if isinstance(value, (set, frozenset)):
+        fail("a set is no value", at, hint="give a list")
+    return value
+
+
+_CONTAINERS = (Mapping, list, tuple, set, frozenset)
+
+_KINDS: dict[type, str] = {
+    type(None): "null", bool: "bool", int: "int", float: "double", str: "string", list: "array",
+    tuple: "array", dict: "object", bytes: "binData", uuid.UUID: "binData", re.Pattern: "regex",
+    datetime.datetime: "date", datetime.date: "date", decimal.Decimal: "decimal",
+}  # fmt: skip
+
+
+def kind(value: Any) -> str:
+    """What the value is, in BSON's words, for messages."""
+    return _KINDS.get(type(value), type(value).__name__)
