@@ -30,7 +30,7 @@ def rows(folder: Path, name: str) -> pl.DataFrame:
         connection.close()
         return frame
     with duckdb.connect(str(folder / "weather.duckdb"), read_only=True) as connection:
-        return pl.DataFrame(connection.execute("FROM weather").to_arrow_table())
+        return pl.DataFrame(connection.sql("FROM weather").to_arrow_table())
 
 
 @pytest.fixture(scope="module")
