@@ -35,6 +35,8 @@ def accumulator(name: str, given: Any, at: str, scope: Scope) -> Accumulator:
     signature = ACCUMULATORS.get(op)
     if signature is None:
         unknown("accumulator", op, ACCUMULATORS, here)
+    if isinstance(argument, (list, tuple)):
+        fail(f"{op} takes one expression, not a list", here, asked=op)
     args, options = arguments(op, signature, argument, here, scope)
     return Accumulator(name, op, args, options, here)
 
@@ -42,10 +44,6 @@ def accumulator(name: str, given: Any, at: str, scope: Scope) -> Accumulator:
 def arguments(op: str, signature: Signature, given: Any, at: str, scope: Scope) -> Arguments:
     """The arguments of an accumulator: one expression, or named options."""
     if signature.least == signature.most == 1:
-        if isinstance(given, (list, tuple)):
-            if len(given) != 1:
-                fail(f"{op} takes one expression here, not a list", at, asked=op)
-            given = given[0]
         return (expression(given, at, scope),), ()
     node = apply(op, signature, given, at, scope)
     check = CONSTANTS.get(op)

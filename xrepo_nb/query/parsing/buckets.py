@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from xrepo_nb.query.expressions import Expr, Literal
@@ -58,7 +59,7 @@ def _boundaries(given: Any, at: str, scope: Scope) -> tuple[Any, ...]:
     found = tuple(_constant(item, at, scope) for item in array(given, "boundaries", at))
     if len(found) < 2:
         fail("$bucket needs at least two boundaries", at)
-    for lower, upper in zip(found, found[1:], strict=False):
+    for lower, upper in pairwise(found):
         if type_rank(lower) != type_rank(upper):
             fail("the boundaries of $bucket are all of one type", at)
         if not ranked(lower) < ranked(upper):

@@ -125,14 +125,18 @@ def parse_expression(value: Any, *, at: str = "expression", variables: Iterable[
 
 
 def parse_projection(
-    given: Any, predicate: Predicate | None = None, *, at: str = "projection"
+    given: Any,
+    predicate: Predicate | None = None,
+    *,
+    at: str = "projection",
+    variables: Iterable[str] = (),
 ) -> tuple[projections.Fields, bool]:
     """The `fields` and `inclusive` of a `Project`, from a find projection or a list of names.
 
     `predicate` is the filter beside it, for positional `path.$`. Nothing given keeps all.
     """
     check_bounds([given], at)
-    return projections.find_projection(given, predicate, at)
+    return projections.find_projection(given, predicate, at, Scope(variables))
 
 
 def parse_sort(given: Any, *, at: str = "sort") -> tuple[SortKey, ...]:

@@ -8,12 +8,14 @@ from typing import Any
 from xrepo_nb.query.expressions import ArrayExpr, Call, DocumentExpr, Expr, FieldRef, Let, Literal, Variable
 from xrepo_nb.query.operators import EXPRESSION_NAMES, EXPRESSIONS, MANY, REFUSED, Signature
 from xrepo_nb.query.parsing.constants import CONSTANTS
+from xrepo_nb.query.parsing.patterns import options_of, pattern_parts
 from xrepo_nb.query.parsing.values import (
     copied,
     document,
     fail,
     field_name,
     field_path,
+    is_pattern,
     kind,
     string,
     unknown,
@@ -172,7 +174,7 @@ def _named(op: str, signature: Signature, given: Any, at: str) -> Mapping[str, A
         if len(given) != 1:
             fail(f"{op} takes 1 argument, not {len(given)}", at, asked=op)
         return {lone: given[0]}
-    is_named = isinstance(given, Mapping) and next(iter(given), "$")[:1] != "$"
+    is_named = isinstance(given, Mapping) and next(iter(given), "")[:1] != "$"
     return given if is_named else {lone: given}
 
 
@@ -236,7 +238,7 @@ def _reduce(op: str, given: Any, at: str, scope: Scope) -> Expr:
 
 
 def _completed(
-    op: str, named: Mapping[str, Any], done: Mapping[str, Expr], at: str, scope: Scope
+    op: str, named: Mapping[str, Any], done: dict[str, Expr], at: str, scope: Scope
 ) -> tuple[tuple[str, Expr], ...]:
     whole = EXPRESSIONS[op]
     rest = Signature(
@@ -299,6 +301,25 @@ def _check_field_name(node: Call, at: str) -> None:
         fail(f"the field of {node.op} is a string, not {kind(name.value)}", f"{at}.field")
 
 
+def _regex(op: str, given: Any, at: str, scope: Scope) -> Expr:
+    """`$regexMatch` and its kin: a constant pattern's own flags become its `options`."""
+    named = dict(document(given, op, at))
+    regex = named.get("regex")
+    if isinstance(regex, Mapping) and "$regex" in regex:
+        parts = string(regex["$regex"], "$regex", at), options_of(regex.get("$options", ""), at)
+    elif is_pattern(regex):
+        parts = pattern_parts(regex, at)
+    else:
+        parts = None
+    if parts is not None:
+        named["regex"] = {"$literal": parts[0]}
+        if parts[1] and named.setdefault("options", parts[1]) != parts[1]:
+            fail("options stand both in the pattern and beside it", at)
+    node = apply(op, EXPRESSIONS[op], named, at, scope)
+    CONSTANTS[op](node, at)
+    return node
+
+
 def _refused(op: str, given: Any, at: str, scope: Scope) -> Expr:
     unknown("expression operator", op, EXPRESSION_NAMES, at)
 
@@ -316,4 +337,5 @@ _SPECIAL: dict[str, Callable[[str, Any, str, Scope], Expr]] = {
     "$getField": _get_field,
     "$setField": _set_field,
     "$unsetField": _set_field,
+    **dict.fromkeys(("$regexFind", "$regexFindAll", "$regexMatch"), _regex),
 }

@@ -31,7 +31,7 @@ def stage_projection(given: Any, at: str, scope: Scope) -> tuple[Fields, bool]:
     return _resolved(list(_flattened((), named, at, scope, None)), at)
 
 
-def find_projection(given: Any, predicate: Predicate | None, at: str) -> tuple[Fields, bool]:
+def find_projection(given: Any, predicate: Predicate | None, at: str, scope: Scope) -> tuple[Fields, bool]:
     """The fields of a find projection and whether it is inclusive.
 
     `predicate` is the filter beside it, which positional `path.$` repeats.
@@ -41,7 +41,7 @@ def find_projection(given: Any, predicate: Predicate | None, at: str) -> tuple[F
     if isinstance(given, Sequence) and not isinstance(given, str):
         given = dict.fromkeys(given, 1)
     named = document(given, "a projection", at)
-    return _resolved(list(_flattened((), named, at, NO_VARIABLES, _Find(predicate))), at)
+    return _resolved(list(_flattened((), named, at, scope, _Find(predicate))), at)
 
 
 class _Find:

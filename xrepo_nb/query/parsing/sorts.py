@@ -22,7 +22,7 @@ def sort_keys(given: Any, at: str) -> tuple[SortKey, ...]:
 
 
 def _pairs(given: Any, at: str) -> Iterable[tuple[Any, Any]]:
-    if given is None:
+    if given is None or given == {"$natural": 1}:
         return ()
     if isinstance(given, Mapping):
         return given.items()
@@ -38,9 +38,9 @@ def _pair(item: Any, at: str) -> tuple[Any, Any]:
         return ".".join(item.path), -1 if item.descending else 1
     if isinstance(item, str):
         return (item[1:], -1) if item.startswith("-") else (item, 1)
-    if isinstance(item, Sequence) and len(item) == 2:
-        return item[0], item[1]
-    fail("a sort key is a pair (field, 1 or -1)", at)
+    if not isinstance(item, Sequence) or len(item) != 2:
+        fail("a sort key is a pair (field, 1 or -1)", at)
+    return item[0], item[1]
 
 
 def _key(path: Any, order: Any, at: str) -> SortKey:

@@ -220,7 +220,10 @@ def _replace_with(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
 
 
 def _redact(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
-    return Redact(source, expression(given, at, scope.binding(*REDACT_VARIABLES)))
+    expr = expression(given, at, scope.binding(*REDACT_VARIABLES))
+    if isinstance(expr, Literal):
+        fail("$redact takes an expression that gives $$KEEP, $$PRUNE or $$DESCEND", at)
+    return Redact(source, expr)
 
 
 def _count(given: Any, source: Plan, at: str, scope: Scope) -> Plan:

@@ -15,7 +15,6 @@ from xrepo_nb.query.parsing.filters import (
     Reading,
     element_condition,
     filter_document,
-    is_operators,
 )
 from xrepo_nb.query.parsing.limits import MAX_PATH
 from xrepo_nb.query.parsing.patterns import pattern_parts
@@ -205,9 +204,7 @@ def _bit(path: Path, value: Any, at: str) -> u.Change:
 
 
 def _push(path: Path, value: Any, at: str) -> u.Change:
-    if not (isinstance(value, Mapping) and "$each" in value):
-        if isinstance(value, Mapping) and is_operators(value):
-            fail("the modifiers of $push need $each beside them", at)
+    if not _is_each(value):
         return u.Push(path, (copied(value, at),), at=at)
     for name in value:
         if name not in UPDATE_MODIFIERS:
@@ -223,6 +220,10 @@ def _push(path: Path, value: Any, at: str) -> u.Change:
     )
 
 
+def _is_each(value: Any) -> bool:
+    return isinstance(value, Mapping) and "$each" in value
+
+
 def _modifier(value: Mapping[str, Any], name: str, at: str) -> int | None:
     return whole(value[name], name, f"{at}.{name}") if name in value else None
 
@@ -232,7 +233,7 @@ def _each(value: Mapping[str, Any], op: str, at: str) -> tuple[Any, ...]:
 
 
 def _add_to_set(path: Path, value: Any, at: str) -> u.Change:
-    if isinstance(value, Mapping) and "$each" in value:
+    if _is_each(value) and next(iter(value)) == "$each":
         if len(value) > 1:
             fail("$addToSet takes no modifier but $each", at)
         return u.AddToSet(path, _each(value, "$addToSet", at), at=at)

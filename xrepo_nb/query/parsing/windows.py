@@ -120,6 +120,7 @@ def _shift(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
 _CHECKS = {
     "$rank": _one_key,
     "$denseRank": _one_key,
+    "$documentNumber": _one_key,
     "$linearFill": _one_key,
     "$derivative": _slope,
     "$integral": _slope,
@@ -162,11 +163,10 @@ def _window(given: Any, at: str, keys: tuple[SortKey, ...]) -> Window | None:
 def _range(named: Mapping[str, Any], at: str, keys: tuple[SortKey, ...]) -> Window:
     unit = _unit(named["unit"], f"{at}.unit") if "unit" in named else None
     lower, upper = _bounds(named["range"], f"{at}.range", rows=unit is not None)
-    if (lower, upper) != ("unbounded", "unbounded"):
-        if len(keys) != 1:
-            fail("a range window needs a sortBy of exactly one field", at)
-        if keys[0].descending:
-            fail("a range window needs an ascending sortBy", at)
+    if len(keys) != 1:
+        fail("a range window needs a sortBy of exactly one field", at)
+    if (lower, upper) != ("unbounded", "unbounded") and keys[0].descending:
+        fail("a range window needs an ascending sortBy", at)
     return Window("range", lower, upper, unit)
 
 
