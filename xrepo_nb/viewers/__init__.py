@@ -1,0 +1,11 @@
+"""Viewers: how repos, rows, schemas, statistics, logs and plans show themselves."""
+
+from xrepo_nb.viewers.registry import Viewer, attach, register, unregister, view
+from xrepo_nb.viewers.view import View
+
+__all__ = ["View", "Viewer", "attach", "register", "unregister", "view", "widget"]
+
+
+def widget(shown: object) -> object:
+    """The widget of an object: its view, with sorting, filtering and paging where rows are shown."""
+    return view(shown).widget()

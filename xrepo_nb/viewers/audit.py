@@ -1,0 +1,94 @@
+"""The audit log: who did what, when, and how it ended; newest first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC
+
+from xrepo_nb.governance.audit import AuditEntry, AuditLog
+from xrepo_nb.viewers.html import Html, join, tag
+from xrepo_nb.viewers.parts import count, grid, heading, note
+from xrepo_nb.viewers.values import show
+from xrepo_nb.viewers.view import View
+
+ENTRIES = 25
+
+_TONES = {"applied": "xr-good", "failed": "xr-bad", "denied": "xr-bad", "unknown": "xr-null"}
+
+
+@dataclass(frozen=True, repr=False)
+class AuditView(View):
+    """The newest entries of a log, in the order they are shown."""
+
+    entries: Sequence[AuditEntry]
+    total: int
+    name: str = ""
+    dropped: int = 0
+
+    @classmethod
+    def of(cls, log: Sequence[AuditEntry], *, entries: int = ENTRIES) -> AuditView:
+        """The last `entries` of a log that has its newest at the end."""
+        newest = [log[index] for index in range(len(log) - 1, max(-1, len(log) - 1 - entries), -1)]
+        if isinstance(log, AuditLog):
+            return cls(newest, len(log), log.name, log.dropped)
+        return cls(newest, len(log))
+
+    @classmethod
+    def of_entry(cls, entry: AuditEntry) -> AuditView:
+        """One entry by itself."""
+        return cls([entry], 1)
+
+    def body(self) -> Html:
+        headers = ["when (UTC)", "who", "operation", "record", "outcome", "details"]
+        table = grid(headers, map(_row, self.entries), "audit log, newest first")
+        facts = count(self.total, "entry")
+        return join([heading("audit log", self.name or "of the repo", facts), table, note(self.caption())])
+
+    def caption(self) -> str:
+        """Which entries are shown."""
+        shown = len(self.entries)
+        if not shown:
+            return "nothing happened yet"
+        text = f"newest {shown:,} of {self.total:,}, newest first" if shown < self.total else "newest first"
+        return text + (f"; {self.dropped:,} older ones are no longer kept" if self.dropped else "")
+
+    def to_text(self) -> str:
+        lines = [f"audit log {self.name}: {count(self.total, 'entry')}"]
+        lines += [
+            f"{_when(entry)}  {entry.user_id or 'anonymous'}  {entry.operation}  {entry.outcome}"
+            for entry in self.entries
+        ]
+        return "\n".join(lines)
+
+
+def _when(entry: AuditEntry) -> str:
+    return entry.timestamp.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def _row(entry: AuditEntry) -> tuple[Html, ...]:
+    stamp = entry.timestamp.astimezone(UTC)
+    who = (
+        show(entry.user_id).text if entry.user_id is not None else tag("span", "anonymous", class_="xr-null")
+    )
+    record = show(entry.entity_id).text if entry.entity_id is not None else ""
+    return (
+        tag("td", tag("time", _when(entry), datetime=stamp.isoformat(), title=show(stamp).text)),
+        tag("td", who),
+        tag("td", show(entry.operation).text),
+        tag("td", record),
+        tag("td", entry.outcome, class_=_TONES.get(entry.outcome)),
+        _details(entry),
+    )
+
+
+def _details(entry: AuditEntry) -> Html:
+    said = dict(entry.changes or {}) | dict(entry.metadata)
+    if not said:
+        return tag("td")
+    parts = [
+        tag("span", tag("span", f"{name} ", class_="xr-null"), show(value).text)
+        for name, value in said.items()
+    ]
+    spaced = [part if index == 0 else join([", ", part]) for index, part in enumerate(parts)]
+    return tag("td", spaced, class_="xr-wrap")

@@ -1,0 +1,62 @@
+"""Pieces that several viewers are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from xrepo_nb.viewers.html import Html, tag
+
+
+def heading(kind: str, name: str, *facts: str | Html | None) -> Html:
+    """The first line: what it is, its name, and facts beside it."""
+    shown = [tag("span", fact) for fact in facts if fact]
+    return tag(
+        "div", tag("span", kind, class_="xr-kind"), tag("strong", name or "unnamed"), shown, class_="xr-head"
+    )
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> count(1, "row"), count(336776, "row"), count(2, "entry")
+    ('1 row', '336,776 rows', '2 entries')
+    """
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+
+
+def grid(headers: Sequence[Any], rows: Iterable[Iterable[Any]], label: str, **attributes: Any) -> Html:
+    """A table that scrolls within itself, also by keyboard. Cells that are no `td` or `th` become `td`."""
+    head = tag("thead", tag("tr", [_cell(header, "th", scope="col") for header in headers]))
+    body = tag("tbody", [tag("tr", [_cell(cell, "td") for cell in row]) for row in rows])
+    return scrolling(tag("table", head, body, **attributes), label)
+
+
+def scrolling(content: Html, label: str) -> Html:
+    """Content that scrolls sideways within its frame when the screen is narrow."""
+    return tag("div", content, class_="xr-scroll", tabindex="0", role="region", aria_label=label)
+
+
+def _cell(content: Any, name: str, **attributes: Any) -> Html:
+    if isinstance(content, Html) and content.startswith(("<td", "<th")):
+        return content
+    return tag(name, content, **attributes)
+
+
+def note(*content: Any) -> Html:
+    """A quiet line below."""
+    return tag("div", *content, class_="xr-note")
+
+
+def bar(share: float, label: str) -> Html:
+    """A bar of `share` (0 to 1) of its column's width."""
+    width = max(1.0, min(share, 1.0) * 120)
+    inner = tag("rect", class_="xr-bar", x="0", y="2", width=f"{width:.1f}", height="8", rx="2")
+    return tag("svg", inner, width="120", height="12", viewBox="0 0 120 12", role="img", aria_label=label)
+
+
+def fold(summary: str, content: Html, opened: bool = False) -> Html:
+    """Content below a line that opens and closes it."""
+    return tag("details", tag("summary", summary), content, open=opened)

@@ -1,0 +1,100 @@
+"""Which viewer shows which kind of object, and the hooks by which IPython asks."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from typing import Any
+
+from xrepo_nb.core.errors import XRepoNotFoundError
+from xrepo_nb.viewers.view import View
+
+Viewer = Callable[[Any], View]
+"""Makes the view of an object out of what it holds in memory."""
+
+_viewers: dict[str, Viewer | str] = {
+    "xrepo_nb.repos.base.XRepo": "xrepo_nb.viewers.repo:RepoView.of",
+    "xrepo_nb.repos.rows.Rows": "xrepo_nb.viewers.rows:rows_view",
+    "xrepo_nb.schema.table.Table": "xrepo_nb.viewers.table:TableView.of",
+    "xrepo_nb.schema.schema.Schema": "xrepo_nb.viewers.schema:SchemaView.of",
+    "xrepo_nb.observe.stats.RepoStats": "xrepo_nb.viewers.statistics:StatisticsView.of",
+    "xrepo_nb.governance.audit.AuditLog": "xrepo_nb.viewers.audit:AuditView.of",
+    "xrepo_nb.governance.audit.AuditEntry": "xrepo_nb.viewers.audit:AuditView.of_entry",
+}
+
+
+def register(kind: type | str, viewer: Viewer) -> None:
+    """Shows objects of `kind` (a class, or its full name) and of its subclasses with `viewer`.
+
+    >>> class Note(View):
+    ...     def __init__(self, text): self.text = text
+    ...     def to_text(self): return self.text
+    >>> register(str, Note)
+    >>> view("hello")
+    hello
+    >>> unregister(str)
+    """
+    name = kind if isinstance(kind, str) else _name(kind)
+    _viewers[name] = viewer
+    _tell_ipython([name])
+
+
+def unregister(kind: type | str) -> None:
+    """Takes a viewer back; harmless when there is none."""
+    _viewers.pop(kind if isinstance(kind, str) else _name(kind), None)
+
+
+def view(shown: Any) -> View:
+    """The view of an object, made of what is in memory.
+
+    Raises `XRepoNotFoundError` when no viewer is registered for its kind.
+    """
+    if isinstance(shown, View):
+        return shown
+    for cls in type(shown).__mro__:
+        viewer = _viewers.get(_name(cls))
+        if viewer is not None:
+            return _loaded(viewer)(shown)
+    kind = _name(type(shown))
+    raise XRepoNotFoundError(f"no viewer is registered for {kind}", asked=kind, exists=sorted(_viewers))
+
+
+def attach() -> None:
+    """Lets IPython, if it is what runs us, show every registered kind. Imports nothing."""
+    _tell_ipython(list(_viewers))
+
+
+def _tell_ipython(names: list[str]) -> None:
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if shell is None:
+        return
+    formatters = shell.display_formatter.formatters
+    for name in names:
+        module, _, cls = name.rpartition(".")
+        formatters["text/html"].for_type_by_name(module, cls, _html)
+        formatters["text/plain"].for_type_by_name(module, cls, _text)
+
+
+def _html(shown: Any) -> str:
+    return view(shown).to_html()
+
+
+def _text(shown: Any, printer: Any, cycle: bool) -> None:
+    printer.text(view(shown).to_text())
+
+
+def _name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _loaded(viewer: Viewer | str) -> Viewer:
+    if not isinstance(viewer, str):
+        return viewer
+    module, _, path = viewer.partition(":")
+    found: Any = import_module(module)
+    for part in path.split("."):
+        found = getattr(found, part)
+    loaded: Viewer = found
+    return loaded

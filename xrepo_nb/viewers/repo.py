@@ -1,0 +1,88 @@
+"""The card of a repo: what it is, where its rows come from, the first of them, how it is doing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from xrepo_nb.observe.stats import RepoStats
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.viewers.html import Html, join
+from xrepo_nb.viewers.parts import count, fold, heading, note
+from xrepo_nb.viewers.schema import SchemaView
+from xrepo_nb.viewers.statistics import milliseconds
+from xrepo_nb.viewers.table import TableView
+from xrepo_nb.viewers.view import View
+
+
+@dataclass(frozen=True, repr=False)
+class RepoView(View):
+    """A repo as far as it is in memory: making and showing this reads nothing.
+
+    `table` is None when the rows stay in their source. `repo` is what the widget explores.
+    """
+
+    kind: str
+    name: str
+    schema: Schema
+    description: str | None = None
+    table: TableView | None = None
+    statistics: RepoStats | None = None
+    repo: Any = field(default=None, compare=False)
+
+    @classmethod
+    def of(cls, repo: Any) -> RepoView:
+        """The card of a repo, as the present caller may see it."""
+        schema, name = repo.schema, repo.metadata.name
+        rows = repo.peek()
+        table = None if rows is None else TableView.of(rows, name=name, total=None)
+        return cls(
+            kind=_kind(type(repo).__name__),
+            name=name,
+            schema=schema,
+            description=repo.metadata.description,
+            table=table,
+            statistics=repo.statistics,
+            repo=repo,
+        )
+
+    def body(self) -> Html:
+        facts = [self._rows(), count(len(self.schema.fields), "field"), self.schema.source]
+        described = note(self.description) if self.description else None
+        return join([heading(self.kind, self.name, *facts), described, self._content(), note(self._timed())])
+
+    def _rows(self) -> str | None:
+        total = self.table.total if self.table else None
+        return None if total is None else count(total, "row")
+
+    def _content(self) -> Html:
+        fields = SchemaView(self.schema).fields()
+        if self.table is None:
+            return fields
+        more = fold(f"schema: {count(len(self.schema.fields), 'field')}", fields)
+        return join([self.table.grid(), note(self.table.caption()), more])
+
+    def _timed(self) -> str | None:
+        if self.statistics is None or not self.statistics.query_performance:
+            return None
+        timed = self.statistics.query_performance.items()
+        return "mean times: " + ", ".join(f"{name} {milliseconds(ms)}" for name, ms in timed)
+
+    def to_text(self) -> str:
+        names = ", ".join(f"{found.name}: {found.type.kind}" for found in self.schema.fields)
+        return f"{self.kind} {self.name}: {names}"
+
+    def widget(self) -> Any:
+        """A table that sorts, filters and pages through the repo, as the present caller."""
+        from xrepo_nb.viewers.explorer import explore
+
+        return explore(self.repo) if self.repo is not None else super().widget()
+
+
+def _kind(cls: str) -> str:
+    """A class's name as words.
+
+    >>> _kind("ConnectedRepo"), _kind("View")
+    ('connected repo', 'view')
+    """
+    return "".join(f" {c.lower()}" if c.isupper() else c for c in cls).strip()

@@ -1,0 +1,37 @@
+"""The rows that a repo method gave back, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from pydantic import BaseModel
+
+from xrepo_nb.repos.rows import Rows
+from xrepo_nb.schema.table import Table
+from xrepo_nb.viewers.table import ROWS, TableView
+
+
+def rows_view(rows: Rows[Any], *, shown: int = ROWS) -> TableView:
+    """The first of the rows, and of how many."""
+    documents = [document(row) for row in islice(rows, shown)]
+    schema = rows.schema if rows.schema is not None else Table(documents=documents).schema
+    name = rows.provenance.repo if rows.provenance else ""
+    return TableView(schema, documents, name=name, total=len(rows), kind="rows", remark=_matched(rows))
+
+
+def document(row: Any) -> dict[str, Any]:
+    """A record as a document; a model under the names that its source uses, what was not set left out."""
+    if isinstance(row, BaseModel):
+        return row.model_dump(by_alias=True, exclude_unset=True)
+    return dict(row) if isinstance(row, Mapping) else {"value": row}
+
+
+def documents(rows: Sequence[Any]) -> list[dict[str, Any]]:
+    """All records as documents."""
+    return [document(row) for row in rows]
+
+
+def _matched(rows: Rows[Any]) -> str:
+    return f"{rows.total:,} rows match" if rows.truncated and rows.total is not None else ""

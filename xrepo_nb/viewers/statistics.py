@@ -1,0 +1,114 @@
+"""Statistics: how much there is, what changed today, how fast it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from xrepo_nb.observe.stats import RepoStats
+from xrepo_nb.viewers.html import Html, join, tag
+from xrepo_nb.viewers.parts import bar, count, fold, grid, heading, note
+from xrepo_nb.viewers.view import View
+
+
+@dataclass(frozen=True, repr=False)
+class StatisticsView(View):
+    """The numbers of a `RepoStats`; `calls` tells how often each operation was timed, where known."""
+
+    stats: RepoStats
+    name: str = ""
+    calls: Mapping[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, stats: RepoStats) -> StatisticsView:
+        """The view of these statistics."""
+        return cls(stats)
+
+    def body(self) -> Html:
+        return join(
+            [heading("statistics", self.name or "of the repo"), self.counts(), self.speed(), self.fields()]
+        )
+
+    def counts(self) -> Html:
+        """Rows, today's changes and size, each a number with its label."""
+        stats = self.stats
+        size = stats.storage_size_bytes
+        shown: dict[str, Any] = {
+            "rows": stats.total_count,
+            "created today": stats.created_today,
+            "updated today": stats.updated_today,
+            "deleted today": stats.deleted_today,
+        }
+        facts = [(label, f"{value:,}") for label, value in shown.items()]
+        if size is not None:
+            facts.append(("stored", bytes_text(size)))
+        return tag("dl", [tag("div", tag("dt", label), tag("dd", value)) for label, value in facts])
+
+    def speed(self) -> Html:
+        """The mean time of each operation, slowest first."""
+        performance = sorted(self.stats.query_performance.items(), key=lambda item: -item[1])
+        if not performance:
+            return note("no operation was timed yet")
+        slowest = performance[0][1] or 1.0
+        rows = [
+            (
+                tag("th", name, scope="row"),
+                tag("td", milliseconds(ms), class_="xr-n"),
+                bar(ms / slowest, f"{name}: {milliseconds(ms)}"),
+            )
+            for name, ms in performance
+        ]
+        headers = ["operation", tag("th", "mean time", scope="col", class_="xr-n"), ""]
+        return grid(headers, rows, "time of each operation")
+
+    def fields(self) -> Html | None:
+        """How many distinct values each field has; the share is of all rows."""
+        known = self.stats.field_cardinalities
+        if not known:
+            return None
+        rows = [_cardinality(name, distinct, self.stats.total_count) for name, distinct in known.items()]
+        headers = ["field", tag("th", "distinct", scope="col", class_="xr-n"), "of the rows"]
+        return fold(
+            f"distinct values of {count(len(rows), 'field')}",
+            grid(headers, rows, "distinct values"),
+            len(rows) <= 12,
+        )
+
+    def to_text(self) -> str:
+        speed = ", ".join(f"{name} {milliseconds(ms)}" for name, ms in self.stats.query_performance.items())
+        return f"statistics {self.name}: {count(self.stats.total_count, 'row')}; {speed or 'nothing timed'}"
+
+
+def _cardinality(name: str, distinct: int, rows: int) -> tuple[Html, ...]:
+    share = distinct / rows if rows else 0.0
+    return (
+        tag("th", name, scope="row"),
+        tag("td", f"{distinct:,}", class_="xr-n"),
+        bar(share, f"{name}: {share:.1%} of the rows"),
+    )
+
+
+def milliseconds(value: float) -> str:
+    """A duration in the unit that fits.
+
+    >>> milliseconds(0.0123), milliseconds(4.2), milliseconds(61234.5)
+    ('12 µs', '4.2 ms', '61.23 s')
+    """
+    if value < 0.1:
+        return f"{value * 1000:.0f} µs"
+    return f"{value:.3g} ms" if value < 1000 else f"{value / 1000:,.2f} s"
+
+
+def bytes_text(size: int) -> str:
+    """A size in the unit that fits.
+
+    >>> bytes_text(532), bytes_text(3_400_000)
+    ('532 B', '3.4 MB')
+    """
+    amount = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.3g} {unit}"
+        amount /= 1000
+    return f"{amount:,.3g} TB"

@@ -1,0 +1,48 @@
+"""View: what is shown of one object, as data from which HTML, text and widget are made."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from xrepo_nb.viewers.html import Html, tag
+
+STATIC = Path(__file__).parent / "static"
+
+
+class View:
+    """Base of the view models. A subclass holds plain data and says how its body is built.
+
+    Showing a view does no I/O and needs no kernel: the HTML carries its style, no script and
+    no address of anything outside.
+    """
+
+    def body(self) -> Html:
+        """The markup, without the frame and style around it."""
+        raise NotImplementedError
+
+    def to_text(self) -> str:
+        """One or more lines for a terminal."""
+        raise NotImplementedError
+
+    def to_html(self) -> str:
+        """Self-contained HTML, a few kilobytes."""
+        return tag("div", _style(), self.body(), class_="xr")
+
+    def widget(self) -> Any:
+        """The same as a widget; an `anywidget.AnyWidget`."""
+        from xrepo_nb.viewers.widget import ViewWidget
+
+        return ViewWidget(self)
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def __repr__(self) -> str:
+        return self.to_text()
+
+
+@lru_cache(maxsize=1)
+def _style() -> Html:
+    return Html(f"<style>{(STATIC / 'view.css').read_text('utf-8').strip()}</style>")
