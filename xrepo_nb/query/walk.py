@@ -1,0 +1,81 @@
+"""What a plan, predicate or expression reads: paths and what lies around them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from xrepo_nb.query import predicates as p
+from xrepo_nb.query.expressions import Expr, FieldRef, Let, Path, Variable
+from xrepo_nb.query.plan import FirstMatch, SliceOf
+
+WHOLE: Path = ()
+"""Stands for the whole document among the paths that something reads."""
+
+
+def paths_of(predicate: p.Predicate) -> frozenset[Path]:
+    """The paths that a predicate reads; `WHOLE` among them when it may look at any."""
+    found: set[Path] = set()
+    _predicate(predicate, found)
+    return frozenset(found)
+
+
+def paths_in(*expressions: Expr | None) -> frozenset[Path]:
+    """The paths that expressions read; `WHOLE` among them when one may look at any."""
+    found: set[Path] = set()
+    for expr in expressions:
+        if expr is not None:
+            _expression(expr, found)
+    return frozenset(found)
+
+
+def _predicate(predicate: p.Predicate, found: set[Path]) -> None:
+    if isinstance(predicate, (p.And, p.Or)):
+        for item in predicate.items:
+            _predicate(item, found)
+    elif isinstance(predicate, p.Not):
+        _predicate(predicate.item, found)
+    elif isinstance(predicate, p.Truth):
+        _expression(predicate.expr, found)
+    elif not isinstance(predicate, (p.Constant, p.SampleRate)):
+        found.add(getattr(predicate, "path", WHOLE))
+
+
+def _expression(expr: Expr, found: set[Path]) -> None:
+    if isinstance(expr, FieldRef):
+        found.add(expr.path)
+    elif isinstance(expr, Variable):
+        if expr.name in ("ROOT", "CURRENT"):
+            found.add(expr.path)
+    elif isinstance(expr, SliceOf):
+        found.add(expr.path)
+    elif isinstance(expr, FirstMatch):
+        found.add(expr.path)
+        if expr.positional:
+            _predicate(expr.predicate, found)
+    else:
+        for child in expr.children():
+            _expression(child, found)
+
+
+def variables_in(*expressions: Any) -> frozenset[str]:
+    """The names of variables that occur free in expressions, system ones included."""
+    return frozenset(name for expr in expressions if expr is not None for name in _free(expr))
+
+
+def _free(expr: Expr) -> Iterator[str]:
+    if isinstance(expr, Variable):
+        yield expr.name
+    elif isinstance(expr, Let):
+        bound = {name for name, _ in expr.variables}
+        yield from (name for _, value in expr.variables for name in _free(value))
+        yield from (name for name in _free(expr.body) if name not in bound)
+    else:
+        for child in expr.children():
+            yield from _free(child)
+
+
+def overlap(a: Path, b: Path) -> bool:
+    """Whether one path is the other, or lies above or below it; `WHOLE` overlaps all."""
+    shorter = min(len(a), len(b))
+    return a[:shorter] == b[:shorter]
