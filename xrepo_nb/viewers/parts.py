@@ -10,9 +10,13 @@ from xrepo_nb.viewers.html import Html, tag
 
 def heading(kind: str, name: str, *facts: str | Html | None) -> Html:
     """The first line: what it is, its name, and facts beside it."""
-    shown = [tag("span", fact) for fact in facts if fact]
+    shown = [fact if isinstance(fact, Html) else tag("span", fact) for fact in facts if fact]
     return tag(
-        "div", tag("span", kind, class_="xr-kind"), tag("strong", name or "unnamed"), shown, class_="xr-head"
+        "div",
+        tag("span", kind, class_="xr-kind"),
+        tag("strong", name) if name else None,
+        shown,
+        class_="xr-head",
     )
 
 
@@ -43,6 +47,11 @@ def _cell(content: Any, name: str, **attributes: Any) -> Html:
     if isinstance(content, Html) and content.startswith(("<td", "<th")):
         return content
     return tag(name, content, **attributes)
+
+
+def right(content: Any, name: str = "th") -> Html:
+    """A header, or a cell, of a column of numbers."""
+    return tag(name, content, class_="xr-n", scope="col" if name == "th" else None)
 
 
 def note(*content: Any) -> Html:

@@ -18,6 +18,7 @@ _viewers: dict[str, Viewer | str] = {
     "xrepo_nb.repos.rows.Rows": "xrepo_nb.viewers.rows:rows_view",
     "xrepo_nb.schema.table.Table": "xrepo_nb.viewers.table:TableView.of",
     "xrepo_nb.schema.schema.Schema": "xrepo_nb.viewers.schema:SchemaView.of",
+    "xrepo_nb.schema.report.InferenceReport": "xrepo_nb.viewers.inference:InferenceView.of",
     "xrepo_nb.observe.stats.RepoStats": "xrepo_nb.viewers.statistics:StatisticsView.of",
     "xrepo_nb.governance.audit.AuditLog": "xrepo_nb.viewers.audit:AuditView.of",
     "xrepo_nb.governance.audit.AuditEntry": "xrepo_nb.viewers.audit:AuditView.of_entry",

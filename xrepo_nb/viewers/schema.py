@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field
@@ -41,9 +40,16 @@ class SchemaView(View):
 
     def fields(self) -> Html:
         """One row a field, at any depth."""
-        described = any(field.description for field in self.schema.fields)
-        headers = ["field", "type", "absence", "notes"] + ["description"] * described
-        rows = [_row(field, depth, self.schema, described) for field, depth in nested(self.schema.fields)]
+        optional = {"notes": _notes, "description": _description}
+        used = {name: say for name, say in optional.items() if any(map(say, self.schema.fields))}
+        headers = ["field", "type", "absence", *used]
+        rows = [
+            [
+                *_row(field, depth, self.schema),
+                *(tag("td", say(field), class_="xr-wrap") for say in used.values()),
+            ]
+            for field, depth in nested(self.schema.fields)
+        ]
         return grid(headers, rows, f"fields of {self.schema.name or 'the schema'}")
 
     def indexes(self) -> Html | None:
@@ -86,19 +92,13 @@ def nested(fields: tuple[Field, ...], depth: int = 0) -> Iterator[tuple[Field, i
             yield from nested(inner.fields, depth + 1)
 
 
-def _row(field: Field, depth: int, schema: Schema, described: bool) -> list[Any]:
+def _row(field: Field, depth: int, schema: Schema) -> list[Html | str]:
     key = depth == 0 and field.name in schema.primary_key
     indent = f"padding-left:{10 + 18 * depth}px" if depth else None
     name = tag(
         "th", field.name, tag("span", "key", class_="xr-tag") if key else None, scope="row", style=indent
     )
-    cells: list[Any] = [
-        name,
-        _outer(field.type),
-        _ABSENCE[field.absence],
-        tag("td", _notes(field), class_="xr-wrap"),
-    ]
-    return [*cells, tag("td", field.description, class_="xr-wrap")] if described else cells
+    return [name, _outer(field.type), _ABSENCE[field.absence]]
 
 
 def _outer(type_: DataType) -> str:
@@ -106,6 +106,10 @@ def _outer(type_: DataType) -> str:
     if type_.kind == "array" and type_.item is not None:
         return f"array<{_outer(type_.item)}>"
     return type_.kind
+
+
+def _description(field: Field) -> str:
+    return field.description or ""
 
 
 def _notes(field: Field) -> str:

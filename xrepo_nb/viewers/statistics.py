@@ -8,7 +8,7 @@ from typing import Any
 
 from xrepo_nb.observe.stats import RepoStats
 from xrepo_nb.viewers.html import Html, join, tag
-from xrepo_nb.viewers.parts import bar, count, fold, grid, heading, note
+from xrepo_nb.viewers.parts import bar, count, fold, grid, heading, note, right
 from xrepo_nb.viewers.view import View
 
 
@@ -54,12 +54,12 @@ class StatisticsView(View):
         rows = [
             (
                 tag("th", name, scope="row"),
-                tag("td", milliseconds(ms), class_="xr-n"),
+                right(milliseconds(ms), "td"),
                 bar(ms / slowest, f"{name}: {milliseconds(ms)}"),
             )
             for name, ms in performance
         ]
-        headers = ["operation", tag("th", "mean time", scope="col", class_="xr-n"), ""]
+        headers = ["operation", right("mean time"), ""]
         return grid(headers, rows, "time of each operation")
 
     def fields(self) -> Html | None:
@@ -68,7 +68,7 @@ class StatisticsView(View):
         if not known:
             return None
         rows = [_cardinality(name, distinct, self.stats.total_count) for name, distinct in known.items()]
-        headers = ["field", tag("th", "distinct", scope="col", class_="xr-n"), "of the rows"]
+        headers = ["field", right("distinct"), "of the rows"]
         return fold(
             f"distinct values of {count(len(rows), 'field')}",
             grid(headers, rows, "distinct values"),
@@ -84,7 +84,7 @@ def _cardinality(name: str, distinct: int, rows: int) -> tuple[Html, ...]:
     share = distinct / rows if rows else 0.0
     return (
         tag("th", name, scope="row"),
-        tag("td", f"{distinct:,}", class_="xr-n"),
+        right(f"{distinct:,}", "td"),
         bar(share, f"{name}: {share:.1%} of the rows"),
     )
 

@@ -132,8 +132,9 @@ def _pieces(value: Any) -> Iterator[str]:
 
 
 def _scalar(value: Any) -> str:
+    """A value within another: text quoted, numbers without separators, as commas part the items."""
     if isinstance(value, str):
-        return value[: HOVER + 1]
+        return f'"{value[: HOVER + 1]}"'
     if isinstance(value, datetime):
         return _instant(value)
     if isinstance(value, timedelta):
@@ -141,8 +142,8 @@ def _scalar(value: Any) -> str:
     if isinstance(value, bytes | bytearray | memoryview):
         shown = bytes(value[:16]).hex()
         return f"0x{shown}{'…' if len(value) > 16 else ''} ({len(value):,} bytes)"
-    if value is None or isinstance(value, bool | int | float | Decimal) or value is MISSING:
-        return show(value).text
+    if value is None or isinstance(value, bool | float) or value is MISSING:
+        return show(value).text.replace(",", "")
     if callable(getattr(value, "isoformat", None)):
         return str(value.isoformat())
     return str(value)
