@@ -1,0 +1,10 @@
+"""Lowerings of expression operators, one file a family; importing them registers them."""
+
+from xrepo_nb.engines.polars.expressions import (
+    arithmetic,
+    arrays,
+    comparison,
+    conditional,
+)
+
+__all__ = ["arithmetic", "arrays", "comparison", "conditional"]

@@ -1,0 +1,234 @@
+"""Arithmetic. A null or missing operand gives null; ints stay ints while they fit 64 bits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import polars as pl
+
+from xrepo_nb.engines.polars.facts import Bounds, Facts, fits
+from xrepo_nb.engines.polars.reasons import Inexact, decline
+from xrepo_nb.engines.polars.scope import Scope, lowers
+from xrepo_nb.engines.polars.values import DATETIME, FLOAT, INT, NULL_VALUE, Value, absent_like
+from xrepo_nb.query.expressions import Call
+
+
+def numbers(call: Call, scope: Scope) -> list[Value]:
+    """The operands, all numbers; absent ones may be of the null type."""
+    values = [scope.typed(arg) for arg in call.args]
+    for value in values:
+        if not value.is_number and value.kind != "null":
+            decline(f"{call.op} of a {value.kind}")
+    return values
+
+
+@lowers("$add")
+def _add(call: Call, scope: Scope) -> Value:
+    values = [scope.typed(arg) for arg in call.args]
+    if any(v.kind == "datetime" for v in values):
+        return _shifted(values)
+    return _folded(call, scope, values, lambda a, b: a + b, lambda a, b: (a[0] + b[0], a[1] + b[1]))
+
+
+@lowers("$multiply")
+def _multiply(call: Call, scope: Scope) -> Value:
+    return _folded(call, scope, numbers(call, scope), lambda a, b: a * b, _product)
+
+
+def _product(a: Bounds, b: Bounds) -> Bounds:
+    corners = [x * y for x in a for y in b]
+    return min(corners), max(corners)
+
+
+@lowers("$subtract")
+def _subtract(call: Call, scope: Scope) -> Value:
+    left, right = values = [scope.typed(arg) for arg in call.args]
+    if left.kind == "datetime":
+        return _date_minus(left, right)
+    return _folded(call, scope, values, lambda a, b: a - b, lambda a, b: (a[0] - b[1], a[1] - b[0]))
+
+
+def _folded(
+    call: Call,
+    scope: Scope,
+    values: list[Value],
+    operate: Callable[[pl.Expr, pl.Expr], pl.Expr],
+    bound: Callable[[Bounds, Bounds], Bounds],
+) -> Value:
+    for value in values:
+        if not value.is_number and value.kind != "null":
+            decline(f"{call.op} of a {value.kind}")
+    if not values:
+        decline(f"{call.op} of nothing")
+    if any(value.kind == "null" for value in values):
+        return NULL_VALUE
+    total = values[0]
+    for value in values[1:]:
+        total = _combined(total, value, operate, bound)
+    return Value(total.expr, total.type, absent_like(values), facts=total.facts)
+
+
+def _combined(
+    left: Value,
+    right: Value,
+    operate: Callable[[pl.Expr, pl.Expr], pl.Expr],
+    bound: Callable[[Bounds, Bounds], Bounds],
+) -> Value:
+    if left.kind == "float" or right.kind == "float":
+        return Value(operate(as_float(left), as_float(right)), FLOAT)
+    bounds = bound(left.facts.bounds, right.facts.bounds)
+    if fits(bounds):
+        return Value(operate(left.expr, right.expr), INT, facts=Facts(bounds))
+    # The strict cast fails where a result is past 64 bits: such a plan is run by the interpreter.
+    wide = operate(left.expr.cast(pl.Int128), right.expr.cast(pl.Int128))
+    return Value(wide.cast(pl.Int64), INT)
+
+
+def as_float(value: Value) -> pl.Expr:
+    """A number as a double."""
+    return value.expr if value.kind == "float" else value.expr.cast(pl.Float64)
+
+
+def _shifted(values: list[Value]) -> Value:
+    """A date and milliseconds."""
+    dates = [v for v in values if v.kind == "datetime"]
+    others = [v for v in values if v.kind != "datetime"]
+    if len(dates) != 1 or any(v.kind != "int" for v in others):
+        decline("a sum of a date and other than one int")
+    expr = dates[0].expr
+    for value in others:
+        expr = expr + pl.duration(milliseconds=value.expr)
+    return Value(expr, DATETIME, absent_like(values))
+
+
+def _date_minus(left: Value, right: Value) -> Value:
+    if right.kind == "datetime":
+        expr = left.expr.dt.timestamp("ms") - right.expr.dt.timestamp("ms")
+        return Value(expr, INT, absent_like([left, right]))
+    if right.kind != "int":
+        decline(f"a date minus a {right.kind}")
+    return Value(left.expr - pl.duration(milliseconds=right.expr), DATETIME, absent_like([left, right]))
+
+
+def guarded(value: pl.Expr, fails: Callable[[pl.Series], pl.Series], reason: str) -> pl.Expr:
+    """The value, unless a row fails the check: then the interpreter runs the plan."""
+
+    def check(series: pl.Series) -> pl.Series:
+        if fails(series).any():
+            raise Inexact(reason)
+        return series
+
+    return value.map_batches(check, is_elementwise=True)
+
+
+@lowers("$divide")
+def _divide(call: Call, scope: Scope) -> Value:
+    left, right = values = numbers(call, scope)
+    if left.kind == "null" or right.kind == "null":
+        return NULL_VALUE
+    return Value(as_float(left) / as_float(_nonzero(right)), FLOAT, absent_like(values))
+
+
+def _nonzero(value: Value) -> Value:
+    if value.is_literal:
+        return value if value.literal else decline("a division by zero")
+    low, high = value.facts.bounds
+    if value.kind == "int" and (low > 0 or high < 0):
+        return value
+    checked = guarded(value.expr, lambda s: s == 0, "a division by zero")
+    return Value(checked, value.type, value.absence, value.missing, value.facts)
+
+
+@lowers("$mod")
+def _mod(call: Call, scope: Scope) -> Value:
+    left, right = values = numbers(call, scope)
+    if left.kind == "null" or right.kind == "null":
+        return NULL_VALUE
+    if left.kind == "float" or right.kind == "float":
+        decline("$mod of floats")
+    divisor = _nonzero(right).expr
+    return Value(left.expr - left.expr.truncdiv(divisor) * divisor, INT, absent_like(values))
+
+
+def _one(call: Call, scope: Scope) -> Value:
+    return numbers(call, scope)[0]
+
+
+@lowers("$abs")
+def _abs(call: Call, scope: Scope) -> Value:
+    value = _one(call, scope)
+    if value.kind == "int" and value.facts.bounds[0] == -(2**63):
+        checked = guarded(value.expr, lambda s: s == -(2**63), "$abs of the least int")
+        return Value(checked.abs(), INT, absent_like([value]))
+    return value if value.kind == "null" else Value(value.expr.abs(), value.type, absent_like([value]))
+
+
+@lowers("$ceil", "$floor", "$trunc")
+def _whole(call: Call, scope: Scope) -> Value:
+    if len(call.args) > 1:
+        decline(f"{call.op} to a number of places")
+    value = _one(call, scope)
+    if value.kind != "float":
+        return value.nullable()
+    expr = value.expr
+    rounded = {
+        "$ceil": expr.ceil,
+        "$floor": expr.floor,
+        "$trunc": lambda: pl.when(expr < 0).then(expr.ceil()).otherwise(expr.floor()),
+    }[call.op]()
+    return Value(rounded, FLOAT, absent_like([value]))
+
+
+@lowers("$round")
+def _round(call: Call, scope: Scope) -> Value:
+    value = scope.typed(call.args[0])
+    places = scope.typed(call.args[1]) if len(call.args) > 1 else None
+    if places is not None and not (places.is_literal and places.literal == 0):
+        decline("$round to a number of places")
+    if value.kind != "float":
+        return value.nullable() if value.kind in ("int", "null") else decline(f"$round of a {value.kind}")
+    return Value(value.expr.round(0, mode="half_to_even"), FLOAT, absent_like([value]))
+
+
+_FUNCTIONS: dict[str, tuple[Callable[[pl.Expr], pl.Expr], float, float]] = {
+    "$exp": (lambda e: e.exp(), -math.inf, math.inf),
+    "$ln": (lambda e: e.log(), 0.0, math.inf),
+    "$log10": (lambda e: e.log10(), 0.0, math.inf),
+    "$sqrt": (lambda e: e.sqrt(), -0.0, math.inf),
+    "$sin": (lambda e: e.sin(), -math.inf, math.inf),
+    "$cos": (lambda e: e.cos(), -math.inf, math.inf),
+    "$tan": (lambda e: e.tan(), -math.inf, math.inf),
+    "$asinh": (lambda e: e.arcsinh(), -math.inf, math.inf),
+    "$atan": (lambda e: e.arctan(), -math.inf, math.inf),
+    "$sinh": (lambda e: e.sinh(), -math.inf, math.inf),
+    "$cosh": (lambda e: e.cosh(), -math.inf, math.inf),
+    "$tanh": (lambda e: e.tanh(), -math.inf, math.inf),
+    "$degreesToRadians": (lambda e: e.radians(), -math.inf, math.inf),
+    "$radiansToDegrees": (lambda e: e.degrees(), -math.inf, math.inf),
+}
+
+
+@lowers(*_FUNCTIONS)
+def _function(call: Call, scope: Scope) -> Value:
+    value = _one(call, scope)
+    if value.kind == "null":
+        return NULL_VALUE
+    function, least, _ = _FUNCTIONS[call.op]
+    expr = as_float(value)
+    if call.op in ("$ln", "$log10"):
+        expr = guarded(expr, lambda s: s <= least, f"{call.op} outside of its domain")
+    elif call.op == "$sqrt":
+        expr = guarded(expr, lambda s: s < least, f"{call.op} outside of its domain")
+    return Value(function(expr), FLOAT, absent_like([value]))
+
+
+@lowers("$pow")
+def _pow(call: Call, scope: Scope) -> Value:
+    base, exponent = values = numbers(call, scope)
+    if base.kind == "null" or exponent.kind == "null":
+        return NULL_VALUE
+    if base.kind == "int" and exponent.kind == "int":
+        return decline("$pow of ints, whose result may be an int or a float")
+    guard = guarded(as_float(base), lambda s: s == 0, "$pow of zero")
+    return Value(guard.pow(as_float(exponent)), FLOAT, absent_like(values))

@@ -1,0 +1,160 @@
+"""Joins of two plans, as views make them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+
+from xrepo_nb.engines.polars.facts import Bounds, Facts
+from xrepo_nb.engines.polars.frame import Column, Frame, column, physical_names
+from xrepo_nb.engines.polars.matching import CLASS_OF_KIND
+from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
+from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.query.plan import Join
+
+_VALIDATE: dict[str, Any] = {
+    "one_to_one": "1:1",
+    "one_to_many": "1:m",
+    "many_to_one": "m:1",
+    "many_to_many": "m:m",
+}
+_ORDER: dict[str, Any] = {"left": "left", "inner": "left", "right": "right", "outer": "left_right"}
+
+
+_RIGHT = "\0right\0"
+
+
+@lowers_stage(Join)
+def _join(stage: Join, lowering: Lowering) -> Frame:
+    left, right = lowering.frame(stage.left), lowering.frame(stage.right)
+    for pair in stage.on:
+        _check_keys(left, right, pair)
+    if stage.how in ("semi", "anti"):
+        return left.over(_semi(stage, left, right))
+    _check_names(stage, left, right)
+    if stage.how == "asof":
+        return _asof(stage, left, right)
+    same = all(a == b for a, b in stage.on)
+    joined = left.lazy.join(
+        right.lazy,
+        left_on=[column(a) for a, _ in stage.on],
+        right_on=[column(b) for _, b in stage.on],
+        how="full" if stage.how == "outer" else stage.how,  # type: ignore[arg-type]
+        validate=_VALIDATE[stage.validate],
+        coalesce=same,
+        maintain_order=_ORDER[stage.how],
+        suffix=_RIGHT,
+    )
+    return _named(stage, left, right, joined)
+
+
+def _named(stage: Join, left: Frame, right: Frame, joined: pl.LazyFrame) -> Frame:
+    """The result's columns: the left ones, then the right ones but for keys of equal names."""
+    shared = [a for a, b in stage.on if a == b]
+    if shared and len(shared) < len(stage.on):
+        other = {"right": "right", "outer": "both"}.get(stage.how)
+        if other is not None:
+            joined = joined.with_columns(
+                *(pl.coalesce(column(n), column(n + _RIGHT)).alias(n) for n in shared)
+            )
+    columns = {
+        name: _after(col, nullable=stage.how in ("right", "outer") and name not in shared)
+        for name, col in left.columns.items()
+    }
+    for name, col in right.columns.items():
+        if name in shared:
+            columns[name] = _shared(columns[name], col, stage.how)
+        else:
+            columns[name] = _after(col, nullable=stage.how in ("left", "outer", "asof"))
+    return Frame(joined.select(*(column(n) for n in physical_names(columns))), columns)
+
+
+def _after(col: Column, *, nullable: bool) -> Column:
+    """What a column means after a join that may leave it without a match: null."""
+    if not nullable:
+        return col
+    if col.type.kind == "mixed" or col.absence in ("missing", "both"):
+        decline("an unmatched row's field that is missing elsewhere")
+    return replace(col, absence="null", facts=_Nullable(col.facts))
+
+
+class _Nullable(Facts):
+    """The facts of a column to which nulls have come."""
+
+    __slots__ = ("_of",)
+
+    def __init__(self, of: Facts) -> None:
+        super().__init__()
+        self._of = of
+
+    @property
+    def bounds(self) -> Bounds:
+        return self._of.bounds
+
+    @property
+    def may_be_nan(self) -> bool:
+        return self._of.may_be_nan
+
+
+def _shared(left: Column, right: Column, how: str) -> Column:
+    if how == "right":
+        return right
+    if how == "outer":
+        absence = left.absence if left.absence == right.absence else "null"
+        return Column(left.type, absence)
+    return left
+
+
+def _check_names(stage: Join, left: Frame, right: Frame) -> None:
+    shared = {a for a, b in stage.on if a == b}
+    for name in right.columns:
+        if name in left.columns and name not in shared:
+            decline(f"two columns named {name!r} in a join")
+
+
+def _check_keys(left: Frame, right: Frame, pair: tuple[str, str]) -> None:
+    for frame, name in zip((left, right), pair, strict=True):
+        if name not in frame.columns:
+            decline(f"no join key {name!r}")
+    mine, other = left.columns[pair[0]], right.columns[pair[1]]
+    kinds = mine.type.kind, other.type.kind
+    if "mixed" in kinds or CLASS_OF_KIND[kinds[0]] != CLASS_OF_KIND[kinds[1]] or kinds[0] != kinds[1]:
+        decline(f"join keys of types {mine.type} and {other.type}")
+    if kinds[0] not in _KEYS:
+        decline(f"a join key of type {mine.type}")
+
+
+_KEYS = frozenset({"string", "int", "bool", "datetime", "date", "time", "uuid", "objectid", "binary"})
+
+
+def _semi(stage: Join, left: Frame, right: Frame) -> pl.LazyFrame:
+    return left.lazy.join(
+        right.lazy,
+        left_on=[column(a) for a, _ in stage.on],
+        right_on=[column(b) for _, b in stage.on],
+        how=stage.how,  # type: ignore[arg-type]
+        maintain_order="left",
+    )
+
+
+def _asof(stage: Join, left: Frame, right: Frame) -> Frame:
+    *by, (left_key, right_key) = stage.on
+    number = "\0row\0"
+    joined = (
+        left.lazy.with_row_index(number)
+        .sort(left_key, maintain_order=True)
+        .join_asof(
+            right.lazy.filter(column(right_key).is_not_null()).sort(right_key, maintain_order=True),
+            left_on=left_key,
+            right_on=right_key,
+            by_left=[a for a, _ in by] or None,
+            by_right=[b for _, b in by] or None,
+            strategy="backward",
+            coalesce=False,
+            suffix=_RIGHT,
+            check_sortedness=False,
+        )
+    )
+    return _named(stage, left, right, joined.sort(number))

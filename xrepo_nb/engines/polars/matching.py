@@ -1,0 +1,208 @@
+"""Tests of one value against a constant, by the rules of filters.
+
+A test gives a condition in which null counts as false. Ordered comparisons stay within one
+BSON type; None stands for null and missing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+
+from xrepo_nb.engines.polars.facts import INT64
+from xrepo_nb.engines.polars.logic import Condition, disjunction
+from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.engines.polars.values import Value
+
+CLASS_OF_KIND = {
+    "int": "number", "float": "number", "decimal": "number", "string": "string", "bool": "bool",
+    "datetime": "date", "date": "date", "time": "time", "duration": "duration", "binary": "binary",
+    "uuid": "binary", "objectid": "objectid", "object": "object", "array": "array", "null": "null",
+}  # fmt: skip
+"""Which types compare by value with each other."""
+
+_CLASS_OF_TYPE: dict[type, str] = {
+    bool: "bool", int: "number", float: "number", Decimal: "number", str: "string", bytes: "binary",
+    UUID: "binary", datetime: "date", dict: "object", list: "array", type(None): "null",
+}  # fmt: skip
+
+
+def class_of(value: Any) -> str:
+    """The class of a constant; declines for types without a Polars counterpart."""
+    found = _CLASS_OF_TYPE.get(type(value))
+    if found is not None:
+        return found
+    if type(value).__name__ == "ObjectId":
+        return "objectid"
+    return decline(f"a constant of type {type(value).__name__} in a comparison")
+
+
+def compares(op: str, wanted: Any, value: Value) -> Condition:
+    """Whether the value stands in that relation (`$eq`, `$gt` ...) to the constant."""
+    if value.kind == "mixed":
+        decline("a field of mixed type")
+    class_ = class_of(wanted)
+    if class_ == "null":
+        return value.is_absent() if op in ("$eq", "$gte", "$lte") else False
+    if CLASS_OF_KIND[value.kind] != class_:
+        return False
+    if class_ == "number":
+        return _number(op, wanted, value)
+    if class_ == "date":
+        return _date(op, wanted, value)
+    if class_ == "binary" and (op != "$eq" or value.kind != _binary_kind(wanted)):
+        return decline("an ordered comparison of binary data") if op != "$eq" else False
+    if class_ in ("object", "array"):
+        decline(f"a comparison with an {class_}")
+    return relation(op, value.expr, pl.lit(_stored(wanted)))
+
+
+def relation(op: str, left: pl.Expr, right: Any) -> pl.Expr:
+    """The Polars comparison of that name."""
+    if op == "$eq":
+        return left == right
+    if op == "$gt":
+        return left > right
+    if op == "$gte":
+        return left >= right
+    return left < right if op == "$lt" else left <= right
+
+
+def _binary_kind(wanted: Any) -> str:
+    return "uuid" if isinstance(wanted, UUID) else "binary"
+
+
+def _stored(wanted: Any) -> Any:
+    if isinstance(wanted, UUID):
+        return wanted.bytes
+    return wanted.binary if type(wanted).__name__ == "ObjectId" else wanted
+
+
+def _date(op: str, wanted: datetime, value: Value) -> Condition:
+    aware = wanted.replace(tzinfo=UTC) if wanted.tzinfo is None else wanted.astimezone(UTC)
+    expr = value.expr
+    if value.kind == "date":
+        expr = expr.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    return relation(op, expr, pl.lit(aware, dtype=pl.Datetime("us", "UTC")))
+
+
+def _number(op: str, wanted: Any, value: Value) -> Condition:
+    if isinstance(wanted, Decimal) or value.kind == "decimal":
+        if value.kind != "decimal" or isinstance(wanted, float):
+            decline("a comparison of a decimal with another number")
+        return relation(op, value.expr, pl.lit(Decimal(wanted)))
+    if isinstance(wanted, float) and math.isnan(wanted):
+        return value.expr.is_nan() if value.kind == "float" and op in ("$eq", "$gte", "$lte") else False
+    if value.kind == "int":
+        return _int(op, wanted, value)
+    return _float(op, wanted, value)
+
+
+def _int(op: str, wanted: int | float, value: Value) -> Condition:
+    """An int column against any number, without going through floats."""
+    if isinstance(wanted, float) and not (math.isfinite(wanted) and wanted.is_integer()):
+        if op == "$eq":
+            return False
+        if math.isfinite(wanted):
+            op, wanted = {"$gt": "$gt", "$gte": "$gt", "$lt": "$lte", "$lte": "$lte"}[op], math.floor(wanted)
+        else:
+            wanted = INT64[1] + 1 if wanted > 0 else INT64[0] - 1
+    wanted = int(wanted)
+    if INT64[0] <= wanted <= INT64[1]:
+        return relation(op, value.expr, wanted)
+    below = wanted > 0
+    return value.is_present() if op in (("$lt", "$lte") if below else ("$gt", "$gte")) else False
+
+
+def _float(op: str, wanted: int | float, value: Value) -> Condition:
+    try:
+        near = float(wanted)
+    except OverflowError:
+        near = math.inf if wanted > 0 else -math.inf
+    if near > wanted:
+        op = {"$gt": "$gte", "$lte": "$lt"}.get(op, op)
+    elif near < wanted:
+        op = {"$gte": "$gt", "$lt": "$lte"}.get(op, op)
+    if near != wanted and op == "$eq":
+        return False
+    found = relation(op, value.expr, near)
+    if op in ("$gt", "$gte") and value.facts.may_be_nan:
+        found = found & value.expr.is_not_nan()
+    return found
+
+
+def is_one_of(wanted: Sequence[Any], value: Value) -> Condition:
+    """Whether the value equals one of the constants; patterns match strings."""
+    if value.kind == "mixed":
+        decline("a field of mixed type")
+    mine = CLASS_OF_KIND[value.kind]
+    plain: list[Any] = []
+    others: list[Condition] = []
+    for item in wanted:
+        if is_pattern(item):
+            from xrepo_nb.engines.polars.patterns import finds_pattern
+
+            others.append(finds_pattern(item, value))
+        elif (class_ := class_of(item)) == "null":
+            others.append(value.is_absent())
+        elif class_ != mine:
+            continue
+        elif value.kind == "string" or (
+            value.kind == "int" and isinstance(item, int) and INT64[0] <= item <= INT64[1]
+        ):
+            plain.append(item)
+        else:
+            others.append(compares("$eq", item, value))
+    if plain:
+        dtype = pl.String if value.kind == "string" else pl.Int64
+        found = (
+            value.expr == plain[0]
+            if len(plain) == 1
+            else value.expr.is_in(pl.Series(plain, dtype=dtype).implode())
+        )
+        others.append(found)
+    return disjunction(*others)
+
+
+def is_pattern(value: Any) -> bool:
+    """Whether a constant is a regular expression, Python's or BSON's."""
+    return hasattr(value, "pattern") and hasattr(value, "flags")
+
+
+_BSON_TYPES: dict[str, tuple[str, ...]] = {
+    "double": ("float",),
+    "string": ("string",),
+    "object": ("object",),
+    "array": ("array",),
+    "binData": ("binary", "uuid"),
+    "objectId": ("objectid",),
+    "bool": ("bool",),
+    "date": ("datetime", "date"),
+    "decimal": ("decimal",),
+    "number": ("int", "float", "decimal"),
+}
+INT32 = (-(2**31), 2**31 - 1)
+
+
+def has_type(names: Sequence[str], value: Value) -> Condition:
+    """Whether the value's BSON type is one of those."""
+    if value.kind == "mixed":
+        decline("a field of mixed type")
+    return disjunction(*(_is_type(name, value) for name in names))
+
+
+def _is_type(name: str, value: Value) -> Condition:
+    if name == "null":
+        return value.is_null()
+    if name in ("int", "long"):
+        if value.kind != "int":
+            return False
+        within = value.expr.is_between(*INT32)
+        return within if name == "int" else ~within
+    return value.is_present() if value.kind in _BSON_TYPES.get(name, ()) else False

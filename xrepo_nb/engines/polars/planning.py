@@ -1,0 +1,52 @@
+"""Planning: the walk over a plan that lowers it, stage by stage, to one frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from xrepo_nb.engines.polars.frame import Frame
+from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.engines.polars.scope import Scope
+from xrepo_nb.query.plan import Input, Plan, Scan
+
+StageLowering = Callable[[Any, "Lowering"], Frame]
+STAGES: dict[type[Plan], StageLowering] = {}
+
+
+def lowers_stage(*types: type[Plan]) -> Callable[[StageLowering], StageLowering]:
+    """Registers the lowering of stages; it may decline."""
+
+    def register(function: StageLowering) -> StageLowering:
+        STAGES.update(dict.fromkeys(types, function))
+        return function
+
+    return register
+
+
+@dataclass(frozen=True, slots=True)
+class Lowering:
+    """One lowering of a plan: where scans find their rows, the caller's constants, notes for `explain`."""
+
+    scan: Callable[[str], Frame]
+    constants: Mapping[str, Any]
+    notes: list[str] = field(default_factory=list)
+    input: Frame | None = None
+
+    def frame(self, plan: Plan) -> Frame:
+        """The rows of a plan."""
+        if isinstance(plan, Scan):
+            return self.scan(plan.source)
+        if isinstance(plan, Input):
+            return self.input if self.input is not None else decline("rows of no stage")
+        lowering = STAGES.get(type(plan))
+        return lowering(plan, self) if lowering else decline(f"{type(plan).__name__} has no lowering")
+
+    def scope(self, frame: Frame) -> Scope:
+        """The scope of expressions over the rows of a frame."""
+        return Scope.of(frame, self.constants, self.notes)
+
+    def within(self, frame: Frame) -> Lowering:
+        """The lowering of a sub-pipeline over these rows."""
+        return Lowering(self.scan, self.constants, self.notes, frame)

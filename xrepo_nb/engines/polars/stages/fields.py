@@ -1,0 +1,195 @@
+"""Stages that choose or compute fields: project, add fields, unset, replace root."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+
+from xrepo_nb.engines.polars.frame import Frame
+from xrepo_nb.engines.polars.paths import member
+from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
+from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.engines.polars.scope import document
+from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.query.expressions import Expr, Path
+from xrepo_nb.query.plan import AddFields, Project, ReplaceRoot, Unset
+from xrepo_nb.schema.types import DataType
+
+Tree = dict[str, Any]
+"""What becomes of each field: True, False, an expression's `Value`, or a tree for the fields below."""
+
+
+@lowers_stage(Project)
+def _project(stage: Project, lowering: Lowering) -> Frame:
+    frame = lowering.frame(stage.input)
+    scope = lowering.scope(frame)
+    tree = _tree((path, scope.lower(f) if isinstance(f, Expr) else f) for path, f in stage.fields)
+    return _inclusive(frame, tree) if stage.inclusive else _exclusive(frame, tree)
+
+
+def _tree(items: Iterable[tuple[Path, Any]]) -> Tree:
+    out: Tree = {}
+    for path, what in items:
+        below = out
+        for name in path[:-1]:
+            below = below.setdefault(name, {})
+        below[path[-1]] = what
+    return out
+
+
+def _inclusive(frame: Frame, tree: Tree) -> Frame:
+    values: dict[str, Value] = {}
+    if "_id" in frame.columns and "_id" not in tree:
+        tree = {"_id": True} | tree
+    for name, what in tree.items():
+        value = frame.columns[name].value(name) if name in frame.columns else None
+        kept = _included(value, what)
+        if kept is not None:
+            values[name] = kept
+    plain = [n for n, what in tree.items() if what is True and n in values]
+    if len(plain) == len(values):
+        return frame.select(plain)
+    made = frame.rebuild(values)
+    return _with_originals(made, frame, plain)
+
+
+def _with_originals(made: Frame, frame: Frame, names: Iterable[str]) -> Frame:
+    """The same, where untouched columns keep all that is known of them."""
+    return made
+
+
+def _included(value: Value | None, what: Any) -> Value | None:
+    if isinstance(what, Value):
+        return what
+    if what is True:
+        return value
+    if what is False:
+        return None
+    return _included_below(value, what)
+
+
+def _included_below(value: Value | None, tree: Tree) -> Value | None:
+    """Only some fields of an object."""
+    if any(isinstance(what, Value) for what in tree.values()):
+        return _computed_below(value, tree)
+    if value is None or value.kind not in ("object", "array"):
+        return _nothing(value)
+    if value.kind == "array":
+        decline("a projection of fields within an array")
+    inner = {}
+    for name, what in tree.items():
+        field = member(replace(value, absence="never"), name)
+        kept = _included(field if value.type.field(name) else None, what)
+        if kept is not None:
+            inner[name] = kept
+    return _rebuilt(value, inner)
+
+
+def _nothing(value: Value | None) -> None:
+    if value is not None and value.kind == "mixed":
+        decline("a projection below a field of mixed type")
+
+
+def _computed_below(value: Value | None, tree: Tree) -> Value | None:
+    return decline("a computed field within a projected object")
+
+
+def _rebuilt(value: Value, fields: Mapping[str, Value]) -> Value:
+    """An object of those fields, where the given object is there."""
+    if not fields:
+        decline("an object without fields")
+    whole = document(fields)
+    if value.absence == "never":
+        return whole
+    made = pl.when(value.expr.is_not_null()).then(whole.expr)
+    if value.absence == "both":
+        return Value(made, whole.type, "both", value.missing)
+    return Value(made, whole.type, value.absence)
+
+
+def _exclusive(frame: Frame, tree: Tree) -> Frame:
+    dropped = [name for name, what in tree.items() if what is False and name in frame.columns]
+    changed: dict[str, Value] = {}
+    for name, what in tree.items():
+        if what is False or name not in frame.columns:
+            continue
+        if what is True:
+            continue
+        if isinstance(what, Value):
+            changed[name] = what
+        else:
+            changed[name] = _excluded(frame.columns[name].value(name), what)
+    if changed:
+        frame = frame.assign(changed)
+    return frame.drop(dropped) if dropped else frame
+
+
+def _excluded(value: Value, tree: Tree) -> Value:
+    """An object without some fields, also within the elements of arrays."""
+    if value.kind == "mixed":
+        decline("a projection below a field of mixed type")
+    if value.kind == "array":
+        item = value.type.item
+        if item is None or item.kind not in ("object", "array"):
+            return value
+        inner = _excluded(Value(pl.element(), item, "null"), tree)
+        type_ = DataType("array", item=inner.type)
+        return Value(value.expr.list.eval(inner.expr), type_, value.absence, value.missing)
+    if value.kind != "object":
+        return value
+    there = replace(value, absence="never")
+    fields = {}
+    for field in value.type.fields:
+        what = tree.get(field.name)
+        if what is False:
+            continue
+        below = member(there, field.name)
+        fields[field.name] = _excluded(below, what) if isinstance(what, dict) else below
+    return _rebuilt(value, fields)
+
+
+@lowers_stage(Unset)
+def _unset(stage: Unset, lowering: Lowering) -> Frame:
+    return _exclusive(lowering.frame(stage.input), _tree((path, False) for path in stage.paths))
+
+
+@lowers_stage(AddFields)
+def _add_fields(stage: AddFields, lowering: Lowering) -> Frame:
+    frame = lowering.frame(stage.input)
+    scope = lowering.scope(frame)
+    tree = _tree((path, scope.lower(expr)) for path, expr in stage.fields)
+    values = {name: _added(frame, name, what) for name, what in tree.items()}
+    return frame.assign(values)
+
+
+def _added(frame: Frame, name: str, what: Any) -> Value:
+    if isinstance(what, Value):
+        return what
+    found = frame.columns.get(name)
+    return _set_below(None if found is None else found.value(name), what)
+
+
+def _set_below(value: Value | None, tree: Tree) -> Value:
+    """An object with fields set; what is no object gives place to one."""
+    if value is not None and value.kind in ("array", "mixed"):
+        decline(f"fields set below one of type {value.type}")
+    fields: dict[str, Value] = {}
+    if value is not None and value.kind == "object":
+        for field in value.type.fields:
+            below = member(value, field.name)
+            fields[field.name] = below
+    for name, what in tree.items():
+        fields[name] = what if isinstance(what, Value) else _set_below(fields.get(name), what)
+    return document(fields)
+
+
+@lowers_stage(ReplaceRoot)
+def _replace_root(stage: ReplaceRoot, lowering: Lowering) -> Frame:
+    frame = lowering.frame(stage.input)
+    root = lowering.scope(frame).typed(stage.root)
+    if root.kind != "object" or root.may_be_absent:
+        decline("a new root that may be no document")
+    return frame.rebuild({field.name: member(root, field.name) for field in root.type.fields})

@@ -1,0 +1,67 @@
+"""Stages that gather rows: group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from xrepo_nb.engines.polars.accumulators import Rows, accumulated
+from xrepo_nb.engines.polars.frame import Column, Frame, assignments, column, column_of
+from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
+from xrepo_nb.engines.polars.scope import Scope, document
+from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.query.expressions import DocumentExpr, Expr, Literal
+from xrepo_nb.query.plan import Accumulator, Group
+
+_PART = "\0key\0"
+
+
+@lowers_stage(Group)
+def _group(stage: Group, lowering: Lowering) -> Frame:
+    frame = lowering.frame(stage.input)
+    scope = lowering.scope(frame)
+    rows = Rows(scope, frame.height)
+    outputs = {a.name: accumulated(a, rows) for a in stage.accumulators}
+    return grouped(frame, stage.key, outputs, scope)
+
+
+def grouped(frame: Frame, key: Expr, outputs: Mapping[str, Value], scope: Scope) -> Frame:
+    """One row a distinct value of the key, as `_id`, with the outputs."""
+    if isinstance(key, Literal):
+        return _whole(frame, scope.typed(key), outputs)
+    if isinstance(key, DocumentExpr) and key.items:
+        return _by_parts(frame, {name: scope.typed(item) for name, item in key.items}, outputs)
+    value = scope.typed(key).nullable()
+    if value.kind == "null":
+        return _whole(frame, value, outputs)
+    return _by(frame, {"_id": value}, outputs)
+
+
+def _by(frame: Frame, keys: Mapping[str, Value], outputs: Mapping[str, Value]) -> Frame:
+    exprs = [e for name, value in outputs.items() for e in assignments(name, value)]
+    by = [value.expr.alias(name) for name, value in keys.items()]
+    columns = {n: column_of(v) for n, v in keys.items()} | {n: column_of(v) for n, v in outputs.items()}
+    return Frame(frame.lazy.group_by(by).agg(exprs), columns, frame.height)
+
+
+def _by_parts(frame: Frame, parts: Mapping[str, Value], outputs: Mapping[str, Value]) -> Frame:
+    """A document as the key: grouped by its fields, which is faster, and put together after."""
+    made = _by(frame, {_PART + name: value for name, value in parts.items()}, outputs)
+    key = document({name: made.columns[_PART + name].value(_PART + name) for name in parts})
+    out = {"_id": column_of(key)} | {n: made.columns[n] for n in outputs}
+    lazy = made.lazy.select(key.expr.alias("_id"), pl.exclude([_PART + name for name in parts]))
+    return Frame(lazy, out, frame.height)
+
+
+def _whole(frame: Frame, key: Value, outputs: Mapping[str, Value]) -> Frame:
+    """One group of all rows, and none when there are no rows."""
+    exprs = [e for name, value in outputs.items() for e in assignments(name, value)]
+    counted = frame.lazy.select(*exprs, pl.len().alias(_PART)).filter(column(_PART) > 0).drop(_PART)
+    lazy = counted.with_columns(key.expr.alias("_id"))
+    columns: dict[str, Column] = {"_id": column_of(key)}
+    columns |= {name: column_of(value) for name, value in outputs.items()}
+    return Frame(lazy, columns, 1)
+
+
+__all__ = ["Accumulator", "grouped"]

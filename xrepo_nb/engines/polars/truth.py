@@ -1,0 +1,18 @@
+"""Truth of a value by MongoDB's rule: all but false, null, missing and zero."""
+
+from __future__ import annotations
+
+from xrepo_nb.engines.polars.logic import Condition
+from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.engines.polars.values import Value
+
+
+def truth(value: Value) -> Condition:
+    """Whether the value counts as true; null counts as false."""
+    if value.kind == "mixed":
+        decline("a value of mixed type")
+    if value.kind == "bool":
+        return bool(value.literal) if value.is_literal else value.expr
+    if value.kind in ("int", "float", "decimal"):
+        return bool(value.literal) if value.is_literal else value.expr != 0
+    return value.is_present()

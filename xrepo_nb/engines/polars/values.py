@@ -1,0 +1,205 @@
+"""Values: a Polars expression with its logical type and what its nulls stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as clock
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+
+from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts
+from xrepo_nb.engines.polars.logic import Condition, as_expr, conjunction, disjunction, negation
+from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.schema.types import Absence, DataType, Field
+
+STRING, INT, FLOAT, BOOL = (DataType(k) for k in ("string", "int", "float", "bool"))  # type: ignore[arg-type]
+DATETIME, OBJECT, MIXED, NULL = (DataType(k) for k in ("datetime", "object", "mixed", "null"))  # type: ignore[arg-type]
+
+NUMBERS = frozenset({"int", "float"})
+NO_LITERAL: Any = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """What an expression lowers to.
+
+    A null of `expr` stands for what `absence` says; where that is "both", `missing` is a
+    condition that holds for the missing ones. `literal` is the constant, if it is one.
+    """
+
+    expr: pl.Expr
+    type: DataType
+    absence: Absence = "null"
+    missing: pl.Expr | None = None
+    facts: Facts = UNKNOWN
+    literal: Any = NO_LITERAL
+
+    @property
+    def kind(self) -> str:
+        return self.type.kind
+
+    @property
+    def is_number(self) -> bool:
+        return self.type.kind in NUMBERS
+
+    @property
+    def is_literal(self) -> bool:
+        return self.literal is not NO_LITERAL
+
+    @property
+    def may_be_absent(self) -> bool:
+        """Whether a null or missing value may occur."""
+        return self.absence != "never" and self.facts.may_be_null
+
+    def is_absent(self) -> Condition:
+        """Null or missing."""
+        if self.type.kind == "null":
+            return True
+        return self.expr.is_null() if self.may_be_absent else False
+
+    def is_present(self) -> Condition:
+        """Neither null nor missing."""
+        if self.type.kind == "null":
+            return False
+        return self.expr.is_not_null() if self.may_be_absent else True
+
+    def is_missing(self) -> Condition:
+        """Missing, not null."""
+        if self.absence == "both":
+            assert self.missing is not None
+            return self.missing
+        return self.is_absent() if self.absence == "missing" else False
+
+    def is_null(self) -> Condition:
+        """Null, not missing."""
+        if self.absence == "both":
+            assert self.missing is not None
+            return conjunction(self.is_absent(), negation(self.missing))
+        return self.is_absent() if self.absence == "null" else False
+
+    def with_absence(self, null: Condition, missing: Condition) -> Value:
+        """The same with what its nulls stand for given anew: a condition for each kind."""
+        absence, mask = absence_of(null, missing)
+        return replace(self, absence=absence, missing=mask)
+
+    def nullable(self) -> Value:
+        """The same, where missing counts as null: what an array's element or a key makes of it."""
+        return self if self.absence in ("never", "null") else replace(self, absence="null", missing=None)
+
+
+def absence_of(null: Condition, missing: Condition) -> tuple[Absence, pl.Expr | None]:
+    """The absence and mask of a value that is null, and missing, under these conditions."""
+    if missing is False:
+        return ("never" if null is False else "null"), None
+    if null is False:
+        return "missing", None
+    return "both", as_expr(missing)
+
+
+MISSING_VALUE = Value(pl.lit(None), NULL, "missing", literal=NO_LITERAL)
+NULL_VALUE = Value(pl.lit(None), NULL, "null", literal=None)
+
+
+def absent_like(values: list[Value]) -> Absence:
+    """The absence of a result that is null when any operand is null or missing."""
+    return "null" if any(v.absence != "never" for v in values) else "never"
+
+
+def any_absent(values: list[Value]) -> Condition:
+    return disjunction(*(v.is_absent() for v in values))
+
+
+def literal(value: Any) -> Value:
+    """A constant."""
+    if value is None:
+        return NULL_VALUE
+    made = _LITERALS.get(type(value))
+    if made is not None:
+        return made(value)
+    return _special(value)
+
+
+def _int(value: int) -> Value:
+    if not INT64[0] <= value <= INT64[1]:
+        decline("an integer literal beyond 64 bits")
+    return Value(pl.lit(value, dtype=pl.Int64), INT, "never", facts=Facts((value, value)), literal=value)
+
+
+def _datetime(value: datetime) -> Value:
+    aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    return Value(pl.lit(aware, dtype=pl.Datetime("us", "UTC")), DATETIME, "never", literal=aware)
+
+
+def _plain(kind: str) -> Any:
+    type_ = DataType(kind)  # type: ignore[arg-type]
+    return lambda value: Value(pl.lit(value), type_, "never", literal=value)
+
+
+def _list(value: list[Any]) -> Value:
+    items = [literal(item) for item in value]
+    item_type = unified([item.type for item in items])
+    series = pl.Series([physical(item) for item in value], dtype=item_type.to_polars())
+    return Value(pl.lit(series.implode()).first(), DataType("array", item=item_type), "never", literal=value)
+
+
+def _document(value: dict[str, Any]) -> Value:
+    if not value:
+        decline("an empty document literal")
+    parts = {name: literal(item) for name, item in value.items()}
+    struct = pl.struct(*(part.expr.alias(name) for name, part in parts.items()))
+    fields = tuple(Field(name, part.type, part.absence) for name, part in parts.items())
+    return Value(struct, DataType("object", fields), "never", literal=value)
+
+
+_LITERALS: dict[type, Any] = {
+    bool: _plain("bool"),
+    int: _int,
+    float: lambda v: Value(pl.lit(v, dtype=pl.Float64), FLOAT, "never", literal=v),
+    str: _plain("string"),
+    bytes: _plain("binary"),
+    datetime: _datetime,
+    date: _plain("date"),
+    clock: _plain("time"),
+    timedelta: _plain("duration"),
+    UUID: lambda v: Value(pl.lit(v.bytes), DataType("uuid"), "never", literal=v),
+    list: _list,
+    dict: _document,
+}
+
+
+def _special(value: Any) -> Value:
+    name = type(value).__name__
+    if name == "ObjectId":
+        return Value(pl.lit(value.binary), DataType("objectid"), "never", literal=value)
+    if name == "Int64":
+        return _int(int(value))
+    return decline(f"a literal of type {name}")
+
+
+def physical(value: Any) -> Any:
+    """A constant as Polars stores it."""
+    if isinstance(value, UUID):
+        return value.bytes
+    if type(value).__name__ == "ObjectId":
+        return value.binary
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    return [physical(item) for item in value] if isinstance(value, list) else value
+
+
+def unified(types: list[DataType]) -> DataType:
+    """The one type of several values; a null fits any type. Declines when they differ."""
+    found = NULL
+    for type_ in types:
+        if type_.kind == "null" or type_ == found:
+            continue
+        if found.kind == "null":
+            found = type_
+        elif found.kind == type_.kind == "array":
+            found = DataType("array", item=unified([found.item or NULL, type_.item or NULL]))
+        else:
+            decline(f"values of several types ({found}, {type_})")
+    return found

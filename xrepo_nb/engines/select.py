@@ -1,0 +1,87 @@
+"""Which engine runs a plan: by name, or by the size and types of what it reads."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoUnsupportedError
+from xrepo_nb.engines.base import Engine, Inputs
+from xrepo_nb.query.plan import Plan
+
+GROUP = "xrepo_nb.engines"
+"""The entry-point group in which engines are found, ours and those of others."""
+
+_OWN = {
+    "document": "xrepo_nb.engines.document.engine:DocumentEngine",
+    "polars": "xrepo_nb.engines.polars.engine:PolarsEngine",
+    "duckdb": "xrepo_nb.engines.duckdb.engine:DuckDBEngine",
+}
+"""What our own entry points say, so that the usual names need no scan of the installed packages."""
+
+FEW_DOCUMENTS = 4_000
+"""Up to here the interpreter answers sooner than a frame of raw documents is built."""
+
+
+def engine_names() -> tuple[str, ...]:
+    """The names that `engine=` takes. Scans the installed packages: a few milliseconds once."""
+    return ("auto", *dict.fromkeys([*_OWN, *_others()]))
+
+
+@lru_cache(maxsize=1)
+def _others() -> dict[str, str]:
+    return {point.name: point.value for point in entry_points(group=GROUP) if point.name not in _OWN}
+
+
+@lru_cache(maxsize=32)
+def get_engine(name: str) -> Engine:
+    """The engine of that name, made when first asked for.
+
+    Raises `XRepoConfigurationError` for a name that nothing is registered under.
+
+    >>> get_engine("polars").name
+    'polars'
+    """
+    target = _OWN.get(name) or _others().get(name)
+    if target is None:
+        raise XRepoConfigurationError(f"unknown engine {name!r}", asked=name, exists=engine_names())
+    module, _, attribute = target.partition(":")
+    engine: Engine = getattr(import_module(module), attribute)()
+    return engine
+
+
+def choose(plan: Plan, inputs: Inputs, engine: str = "auto") -> Engine:
+    """The engine that runs the plan on these inputs.
+
+    `"auto"`: the interpreter for a few raw documents; else Polars where it has an exact
+    lowering, DuckDB for what is larger than memory, the interpreter for the rest. An engine
+    asked for by name is taken at its word: `XRepoUnsupportedError` tells what it cannot do.
+    """
+    return decide(plan, inputs, engine)[0]
+
+
+def decide(plan: Plan, inputs: Inputs, engine: str = "auto") -> tuple[Engine, str]:
+    """Like `choose`, with the reason."""
+    if engine != "auto":
+        chosen = get_engine(engine)
+        reason = chosen.supports(plan, inputs)
+        if reason is not None:
+            raise XRepoUnsupportedError(
+                f"the {engine} engine cannot run this plan: {reason}",
+                asked=engine,
+                hint='leave engine="auto", which picks an engine that can',
+            )
+        return chosen, "asked for"
+    if _few_documents(plan, inputs):
+        return get_engine("document"), "few documents, not yet in a frame"
+    polars = get_engine("polars")
+    reason = polars.supports(plan, inputs)
+    if reason is None:
+        return polars, "typed columns"
+    return get_engine("document"), reason
+
+
+def _few_documents(plan: Plan, inputs: Inputs) -> bool:
+    tables = [inputs[name] for name in plan.sources()]
+    return all(not t.is_frame and len(t.documents) <= FEW_DOCUMENTS for t in tables)
