@@ -1,0 +1,162 @@
+"""The types of CSV columns, decided by every value of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from xrepo_nb.schema.report import FieldReport, InferenceReport
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.types import DataType, Field, Kind
+
+Test = Callable[[pl.Expr], pl.Expr]
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A way to read text: which values it fits exactly, and how the column is made.
+
+    `dtype` is what the scan itself parses; otherwise `convert` makes it from text.
+    """
+
+    kind: Kind
+    fits: Test
+    dtype: Any = pl.String
+    convert: Test | None = None
+    note: str | None = None
+
+
+def _is_int(text: pl.Expr) -> pl.Expr:
+    return text.cast(pl.Int64, strict=False).cast(pl.String) == text
+
+
+def _is_float(text: pl.Expr) -> pl.Expr:
+    number = text.cast(pl.Float64, strict=False)
+    exact = number.is_finite() | ~text.str.contains(r"\d")
+    return number.is_not_null() & exact & ~_is_coded(text) & ~_is_long(text)
+
+
+def _is_coded(text: pl.Expr) -> pl.Expr:
+    """Leading zeros or a plus sign, as in zip codes and telephone numbers."""
+    return text.str.contains(r"^[-+]?0\d|^\+\d")
+
+
+def _is_long(text: pl.Expr) -> pl.Expr:
+    """Integers that a float may not hold exactly."""
+    return text.str.contains(r"^[-+]?\d{16,}$")
+
+
+def _is_bool(text: pl.Expr) -> pl.Expr:
+    return text.str.to_lowercase().is_in(["true", "false"])
+
+
+def _date(text: pl.Expr) -> pl.Expr:
+    return text.str.to_date("%Y-%m-%d", strict=False)
+
+
+def _datetime(pattern: str, format: str, note: str | None = None) -> Reading:
+    def convert(text: pl.Expr) -> pl.Expr:
+        return text.str.to_datetime(format, strict=False, time_unit="us", time_zone="UTC")
+
+    def fits(text: pl.Expr) -> pl.Expr:
+        return text.str.contains(pattern) & convert(text).is_not_null()
+
+    return Reading("datetime", fits, convert=convert, note=note)
+
+
+_DAY, _CLOCK, _ZONE = r"^\d{4}-\d\d-\d\d", r"\d\d:\d\d:\d\d(\.\d{1,6})?", r"(Z|[-+]\d\d:?\d\d)$"
+_NAIVE = "naive datetime taken as UTC"
+
+NUMBERS = (
+    Reading("int", _is_int, pl.Int64),
+    Reading("float", _is_float, pl.Float64),
+    Reading("bool", _is_bool, pl.Boolean),
+)
+DATES = (
+    Reading("date", lambda text: _date(text).cast(pl.String) == text, convert=_date),
+    _datetime(f"{_DAY} {_CLOCK}$", "%Y-%m-%d %H:%M:%S%.f", _NAIVE),
+    _datetime(f"{_DAY}T{_CLOCK}$", "%Y-%m-%dT%H:%M:%S%.f", _NAIVE),
+    _datetime(rf"{_DAY} \d\d:\d\d$", "%Y-%m-%d %H:%M", _NAIVE),
+    _datetime(f"{_DAY} {_CLOCK}{_ZONE}", "%Y-%m-%d %H:%M:%S%.f%#z"),
+    _datetime(f"{_DAY}T{_CLOCK}{_ZONE}", "%Y-%m-%dT%H:%M:%S%.f%#z"),
+)
+TEXT = Reading("string", lambda text: text.is_not_null())
+EMPTY = Reading("null", lambda text: text.is_null(), convert=lambda text: text.cast(pl.Null))
+
+Counts = Counter[Any]
+"""Of one column: how many values each reading fits, and under names what else was counted."""
+
+
+def count_readings(
+    text: pl.LazyFrame, names: Sequence[str], readings: Sequence[Reading]
+) -> tuple[int, list[Counts]]:
+    """The number of rows, and the counts of each column: one pass over text columns, streaming."""
+    tests: dict[Any, Test] = {"value": lambda c: c.is_not_null(), "blank": lambda c: c == ""}
+    tests |= {"coded": _is_coded, "long": _is_long}
+    tests |= {reading: reading.fits for reading in readings}
+    exprs = [
+        test(pl.col(name)).sum().alias(f"{i}.{j}")
+        for i, name in enumerate(names)
+        for j, test in enumerate(tests.values())
+    ]
+    row = text.select(pl.len().alias("rows"), *exprs).collect(engine="streaming").row(0)
+    found, width = iter(row[1:]), len(tests)
+    return row[0], [Counter(dict(zip(tests, [next(found) for _ in range(width)], strict=True))) for _ in names]
+
+
+def decide(counts: Counts, readings: Sequence[Reading]) -> Reading:
+    """The first reading that fits every value but quoted empty text; text when none does."""
+    if not counts["value"]:
+        return EMPTY
+    told = counts["value"] - counts["blank"]
+    return next((each for each in readings if told and counts[each] == told), TEXT)
+
+
+def typed(scanned: pl.LazyFrame, readings: Mapping[str, Reading]) -> pl.LazyFrame:
+    """The scanned columns, those that the scan does not parse itself converted."""
+    return scanned.with_columns(
+        reading.convert(pl.col(name)) for name, reading in readings.items() if reading.convert is not None
+    )
+
+
+def described(
+    names: Sequence[str], counts: Sequence[Counts], chosen: Sequence[Reading], rows: int
+) -> tuple[Schema, InferenceReport]:
+    """The schema of the columns as read, and the report on it."""
+    report = InferenceReport(rows=rows)
+    fields = []
+    for name, count, reading in zip(names, counts, chosen, strict=True):
+        blank = 0 if reading is TEXT else count["blank"]
+        nulls = rows - count["value"] + blank
+        seen = _seen(count)
+        report.fields[name] = entry = FieldReport(name, DataType(reading.kind), seen, nulls)
+        entry.hint = _hint(count, seen) if reading is TEXT else None
+        if reading.note:
+            entry.coerce(reading.note, count[reading])
+        if blank:
+            entry.coerce("quoted empty text read as null", blank)
+        fields.append(Field(name, DataType(reading.kind), "null" if nulls else "never"))
+    return Schema(tuple(fields)), report
+
+
+def _seen(count: Counts) -> dict[str, int]:
+    """Values by type: of a column of text those too that would fit another type."""
+    seen: Counter[str] = Counter()
+    for reading, fitting in count.items():
+        if isinstance(reading, Reading):
+            seen[reading.kind] += fitting
+    seen["float"] -= seen["int"] if seen["float"] else 0
+    seen["string"] = count["value"] - sum(seen.values())
+    return {kind: number for kind, number in seen.items() if number > 0}
+
+
+def _hint(count: Counts, seen: dict[str, int]) -> str | None:
+    if count["coded"]:
+        return "leading zeros or signs: kept as text"
+    if count["long"]:
+        return "integers too long for a number: kept as text"
+    return "several types: kept as text" if len(seen) > 1 else None

@@ -1,0 +1,60 @@
+"""Files of documents: what JSON and NDJSON share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from xrepo_nb.core.errors import XRepoValidationError
+from xrepo_nb.resources.files import Loaded
+from xrepo_nb.resources.json_text import NotJSON
+from xrepo_nb.resources.union import require_equal
+from xrepo_nb.schema.inference import infer
+from xrepo_nb.schema.report import Rejected
+from xrepo_nb.schema.schema import Schema
+
+OnError = Literal["raise", "report"]
+
+
+@dataclass(slots=True)
+class Read:
+    """The documents of one file or block, and what in it is none."""
+
+    documents: list[dict[str, Any]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    is_json: bool = True
+
+    @classmethod
+    def joined(cls, parts: Iterable[Read]) -> Read:
+        """All of them in one."""
+        whole = cls()
+        for part in parts:
+            whole.documents += part.documents
+            whole.rejected += part.rejected
+        return whole
+
+
+def held(paths: Sequence[Path], parts: Sequence[Read], union_by_name: bool) -> Loaded:
+    """The documents of all files as one collection in memory, exact for mixed fields too."""
+    if len(parts) > 1 and not union_by_name:
+        require_equal(paths, [kinds(infer(part.documents).schema) for part in parts])
+    frame, schema, report = infer([document for part in parts for document in part.documents])
+    report.rejected += [row for part in parts for row in part.rejected]
+    return Loaded(frame, schema, report, frame.height)
+
+
+def kinds(schema: Schema) -> dict[str, str]:
+    """The types of a schema's fields, to be compared."""
+    return {field.name: str(field.type) for field in schema.fields}
+
+
+def broken(path: Path, line: int, error: NotJSON) -> XRepoValidationError:
+    """The error for a line that is no document."""
+    column = f", column {error.column}" if error.column else ""
+    return XRepoValidationError(
+        f"file {path.name!r}, line {line}{column}: {error}",
+        asked=path.name,
+        hint="on_error='report' loads the other rows and lists the broken ones",
+    )

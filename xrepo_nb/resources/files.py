@@ -1,0 +1,184 @@
+"""FileResource: what all file sources share, whatever the format."""
+
+from __future__ import annotations
+
+import os
+import threading
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import polars as pl
+
+from xrepo_nb.core.errors import XRepoConnectionError, XRepoError, XRepoNotFoundError, XRepoUnsupportedError
+from xrepo_nb.core.offload import offload
+from xrepo_nb.resources.base import Capabilities, ScanRequest, WriteResult, XResource
+from xrepo_nb.resources.paths import extension
+from xrepo_nb.resources.selection import Files, Selection, one_of
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
+
+if TYPE_CHECKING:
+    from xrepo_nb.schema.report import InferenceReport
+
+Stamp = tuple[tuple[str, int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A collection as its files are now: rows, mostly not yet read, and what inference saw."""
+
+    rows: pl.DataFrame | pl.LazyFrame
+    schema: Schema
+    report: InferenceReport
+    count: int | None = None
+
+    def table(self, **described: Any) -> Table:
+        """The rows, with the schema changed as the arguments say."""
+        schema = self.schema.replace(**described)
+        if isinstance(self.rows, pl.LazyFrame):
+            return Table(lazy=self.rows, schema=schema)
+        return Table(frame=self.rows, schema=schema)
+
+
+class Format(ABC):
+    """How files of one format are read. Immutable; its methods block."""
+
+    name: ClassVar[str]
+    extensions: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def load(self, paths: Sequence[Path], union_by_name: bool = False) -> Loaded:
+        """The files as one collection, rows in the order of the paths.
+
+        Their schemas must be equal; with `union_by_name` columns are matched by name, absent
+        ones are null, and types widen where nothing is lost. Raises `XRepoValidationError`
+        naming the file, and the column or line, where that cannot be.
+        """
+
+
+class FileResource(XResource):
+    """Files as collections: read-only, looked at anew when they change.
+
+    `reports` holds the `InferenceReport` of each collection that has been looked at. Nothing is
+    read before it is asked for; what inference found is kept until a file's time, size or inode
+    changes. Rows are scanned lazily, except where a format's page says that they are held.
+    """
+
+    capabilities = Capabilities(lazy=True, live=True)
+    formats: tuple[Format, ...]
+
+    def __init__(
+        self,
+        selection: Selection,
+        formats: Sequence[Format],
+        *,
+        name: str | None = None,
+        union_by_name: bool = False,
+    ) -> None:
+        self.name = name or selection.name
+        self.formats = tuple(formats)
+        self.reports: dict[str, InferenceReport] = {}
+        self._selection = selection
+        self._union_by_name = union_by_name
+        self._tables: dict[str, tuple[Stamp, Table]] = {}
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._connected = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._selection}>"
+
+    async def connect(self) -> None:
+        """Checks that the files are there. Raises `XRepoNotFoundError` when they are not."""
+        await offload(self._files)
+        self._connected = True
+
+    async def close(self) -> None:
+        """Forgets what was found in the files."""
+        self._connected = False
+        self._tables.clear()
+
+    async def validate_connection(self) -> bool:
+        """Whether it is connected and the files are still there."""
+        try:
+            await offload(self._files)
+        except XRepoError:
+            return False
+        return self._connected
+
+    async def list_collections_or_tables(self) -> list[str]:
+        """The names of the collections, sorted: stems of files, or names of patterns."""
+        return sorted(await offload(self._files))
+
+    async def describe(self, collection: str | None = None) -> Schema:
+        """The fields of the collection; `schema["size_bytes"]`, and `schema["row_count"]` if known.
+
+        Looks at all rows of text files (once, until they change) and at the footers of Parquet.
+        """
+        return (await offload(self._table, collection)).schema
+
+    async def lazy(self, collection: str | None = None) -> pl.LazyFrame:
+        """The collection as a lazy frame."""
+        return (await offload(self._table, collection)).lazy
+
+    async def scan(self, collection: str | None, request: ScanRequest) -> AsyncIterator[Table]:
+        """The rows of the plan, in batches."""
+        from xrepo_nb.resources.running import run
+
+        table = await offload(self._table, collection)
+        async for batch in run(request, table):
+            yield batch
+
+    def _files(self) -> Files:
+        suffixes = {suffix for format in self.formats for suffix in format.extensions}
+        return self._selection.files(suffixes)
+
+    def _table(self, collection: str | None) -> Table:
+        files = self._files()
+        name = one_of(files, collection)
+        paths = files[name]
+        if not paths:
+            raise XRepoNotFoundError(f"no file matches the pattern of collection {name!r}", asked=name)
+        with self._locks[name]:
+            stamp = _stamp(paths)
+            known = self._tables.get(name)
+            if known is not None and known[0] == stamp:
+                return known[1]
+            loaded = self._format(paths[0]).load(paths, self._union_by_name)
+            table = loaded.table(name=name, source=_origin(paths), extra=_sizes(loaded, stamp))
+            self._tables[name] = stamp, table
+            self.reports[name] = loaded.report
+            return table
+
+    def _format(self, path: Path) -> Format:
+        suffix = extension(path)
+        return next((each for each in self.formats if suffix in each.extensions), self.formats[0])
+
+    def _unsupported(self, what: str) -> XRepoUnsupportedError:
+        if what.endswith("records"):
+            return XRepoUnsupportedError(
+                f"{self.connection_type} files are read-only: this source cannot {what}",
+                asked=what,
+                hint="materialise it (materialized=True) and work on the copy",
+            )
+        return super()._unsupported(what)
+
+
+def _stamp(paths: Sequence[Path]) -> Stamp:
+    try:
+        states = [(path, path.stat()) for path in paths]
+    except OSError as error:
+        raise XRepoConnectionError("a file went away while it was opened", asked=error.filename) from error
+    return tuple((str(path), state.st_mtime_ns, state.st_size, state.st_ino) for path, state in states)
+
+
+def _origin(paths: Sequence[Path]) -> str:
+    return paths[0].name if len(paths) == 1 else f"{len(paths)} files"
+
+
+def _sizes(loaded: Loaded, stamp: Stamp) -> tuple[tuple[str, Any], ...]:
+    size = ("size_bytes", sum(length for _, _, length, _ in stamp))
+    return (size,) if loaded.count is None else (size, ("row_count", loaded.count))

@@ -1,0 +1,89 @@
+"""JSON files: an array of documents, or one document; held in memory, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from xrepo_nb.core.errors import XRepoValidationError
+from xrepo_nb.resources.bytes import line_blocks
+from xrepo_nb.resources.documents import OnError, Read, held
+from xrepo_nb.resources.files import FileResource, Format, Loaded
+from xrepo_nb.resources.json_text import NotJSON, as_document, parse
+from xrepo_nb.resources.selection import Selection
+from xrepo_nb.schema.report import Rejected
+
+
+@dataclass(frozen=True)
+class JSONFormat(Format):
+    """JSON: the whole file is one value, an array of objects or one object."""
+
+    name: ClassVar[str] = "json"
+    extensions: ClassVar[tuple[str, ...]] = (".json",)
+
+    encoding: str = "utf-8"
+    on_error: OnError = "raise"
+
+    def load(self, paths: Sequence[Path], union_by_name: bool = False) -> Loaded:
+        return held(paths, [self._read(path) for path in paths], union_by_name)
+
+    def _read(self, path: Path) -> Read:
+        try:
+            value = parse(b"".join(line_blocks(path, self.encoding)))
+        except NotJSON as error:
+            raise _unreadable(path, error) from error
+        read = Read()
+        for number, item in enumerate(value if isinstance(value, list) else [value], 1):
+            try:
+                read.documents.append(as_document(item))
+            except NotJSON as error:
+                if self.on_error == "raise":
+                    raise XRepoValidationError(
+                        f"file {path.name!r}, item {number}: {error}",
+                        asked=path.name,
+                        hint="on_error='report' loads the other items and lists these",
+                    ) from error
+                read.rejected.append(Rejected(number, str(error)))
+        return read
+
+
+def _unreadable(path: Path, error: NotJSON) -> XRepoValidationError:
+    place = f", line {error.line}" if error.line else ""
+    place += f", column {error.column}" if error.column else ""
+    lines = "one document a line is NDJSON: name the file .ndjson, or open it as 'ndjson'"
+    return XRepoValidationError(
+        f"file {path.name!r} is not readable as JSON{place}: {error}",
+        asked=path.name,
+        hint=lines if "Extra data" in str(error) else None,
+    )
+
+
+class JSONResource(FileResource):
+    """JSON files: one, a folder of them, or a pattern; read-only.
+
+    A file is an array of documents, or one document. It is held in memory, typed where its
+    values are of one type and exact where they are not; see `reports`. Text that is not JSON
+    raises `XRepoValidationError` with line and column; so do items that are no documents,
+    unless `on_error="report"`: then they are listed, by their place in the array.
+
+    >>> JSONResource(file_path="data/airports.json")
+    <JSONResource data/airports.json>
+    """
+
+    connection_type = "json"
+
+    def __init__(
+        self,
+        file_path: str | Path | None = None,
+        *,
+        root: str | Path | None = None,
+        pattern: str | Mapping[str, str] | None = None,
+        union_by_name: bool = False,
+        encoding: str = "utf-8",
+        on_error: OnError = "raise",
+        name: str | None = None,
+    ) -> None:
+        selection = Selection.of(file_path, root, pattern)
+        super().__init__(selection, [JSONFormat(encoding, on_error)], name=name, union_by_name=union_by_name)

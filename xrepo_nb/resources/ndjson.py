@@ -1,0 +1,124 @@
+"""NDJSON files: one document a line, scanned lazily where their fields are typed."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
+from typing import ClassVar
+
+import polars as pl
+
+from xrepo_nb.resources.bytes import is_plain, line_blocks
+from xrepo_nb.resources.documents import OnError, Read, broken, held, kinds
+from xrepo_nb.resources.files import FileResource, Format, Loaded
+from xrepo_nb.resources.json_text import NotJSON, as_document, parse
+from xrepo_nb.resources.merging import merge_reports, merge_schemas
+from xrepo_nb.resources.selection import Selection
+from xrepo_nb.resources.union import require_equal
+from xrepo_nb.schema.columns import Mixed
+from xrepo_nb.schema.inference import infer
+from xrepo_nb.schema.report import InferenceReport, Rejected
+from xrepo_nb.schema.schema import Schema
+
+Inferred = tuple[Schema, InferenceReport]
+
+_NOT_JSON = (b"NaN", b"Infinity")
+"""Words that Python reads and a strict reader does not."""
+
+
+@dataclass(frozen=True)
+class NDJSONFormat(Format):
+    """NDJSON: every document is looked at before a type is decided."""
+
+    name: ClassVar[str] = "ndjson"
+    extensions: ClassVar[tuple[str, ...]] = (".ndjson", ".jsonl")
+
+    encoding: str = "utf-8"
+    on_error: OnError = "raise"
+
+    def load(self, paths: Sequence[Path], union_by_name: bool = False) -> Loaded:
+        return self._scanned(paths, union_by_name) or self._held(paths, union_by_name)
+
+    def _scanned(self, paths: Sequence[Path], union_by_name: bool) -> Loaded | None:
+        """The files as a lazy scan; None where only documents in memory are exact."""
+        if not all(is_plain(path, self.encoding) for path in paths):
+            return None
+        try:
+            parts = [self._inferred(path) for path in paths]
+            if not union_by_name:
+                require_equal(paths, [kinds(schema) for schema, _ in parts])
+            schema, report = reduce(_merged, parts)
+        except Mixed:
+            return None
+        target = schema.to_polars()
+        scans = [pl.scan_ndjson(glob.escape(str(path)), schema=target) for path in paths]
+        return Loaded(pl.concat(scans), schema, report, report.rows)
+
+    def _inferred(self, path: Path) -> Inferred:
+        """The schema and report of one file, a block at a time; raises `Mixed` when that is not exact."""
+        parts = [_typed(read) for read in self._blocks(path)] or [_typed(Read())]
+        return reduce(_merged, parts)
+
+    def _held(self, paths: Sequence[Path], union_by_name: bool) -> Loaded:
+        return held(paths, [Read.joined(self._blocks(path)) for path in paths], union_by_name)
+
+    def _blocks(self, path: Path) -> Iterator[Read]:
+        """The documents of the file, block by block of lines."""
+        number = 0
+        for block in line_blocks(path, self.encoding):
+            read = Read(is_json=not any(word in block for word in _NOT_JSON))
+            for line in block.removesuffix(b"\n").split(b"\n"):
+                number += 1
+                try:
+                    if line.strip():
+                        read.documents.append(as_document(parse(line)))
+                except NotJSON as error:
+                    if self.on_error == "raise":
+                        raise broken(path, number, error) from error
+                    read.rejected.append(Rejected(number, str(error)))
+            yield read
+
+
+def _typed(read: Read) -> Inferred:
+    _, schema, report = infer(read.documents)
+    if read.rejected or not read.is_json or not schema.is_typed:
+        raise Mixed("not to be scanned")
+    return schema, report
+
+
+def _merged(first: Inferred, second: Inferred) -> Inferred:
+    schema = merge_schemas(first[0], second[0])
+    return schema, merge_reports(first[1], second[1])
+
+
+class NDJSONResource(FileResource):
+    """NDJSON files: one, a folder of them, or a pattern; read-only.
+
+    Every document is looked at, in blocks, before a type is decided; where all fields are typed
+    the file is scanned lazily. A file with a field of several types, or of ints in one place and
+    floats in another, is held in memory, exactly. A line that is no document raises
+    `XRepoValidationError`; with `on_error="report"` the others load, and
+    `resource.reports[collection].rejected` lists it.
+
+    >>> NDJSONResource(file_path="data/events.ndjson")
+    <NDJSONResource data/events.ndjson>
+    """
+
+    connection_type = "ndjson"
+
+    def __init__(
+        self,
+        file_path: str | Path | None = None,
+        *,
+        root: str | Path | None = None,
+        pattern: str | Mapping[str, str] | None = None,
+        union_by_name: bool = False,
+        encoding: str = "utf-8",
+        on_error: OnError = "raise",
+        name: str | None = None,
+    ) -> None:
+        selection = Selection.of(file_path, root, pattern)
+        super().__init__(selection, [NDJSONFormat(encoding, on_error)], name=name, union_by_name=union_by_name)

@@ -1,0 +1,86 @@
+"""Parquet files, read lazily: filters and columns are pushed into the scan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+import polars as pl
+
+from xrepo_nb.core.errors import XRepoValidationError
+from xrepo_nb.resources.files import FileResource, Format, Loaded
+from xrepo_nb.resources.selection import Selection
+from xrepo_nb.resources.storage import stored
+from xrepo_nb.resources.union import concat
+from xrepo_nb.schema.report import FieldReport, InferenceReport
+from xrepo_nb.schema.schema import Schema
+
+_MAGIC = b"PAR1"
+
+
+class ParquetFormat(Format):
+    """Parquet: types and row counts come from the footers, so no row is read to describe it."""
+
+    name = "parquet"
+    extensions: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
+
+    def load(self, paths: Sequence[Path], union_by_name: bool = False) -> Loaded:
+        scans = [_scan(path) for path in paths]
+        frame, notes = stored(concat(paths, scans, union_by_name))
+        count: int = pl.concat([scan.select(pl.len()) for scan in scans]).sum().collect().item()
+        schema = Schema.from_polars(frame.collect_schema())
+        report = InferenceReport(count, {f.name: FieldReport(f.name, f.type) for f in schema.fields})
+        for name, note in notes.items():
+            report[name].coerce(note, count)
+        return Loaded(frame, schema, report, count)
+
+
+class ParquetResource(FileResource):
+    """Parquet files: one, a folder of them, or a pattern; read-only.
+
+    >>> ParquetResource(file_path="data/flights.parquet")
+    <ParquetResource data/flights.parquet>
+    """
+
+    connection_type = "parquet"
+
+    def __init__(
+        self,
+        file_path: str | Path | None = None,
+        *,
+        root: str | Path | None = None,
+        pattern: str | Mapping[str, str] | None = None,
+        union_by_name: bool = False,
+        name: str | None = None,
+    ) -> None:
+        selection = Selection.of(file_path, root, pattern)
+        super().__init__(selection, [ParquetFormat()], name=name, union_by_name=union_by_name)
+
+
+def _scan(path: Path) -> pl.LazyFrame:
+    """The file, its footer checked."""
+    _check_ends(path)
+    try:
+        frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+        frame.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise XRepoValidationError(f"file {path.name!r} is not readable as Parquet", asked=path.name) from error
+    return frame
+
+
+def _check_ends(path: Path) -> None:
+    with path.open("rb") as file:
+        head = file.read(4)
+        file.seek(max(path.stat().st_size - 4, 0))
+        tail = file.read(4)
+    if head != _MAGIC:
+        raise XRepoValidationError(
+            f"file {path.name!r} is not a Parquet file",
+            asked=path.name,
+            hint="its first bytes are not PAR1; name its real format, as in ResourceFactory.create('csv', ...)",
+        )
+    if tail != _MAGIC:
+        raise XRepoValidationError(
+            f"file {path.name!r} is truncated: the footer of the Parquet format is missing", asked=path.name
+        )

@@ -1,0 +1,123 @@
+"""Selection: which files of a file source make up which collection."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError
+from xrepo_nb.resources.paths import Root, extension, is_pattern, stem
+
+Files = Mapping[str, tuple[Path, ...]]
+"""The files of each collection, by the collection's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a file source was asked for; the files themselves are looked up anew by `files`.
+
+    A file is a collection named by its stem, and so is every file of a folder. A pattern makes
+    one collection of all files that match, a mapping of patterns makes several. Where no root is
+    given it is the folder of the file, or the part of the pattern before its first wildcard.
+    """
+
+    file: Path | None
+    root: Path | None
+    patterns: tuple[tuple[str, str], ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        file_path: str | Path | None = None,
+        root: str | Path | None = None,
+        pattern: str | Mapping[str, str] | None = None,
+    ) -> Selection:
+        """The selection that the arguments of a file source describe. Touches no disk."""
+        if file_path is not None and is_pattern(file_path) and pattern is None:
+            file_path, pattern = None, str(file_path)
+        if file_path is not None and pattern is not None:
+            raise XRepoConfigurationError("give file_path= or pattern=, not both")
+        if file_path is None and pattern is None and root is None:
+            raise XRepoConfigurationError(
+                "a file source needs files", hint="give file_path=, pattern=, or root= for a whole folder"
+            )
+        if isinstance(pattern, str):
+            if root is None:
+                root, pattern = _split(pattern)
+            pattern = {_label(root, pattern): pattern}
+        folder = Path(root) if root is not None else Path() if pattern else None
+        return cls(Path(file_path) if file_path is not None else None, folder, tuple((pattern or {}).items()))
+
+    def __str__(self) -> str:
+        if self.file is not None:
+            return str(self.file if self.root is None else self.root / self.file)
+        if len(self.patterns) == 1:
+            return str(Path(self.root or "") / self.patterns[0][1])
+        return str(self.root)
+
+    @property
+    def name(self) -> str:
+        """A name for the whole: of the file, the only pattern, or the folder."""
+        if self.file is not None:
+            return stem(self.file)
+        if len(self.patterns) == 1:
+            return self.patterns[0][0]
+        return (self.root or Path()).name or "files"
+
+    def files(self, extensions: Collection[str]) -> Files:
+        """The files of each collection now; of a folder those with one of the extensions. Blocks.
+
+        Raises `XRepoNotFoundError` for what is not there, `XRepoPermissionError` for what lies
+        outside the root.
+        """
+        if self.file is not None:
+            return {stem(self.file): (self._single(self.file),)}
+        root = Root.of(self.root or Path())
+        if self.patterns:
+            return {label: tuple(root.glob(pattern)) for label, pattern in self.patterns}
+        found = [path for path in root.files() if extension(path) in extensions]
+        stems = [stem(path) for path in found]
+        return {
+            label if stems.count(label) == 1 else path.name: (path,)
+            for label, path in zip(stems, found, strict=True)
+        }
+
+    def _single(self, file: Path) -> Path:
+        if self.root is not None:
+            return Root.of(self.root).file(file)
+        path = file.expanduser()
+        if path.is_symlink():  # the caller chose the link, so its target is what he asked for
+            path = path.resolve()
+        return Root.of(path.parent).file(path.name)
+
+
+def _split(pattern: str) -> tuple[Path, str]:
+    parts = Path(pattern).parts
+    literal = next((i for i, part in enumerate(parts) if is_pattern(part)), len(parts) - 1)
+    return Path(*parts[:literal]), str(Path(*parts[literal:]))
+
+
+def _label(root: str | Path, pattern: str) -> str:
+    prefix = re.split(r"[*?\[]", Path(pattern).name)[0].rstrip("-_. ")
+    return prefix or Path(root).name or "files"
+
+
+def one_of(files: Mapping[str, object], asked: str | None) -> str:
+    """The name of the collection asked for: by name or by file name, or the only one for None.
+
+    Raises `XRepoNotFoundError` naming what there is.
+    """
+    if asked is None:
+        if len(files) == 1:
+            return next(iter(files))
+        raise XRepoConfigurationError(
+            "this source has several collections" if files else "this source has no collections",
+            exists=sorted(files),
+            hint="name one, as collection=..." if files else None,
+        )
+    for name in files:
+        if asked == name:
+            return name
+    raise XRepoNotFoundError(f"collection {asked!r} not found", asked=asked, exists=sorted(files))
