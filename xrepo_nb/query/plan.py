@@ -85,9 +85,10 @@ class Documents(Plan):
 
 @dataclass(frozen=True, slots=True)
 class Stage(Plan):
-    """Base of stages with one input."""
+    """Base of stages with one input; `at` is its place in the query text, for messages only."""
 
     input: Plan
+    at: str = field(default="", compare=False, repr=False, kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

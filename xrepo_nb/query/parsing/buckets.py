@@ -28,13 +28,13 @@ def bucket(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     by = _by(named["groupBy"], f"{at}.groupBy", scope)
     results = _outputs(named, at, scope)
     if "default" not in named:
-        return Bucket(source, by, boundaries, results)
+        return Bucket(source, by, boundaries, results, at=at)
     default = _constant(named["default"], f"{at}.default", scope)
     if type_rank(default) == type_rank(boundaries[0]) and (
         ranked(boundaries[0]) <= ranked(default) < ranked(boundaries[-1])
     ):
         fail("the default of $bucket lies within its boundaries", f"{at}.default")
-    return Bucket(source, by, boundaries, results, True, default)
+    return Bucket(source, by, boundaries, results, True, default, at=at)
 
 
 def _by(given: Any, at: str, scope: Scope) -> Expr:
@@ -80,4 +80,5 @@ def bucket_auto(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
         whole(named["buckets"], "buckets", f"{at}.buckets", least=1, most=2**31 - 1),
         _outputs(named, at, scope),
         granularity,
+        at=at,
     )

@@ -35,7 +35,7 @@ def densify(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     step, unit, bounds = _range(named["range"], f"{at}.range")
     if bounds == "partition" and not partition:
         fail("the bounds 'partition' need partitionByFields", f"{at}.range.bounds")
-    return Densify(source, path, partition, step, unit, bounds)
+    return Densify(source, path, partition, step, unit, bounds, at=at)
 
 
 def _overlap(a: Path, b: Path) -> bool:
@@ -89,7 +89,7 @@ def fill(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
         fail("a method of $fill needs a sortBy", at)
     if linear and len(keys) != 1:
         fail("the method 'linear' needs a sortBy of exactly one field", at)
-    return Fill(source, _partition(named, at, scope), keys, outputs)
+    return Fill(source, _partition(named, at, scope), keys, outputs, at=at)
 
 
 def _partition(named: Mapping[str, Any], at: str, scope: Scope) -> Expr | None:

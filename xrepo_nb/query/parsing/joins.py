@@ -76,6 +76,7 @@ def lookup(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
         _path_option(named, "foreignField", at),
         bound,
         inner,
+        at=at,
     )
 
 
@@ -117,6 +118,7 @@ def graph_lookup(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
         None if depth is None else whole(depth, "maxDepth", f"{at}.maxDepth", least=0),
         _path_option(named, "depthField", at),
         None if restrict is None else _restriction(restrict, f"{at}.restrictSearchWithMatch", scope),
+        at=at,
     )
 
 
@@ -127,19 +129,20 @@ def _restriction(given: Any, at: str, scope: Scope) -> Any:
 def union_with(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     """`$unionWith`, by name or with a pipeline."""
     if isinstance(given, str):
-        return UnionWith(source, Scan(collection_name(given, at)))
+        return UnionWith(source, Scan(collection_name(given, at)), at=at)
     named = named_options(given, "$unionWith", ("coll", "pipeline"), (), at)
     steps = array(named.get("pipeline", []), "pipeline", f"{at}.pipeline")
     if "coll" in named:
         other: Plan = Scan(collection_name(named["coll"], f"{at}.coll"))
         return UnionWith(
-            source, stages.pipeline(steps, other, f"{at}.pipeline", scope, forbidden=_FORBIDDEN_INSIDE)
+            source, stages.pipeline(steps, other, f"{at}.pipeline", scope, forbidden=_FORBIDDEN_INSIDE), at=at
         )
     if not (steps and isinstance(steps[0], Mapping) and "$documents" in steps[0]):
         fail("$unionWith needs 'coll', or a pipeline that begins with $documents", at)
     return UnionWith(
         source,
         stages.pipeline(steps, Input(), f"{at}.pipeline", scope, leaf=True, forbidden=_FORBIDDEN_INSIDE),
+        at=at,
     )
 
 
@@ -155,7 +158,7 @@ def facet(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
         here = f"{at}.{name}"
         inner = stages.pipeline(array(steps, "a branch", here), Input(), here, scope, forbidden=_NO_FACET)
         branches.append((name, inner))
-    return Facet(source, tuple(branches))
+    return Facet(source, tuple(branches), at=at)
 
 
 _NO_FACET = (*_FORBIDDEN_INSIDE, "$facet", "$documents")
@@ -167,7 +170,7 @@ def out(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
         if "timeseries" in given:
             fail("$out into a time series is not supported", at)
         named_options(given, "$out", ("db", "coll"), ("db", "coll"), at)
-    return Out(source, collection_name(given, at))
+    return Out(source, collection_name(given, at), at=at)
 
 
 _MATCHED = ("replace", "keepExisting", "merge", "fail")
@@ -191,6 +194,7 @@ def merge(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
         bound,
         _when_matched(matched, f"{at}.whenMatched", scope.binding("new", *(name for name, _ in bound))),
         _choice(named.get("whenNotMatched", "insert"), _NOT_MATCHED, f"{at}.whenNotMatched"),
+        at=at,
     )
 
 

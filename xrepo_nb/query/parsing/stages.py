@@ -113,17 +113,17 @@ def update_pipeline(steps: Sequence[Any], at: str, scope: Scope) -> Plan:
 
 def _match(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     if isinstance(given, Predicate):
-        return Match(source, given)
+        return Match(source, given, at=at)
     from xrepo_nb.query.parsing.entry import predicate_of
 
     built = predicate_of(given)
     if built is not None:
-        return Match(source, built)
-    return Match(source, filter_document(document(given, "$match", at), at, Reading(scope)))
+        return Match(source, built, at=at)
+    return Match(source, filter_document(document(given, "$match", at), at, Reading(scope)), at=at)
 
 
 def _project(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
-    return Project(source, *stage_projection(given, at, scope))
+    return Project(source, *stage_projection(given, at, scope), at=at)
 
 
 def _add_fields(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
@@ -132,7 +132,7 @@ def _add_fields(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
         fail("names at least one field", at)
     fields = tuple(_computed((), named, at, scope))
     check_collisions([path for path, _ in fields], at)
-    return AddFields(source, fields)
+    return AddFields(source, fields, at=at)
 
 
 def _computed(prefix: Path, named: Mapping[str, Any], at: str, scope: Scope) -> Any:
@@ -153,7 +153,7 @@ def _unset(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
         fail("$unset names at least one field", at)
     paths = tuple(field_path(name, f"{at}[{i}]") for i, name in enumerate(names))
     check_collisions(paths, at)
-    return Unset(source, paths)
+    return Unset(source, paths, at=at)
 
 
 def _group(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
@@ -163,36 +163,36 @@ def _group(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     outputs = tuple(
         accumulator(name, value, f"{at}.{name}", scope) for name, value in named.items() if name != "_id"
     )
-    return Group(source, expression(named["_id"], f"{at}._id", scope), outputs)
+    return Group(source, expression(named["_id"], f"{at}._id", scope), outputs, at=at)
 
 
 def _sort(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     keys = sort_keys(document(given, "$sort", at), at)
     if not keys:
         fail("$sort needs at least one key", at)
-    return Sort(source, keys)
+    return Sort(source, keys, at=at)
 
 
 def _limit(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
-    return Limit(source, whole(given, "$limit", at, least=1))
+    return Limit(source, whole(given, "$limit", at, least=1), at=at)
 
 
 def _skip(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
-    return Skip(source, whole(given, "$skip", at, least=0))
+    return Skip(source, whole(given, "$skip", at, least=0), at=at)
 
 
 def _sample(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     from xrepo_nb.query.parsing.joins import named_options
 
     named = named_options(given, "$sample", ("size",), ("size",), at)
-    return Sample(source, whole(named["size"], "size", f"{at}.size", least=1, truncate=True))
+    return Sample(source, whole(named["size"], "size", f"{at}.size", least=1, truncate=True), at=at)
 
 
 def _unwind(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     from xrepo_nb.query.parsing.joins import named_options
 
     if isinstance(given, str):
-        return Unwind(source, reference(given, "$unwind", at))
+        return Unwind(source, reference(given, "$unwind", at), at=at)
     known = ("path", "includeArrayIndex", "preserveNullAndEmptyArrays")
     named = named_options(given, "$unwind", known, ("path",), at)
     index = named.get("includeArrayIndex")
@@ -202,6 +202,7 @@ def _unwind(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
         reference(named["path"], "path", f"{at}.path"),
         None if index is None else field_path(index, f"{at}.includeArrayIndex"),
         flag(keep, "preserveNullAndEmptyArrays", at),
+        at=at,
     )
 
 
@@ -216,19 +217,19 @@ def _replace_with(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     root = expression(given, at, scope)
     if isinstance(root, Literal) and not isinstance(root.value, Mapping):
         fail(f"the new root is a document, not {kind(root.value)}", at)
-    return ReplaceRoot(source, root)
+    return ReplaceRoot(source, root, at=at)
 
 
 def _redact(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     expr = expression(given, at, scope.binding(*REDACT_VARIABLES))
     if isinstance(expr, Literal):
         fail("$redact takes an expression that gives $$KEEP, $$PRUNE or $$DESCEND", at)
-    return Redact(source, expr)
+    return Redact(source, expr, at=at)
 
 
 def _count(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     name = field_name(string(given, "$count", at), at)
-    rows = Group(source, Literal(None), (Accumulator(name, "$sum", (Literal(1),), at=at),))
+    rows = Group(source, Literal(None), (Accumulator(name, "$sum", (Literal(1),), at=at),), at=at)
     return rows if name == "_id" else Project(rows, ((("_id",), False),), inclusive=False)
 
 
@@ -238,7 +239,9 @@ def _sort_by_count(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     if not (is_reference or is_operator):
         fail("$sortByCount takes a field path with '$' before it, or an operator", at)
     count = Accumulator("count", "$sum", (Literal(1),), at=at)
-    return Sort(Group(source, expression(given, at, scope), (count,)), (SortKey(("count",), True),))
+    return Sort(
+        Group(source, expression(given, at, scope), (count,), at=at), (SortKey(("count",), True),), at=at
+    )
 
 
 def _documents(given: Any, source: Plan, at: str, scope: Scope) -> Plan:

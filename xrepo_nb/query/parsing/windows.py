@@ -45,7 +45,7 @@ def set_window_fields(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     found = document(named["output"], "output", f"{at}.output")
     outputs = tuple(_output(name, value, f"{at}.output.{name}", scope, keys) for name, value in found.items())
     check_collisions([output.path for output in outputs], f"{at}.output")
-    return SetWindowFields(source, partition, keys, outputs)
+    return SetWindowFields(source, partition, keys, outputs, at=at)
 
 
 def partition_expression(given: Any, at: str, scope: Scope) -> Expr | None:

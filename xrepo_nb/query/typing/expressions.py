@@ -1,0 +1,402 @@
+"""Types of expressions: one rule an operator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from xrepo_nb.query.expressions import (
+    ArrayExpr,
+    Call,
+    DocumentExpr,
+    Expr,
+    FieldRef,
+    Let,
+    Literal,
+    Path,
+    Variable,
+)
+from xrepo_nb.query.plan import FirstMatch, SliceOf
+from xrepo_nb.query.typing.values import (
+    MIXED,
+    UNKNOWN,
+    Value,
+    array_of,
+    constant,
+    either,
+    field_of,
+    lineage,
+    nullable,
+    numeric,
+    object_of,
+    resolved,
+    union,
+)
+from xrepo_nb.schema.types import DataType, Kind
+
+Lost = Callable[[Path, Value, str], None]
+"""Told of each path that is not in the schema, what it was looked for in, and the place."""
+
+
+class Scope:
+    """The document that an expression sees and the variables bound around it."""
+
+    __slots__ = ("at", "lost", "root", "variables")
+
+    def __init__(
+        self,
+        root: Value,
+        variables: Mapping[str, Value] | None = None,
+        lost: Lost | None = None,
+        at: str = "",
+    ) -> None:
+        self.root = root
+        self.variables = dict(variables or {})
+        self.lost = lost
+        self.at = at
+
+    def binding(self, names: Mapping[str, Value]) -> Scope:
+        """The scope in which these variables are bound too."""
+        return Scope(self.root, self.variables | dict(names), self.lost, self.at)
+
+    def placed(self, at: str) -> Scope:
+        """The same scope, at another place in the query."""
+        return Scope(self.root, self.variables, self.lost, at) if at else self
+
+    def find(self, root: Value, path: Path) -> Value:
+        """The value at a path, reported when the schema has none."""
+        found = resolved(root, path)
+        if found is not None:
+            return found
+        if self.lost is not None:
+            self.lost(path, root, self.at)
+        return Value(DataType("null"), "missing")
+
+
+def type_of(expr: Expr, scope: Scope) -> Value:
+    """The type of an expression's value."""
+    return _NODES[type(expr)](expr, scope)
+
+
+def _field_ref(expr: FieldRef, scope: Scope) -> Value:
+    return scope.find(scope.root, expr.path)
+
+
+def _variable(expr: Variable, scope: Scope) -> Value:
+    bound = scope.variables.get(expr.name)
+    if bound is not None:
+        return scope.find(bound, expr.path) if expr.path else bound
+    if expr.name in ("ROOT", "CURRENT"):
+        return scope.find(scope.root, expr.path)
+    if expr.name == "NOW":
+        return Value(DataType("datetime"))
+    return Value(DataType("null"), "missing") if expr.name == "REMOVE" else UNKNOWN
+
+
+def _document(expr: DocumentExpr, scope: Scope) -> Value:
+    fields = [field_of(name, type_of(item, scope)) for name, item in expr.items]
+    return object_of(fields, source=tuple(dict.fromkeys(n for f in fields for n in f.lineage)))
+
+
+def _array(expr: ArrayExpr, scope: Scope) -> Value:
+    return array_of(union([type_of(item, scope) for item in expr.items]))
+
+
+def _let(expr: Let, scope: Scope) -> Value:
+    return type_of(expr.body, scope.binding({name: type_of(item, scope) for name, item in expr.variables}))
+
+
+def _call(expr: Call, scope: Scope) -> Value:
+    here = scope.placed(expr.at)
+    special = _SPECIAL.get(expr.op)
+    if special is not None:
+        return special(expr, here)
+    values = [type_of(item, here) for item in expr.args]
+    values += [type_of(item, here) for _, item in expr.options if not isinstance(item, Literal)]
+    rule = _RULES.get(expr.op)
+    return rule(values) if rule is not None else Value(MIXED, "both", lineage(*values))
+
+
+_NODES: dict[type, Callable[[Any, Scope], Value]] = {
+    Literal: lambda expr, scope: constant(expr.value),
+    FieldRef: _field_ref,
+    Variable: _variable,
+    DocumentExpr: _document,
+    ArrayExpr: _array,
+    Let: _let,
+    Call: _call,
+    SliceOf: lambda expr, scope: scope.find(scope.root, expr.path),
+    FirstMatch: lambda expr, scope: scope.find(scope.root, expr.path),
+}
+
+Rule = Callable[[Sequence[Value]], Value]
+
+
+def _always(kind: Kind) -> Rule:
+    return lambda values: Value(DataType(kind), "never", lineage(*values))
+
+
+def _or_null(kind: Kind) -> Rule:
+    return lambda values: Value(DataType(kind), nullable(values), lineage(*values))
+
+
+def _number(values: Sequence[Value]) -> Value:
+    return Value(numeric(value.type for value in values), nullable(values), lineage(*values))
+
+
+def _real(values: Sequence[Value]) -> Value:
+    kind: Kind = "decimal" if any(value.kind == "decimal" for value in values) else "float"
+    return Value(DataType(kind), nullable(values), lineage(*values))
+
+
+def _sum(values: Sequence[Value]) -> Value:
+    items = [value.item if value.kind == "array" and len(values) == 1 else value for value in values]
+    return Value(numeric(value.type for value in items), "never", lineage(*values))
+
+
+def _average(values: Sequence[Value]) -> Value:
+    return _real(values).absent("null")
+
+
+def _add(values: Sequence[Value]) -> Value:
+    if any(value.kind in ("datetime", "date") for value in values):
+        return Value(DataType("datetime"), nullable(values), lineage(*values))
+    return _number(values)
+
+
+def _subtract(values: Sequence[Value]) -> Value:
+    dates = [value.kind in ("datetime", "date") for value in values]
+    if all(dates):
+        return Value(DataType("int"), nullable(values), lineage(*values))
+    return _add(values)
+
+
+def _extreme(values: Sequence[Value]) -> Value:
+    items = [value.item if value.kind == "array" and len(values) == 1 else value for value in values]
+    found = union(items)
+    return found.absent("null" if nullable(values) == "null" or len(values) == 1 else "never")
+
+
+def _element(values: Sequence[Value]) -> Value:
+    item = values[0].item
+    return Value(item.type, "both", lineage(*values))
+
+
+def _same_array(values: Sequence[Value]) -> Value:
+    first = values[0]
+    return Value(first.type if first.kind == "array" else MIXED, nullable(values), lineage(*values))
+
+
+def _arrays(values: Sequence[Value]) -> Value:
+    found = union([value.item for value in values])
+    return Value(DataType("array", item=found.type), nullable(values), lineage(*values))
+
+
+def _strings(values: Sequence[Value]) -> Value:
+    return Value(DataType("array", item=DataType("string")), nullable(values), lineage(*values))
+
+
+def _if_null(values: Sequence[Value]) -> Value:
+    found = union(values)
+    return found.absent(values[-1].absence)
+
+
+def _merged(values: Sequence[Value]) -> Value:
+    fields = {}
+    for value in values:
+        if value.kind != "object":
+            return Value(MIXED, "never", lineage(*values))
+        for f in value.type.fields:
+            known = fields.get(f.name)
+            if known is not None and f.absence in ("missing", "both"):
+                both = union([Value(known.type, known.absence), Value(f.type, f.absence)])
+                f = field_of(f.name, both.absent(known.absence))
+            fields[f.name] = f
+    return object_of(fields.values(), source=lineage(*values))
+
+
+def _zip(values: Sequence[Value]) -> Value:
+    inner = union([value.item.item for value in values])
+    return Value(
+        DataType("array", item=DataType("array", item=inner.type)), nullable(values), lineage(*values)
+    )
+
+
+def _table(*rows: tuple[str, Rule]) -> dict[str, Rule]:
+    return {"$" + name: rule for names, rule in rows for name in names.split()}
+
+
+_MATCH = object_of(
+    [
+        field_of("match", Value(DataType("string"))),
+        field_of("idx", Value(DataType("int"))),
+        field_of("captures", array_of(Value(DataType("string"), "null"))),
+    ]
+)
+
+_RULES = _table(
+    ("abs ceil floor mod multiply round trunc", _number),
+    ("add", _add),
+    ("subtract", _subtract),
+    ("acos acosh asin asinh atan atan2 atanh cos cosh degreesToRadians divide exp ln log log10", _real),
+    ("pow radiansToDegrees sigmoid sin sinh sqrt tan tanh", _real),
+    ("sum", _sum),
+    ("avg stdDevPop stdDevSamp median", _average),
+    ("min max", _extreme),
+    ("percentile", lambda values: array_of(_average(values))),
+    ("rand", _always("float")),
+    ("bitAnd bitOr bitXor bitNot", _or_null("int")),
+    ("and or not eq ne gt gte lt lte in isArray isNumber allElementsTrue anyElementTrue", _always("bool")),
+    ("setEquals setIsSubset regexMatch", _always("bool")),
+    ("cmp size strLenBytes strLenCP strcasecmp toHashedIndexKey", _always("int")),
+    ("indexOfArray indexOfBytes indexOfCP binarySize bsonSize tsIncrement tsSecond", _or_null("int")),
+    ("year month week dayOfMonth dayOfWeek dayOfYear hour minute second millisecond", _or_null("int")),
+    ("isoWeek isoWeekYear isoDayOfWeek dateDiff toInt toLong", _or_null("int")),
+    ("concat trim ltrim rtrim replaceOne replaceAll dateToString toString", _or_null("string")),
+    ("toLower toUpper substr substrBytes substrCP type", _always("string")),
+    ("split", _strings),
+    ("dateAdd dateSubtract dateTrunc dateFromParts toDate", _or_null("datetime")),
+    ("toBool", _or_null("bool")),
+    ("toDouble", _or_null("float")),
+    ("toDecimal", _or_null("decimal")),
+    ("toObjectId", _or_null("objectid")),
+    ("toUUID", _or_null("uuid")),
+    ("arrayElemAt first last", _element),
+    ("reverseArray slice firstN lastN maxN minN sortArray setDifference", _same_array),
+    ("concatArrays setUnion setIntersection", _arrays),
+    ("ifNull", _if_null),
+    ("mergeObjects", _merged),
+    ("zip", _zip),
+    ("regexFind", lambda values: Value(_MATCH.type, "null", lineage(*values))),
+    ("regexFindAll", lambda values: array_of(Value(_MATCH.type, "never", lineage(*values)))),
+)
+
+
+def _option(call: Call, name: str, scope: Scope) -> Value | None:
+    found = call.option(name)
+    return None if found is None else type_of(found, scope)
+
+
+def _needed(call: Call, name: str, scope: Scope) -> Value:
+    return _option(call, name, scope) or UNKNOWN
+
+
+def _cond(call: Call, scope: Scope) -> Value:
+    condition, yes, no = (type_of(item, scope) for item in call.args)
+    found = union([yes, no])
+    return Value(found.type, found.absence, lineage(found, condition))
+
+
+def _switch(call: Call, scope: Scope) -> Value:
+    values = [type_of(item, scope) for item in call.args]
+    default = _option(call, "default", scope)
+    found = union([*values[1::2], *([default] if default else [])])
+    return Value(found.type, found.absence, lineage(found, *values))
+
+
+def _bound(call: Call, scope: Scope) -> tuple[Value, Scope]:
+    source = _needed(call, "input", scope)
+    name = call.option("as")
+    return source, scope.binding({str(name.value) if isinstance(name, Literal) else "this": source.item})
+
+
+def _map(call: Call, scope: Scope) -> Value:
+    source, inner = _bound(call, scope)
+    body = _needed(call, "in", inner)
+    return Value(DataType("array", item=body.type), nullable([source]), lineage(source, body))
+
+
+def _filter(call: Call, scope: Scope) -> Value:
+    source, inner = _bound(call, scope)
+    condition = _needed(call, "cond", inner)
+    _option(call, "limit", scope)
+    return Value(source.type, nullable([source]), lineage(source, condition))
+
+
+def _reduce(call: Call, scope: Scope) -> Value:
+    source, initial = _needed(call, "input", scope), _needed(call, "initialValue", scope)
+    body = _needed(call, "in", scope.binding({"this": source.item, "value": initial}))
+    if body.type != initial.type:
+        body = _needed(call, "in", scope.binding({"this": source.item, "value": union([initial, body])}))
+    found = union([initial, body])
+    absence = either(found.absence, nullable([source]))
+    return Value(found.type, absence, lineage(source, found))
+
+
+def _get_field(call: Call, scope: Scope) -> Value:
+    name, source = call.option("field"), _needed(call, "input", scope)
+    if not isinstance(name, Literal):
+        return Value(MIXED, "both", source.lineage)
+    found = resolved(source, (name.value,))
+    return found or Value(DataType("null"), "missing")
+
+
+def _set_field(call: Call, scope: Scope) -> Value:
+    name, source = call.option("field"), _needed(call, "input", scope)
+    if not isinstance(name, Literal) or source.kind != "object":
+        return Value(MIXED, "null", source.lineage)
+    fields = [f for f in source.type.fields if f.name != name.value]
+    value = _option(call, "value", scope)
+    if value is not None:
+        fields.append(field_of(name.value, value))
+    return object_of(fields, nullable([source]), lineage(source, *([value] if value else [])))
+
+
+def _object_to_array(call: Call, scope: Scope) -> Value:
+    source = type_of(call.args[0], scope)
+    inner = union([Value(f.type, f.absence, f.lineage) for f in source.type.fields])
+    pair = object_of([field_of("k", Value(DataType("string"))), field_of("v", inner)])
+    return Value(DataType("array", item=pair.type), nullable([source]), source.lineage)
+
+
+_CONVERTED: dict[Any, Kind] = {
+    "double": "float", 1: "float", "string": "string", 2: "string", "bool": "bool", 8: "bool", "date": "datetime",
+    9: "datetime", "int": "int", 16: "int", "long": "int", 18: "int", "decimal": "decimal", 19: "decimal",
+    "objectId": "objectid", 7: "objectid", "binData": "binary", 5: "binary",
+}  # fmt: skip
+
+
+def _convert(call: Call, scope: Scope) -> Value:
+    source, target = _needed(call, "input", scope), call.option("to")
+    wanted = target.value if isinstance(target, Literal) else None
+    kind = _CONVERTED.get(wanted if not isinstance(wanted, dict) else wanted.get("type"), "mixed")
+    others = [v for v in (_option(call, "onError", scope), _option(call, "onNull", scope)) if v is not None]
+    found = union([Value(DataType(kind), nullable([source])), *others])
+    return Value(found.type, found.absence, lineage(source, found))
+
+
+def _date_from_string(call: Call, scope: Scope) -> Value:
+    source = _needed(call, "dateString", scope)
+    others = [v for v in (_option(call, "onError", scope), _option(call, "onNull", scope)) if v is not None]
+    found = union([Value(DataType("datetime"), nullable([source])), *others])
+    return Value(found.type, found.absence, lineage(source, found))
+
+
+def _date_to_parts(call: Call, scope: Scope) -> Value:
+    iso = call.option("iso8601")
+    names = "isoWeekYear isoWeek isoDayOfWeek" if isinstance(iso, Literal) and iso.value else "year month day"
+    fields = [field_of(n, Value(DataType("int"))) for n in f"{names} hour minute second millisecond".split()]
+    source = _needed(call, "date", scope)
+    return object_of(fields, nullable([source]), source.lineage)
+
+
+def _range(call: Call, scope: Scope) -> Value:
+    values = [type_of(item, scope) for item in call.args]
+    return Value(DataType("array", item=DataType("int")), "never", lineage(*values))
+
+
+_SPECIAL: dict[str, Callable[[Call, Scope], Value]] = {
+    "$cond": _cond,
+    "$switch": _switch,
+    "$map": _map,
+    "$filter": _filter,
+    "$reduce": _reduce,
+    "$getField": _get_field,
+    "$setField": _set_field,
+    "$unsetField": _set_field,
+    "$objectToArray": _object_to_array,
+    "$convert": _convert,
+    "$dateFromString": _date_from_string,
+    "$dateToParts": _date_to_parts,
+    "$range": _range,
+}
