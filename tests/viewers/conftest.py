@@ -11,7 +11,7 @@ import pytest
 _CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     if _CHROMIUM is None:
         pytest.skip("there is no Chromium on this machine")

@@ -49,7 +49,7 @@ def views_with(text: str) -> list[View]:
         {text: FieldReport(text, DataType("mixed"), {text: 1}, coerced={text: 1}, hint=text)},
         [Rejected(1, text, text)],
     )
-    question = Question(typed={text: text}, sort=((text, -1),))
+    question = Question(typed={text: "x" + text}, sort=((text, -1),))
     return [
         table,
         view(schema),
@@ -57,7 +57,7 @@ def views_with(text: str) -> list[View]:
         view(AuditLog([entry], text)),
         view(entry),
         view(report),
-        ExplorerView(table, question, error=text),
+        ExplorerView(table, question, question.typed, error=text),
         RepoView(text, text, schema, text, table, stats),
         RepoView(text, text, schema, text),
     ]

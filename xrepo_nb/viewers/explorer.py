@@ -82,10 +82,14 @@ def _variable(name: str) -> str:
 
 @dataclass(frozen=True, repr=False)
 class ExplorerView(View):
-    """One page of a repo, the question that gave it, and what went wrong, if anything did."""
+    """One page of a repo, and the question that gave it.
+
+    Where a question was wrong, `typed` are its texts and `error` says what is wrong with it.
+    """
 
     table: TableView
     question: Question = Question()
+    typed: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
 
     def body(self) -> Html:
@@ -100,13 +104,13 @@ class ExplorerView(View):
     def _header(self, found: Field) -> Html:
         order = dict(self.question.sort).get(found.name)
         name, kind = label(found, self.table.schema)
-        arrow = tag("span", {1: " ▲", -1: " ▼"}.get(order or 0, ""), aria_hidden="true")
+        arrow = tag("span", {1: "▲", -1: "▼"}.get(order or 0, ""), class_="xr-arrow", aria_hidden="true")
         sort = tag("button", name, arrow, type="button", data_do="sort", data_field=found.name)
         box = tag(
             "input",
             data_do="filter",
             data_field=found.name,
-            value=self.question.typed.get(found.name, ""),
+            value=self.typed.get(found.name, ""),
             placeholder="filter",
             aria_label=f"filter {found.name}",
             title="> 30, 10..20, null, not null, text, = whole text",
@@ -141,10 +145,7 @@ class ExplorerView(View):
         return tag("div", buttons, said, wrong, class_="xr-bar-line")
 
     def _code(self) -> Html:
-        try:
-            code = self.question.code(self.table.name, self.table.schema)
-        except XRepoError:
-            return tag("div", class_="xr-code")
+        code = self.question.code(self.table.name, self.table.schema)
         copy = tag(
             "button", "copy", type="button", data_do="copy", data_field="code", aria_label="copy the query"
         )
@@ -152,7 +153,7 @@ class ExplorerView(View):
 
 
 class Explorer:
-    """Keeps the question and asks it; a wrong one leaves the rows as they are and says why."""
+    """Asks one question after the other; a wrong one leaves the rows as they are and says why."""
 
     def __init__(self, repo: Explorable, start: ExplorerView) -> None:
         self._repo = repo
@@ -166,7 +167,7 @@ class Explorer:
         try:
             answer = await self._answer(question)
         except XRepoError as error:
-            answer = replace(self.view, question=question, error=str(error))
+            answer = replace(self.view, typed=question.typed, error=str(error))
         if turn == self._turn:
             self.view = answer
         return self.view
@@ -180,7 +181,7 @@ class Explorer:
         if total is None:
             total = await self._repo.count(filters)
         table = replace(self.view.table, rows=documents(rows), total=total, skip=question.skip)
-        return ExplorerView(table, question)
+        return ExplorerView(table, question, question.typed)
 
 
 def explore(repo: Explorable, kind: str = "explorer") -> Any:

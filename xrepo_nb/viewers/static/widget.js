@@ -15,7 +15,9 @@ function restore(el, { key, left }) {
   const same = [...el.querySelectorAll("[data-do]")].find(
     (each) => each.dataset.do === key[0] && each.dataset.field === key[1],
   );
-  if (same) same.focus({ preventScroll: true });
+  if (!same) return;
+  same.focus({ preventScroll: true });
+  if (same.matches("input")) same.setSelectionRange(same.value.length, same.value.length);
 }
 
 function render({ model, el }) {
