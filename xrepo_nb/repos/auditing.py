@@ -1,0 +1,65 @@
+"""Who may read the log of what happened, and change the rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel
+
+from xrepo_nb.governance.acl import ACLManager
+from xrepo_nb.governance.audit import AuditEntry, AuditLog
+from xrepo_nb.governance.identity import Identity
+from xrepo_nb.governance.rules import ACLRule, Permission
+
+if TYPE_CHECKING:
+    from xrepo_nb.repos.base import XRepo
+
+
+def as_changes(data: Any) -> dict[str, Any] | None:
+    """What a write was asked to do, as an audit entry keeps it."""
+    if isinstance(data, Mapping):
+        return dict(data)
+    if isinstance(data, BaseModel):
+        return data.model_dump(exclude_unset=True)
+    return {"pipeline": list(data)} if isinstance(data, list | tuple) else None
+
+
+def visible_entries(repo: XRepo[Any], identity: Identity) -> AuditLog:
+    """The entries that the identity may read: all of them for an administrator, else its own."""
+    if repo._audit_logger is None:
+        return AuditLog((), repo.metadata.name)
+    log = repo._audit_logger.entries
+    acl = repo._acl_manager
+    if acl is None or Permission.ADMIN in acl.policy(identity).permissions:
+        return log
+    return AuditLog([entry for entry in log if entry.user_id == identity.user_id], log.name)
+
+
+def matching_entries(
+    repo: XRepo[Any], filters: Any, limit: int | None, identity: Identity
+) -> list[AuditEntry]:
+    """The newest `limit` visible entries that match, newest last."""
+    entries = list(visible_entries(repo, identity))
+    if filters:
+        from xrepo_nb.engines.document import compile_predicate
+        from xrepo_nb.query.parsing import parse_filter
+
+        known = tuple(AuditEntry.model_fields)
+        matches = compile_predicate(parse_filter(filters, fields=known))
+        entries = [entry for entry in entries if matches(entry.model_dump())]
+    return entries if limit is None else entries[len(entries) - min(limit, len(entries)) :]
+
+
+def replace_rules(repo: XRepo[Any], rules: Sequence[Any], identity: Identity) -> None:
+    """Puts other access rules in force; needs ADMIN once there are any."""
+    if repo._acl_manager is not None and repo._acl_manager.rules:
+        repo._acl_manager.require(Permission.ADMIN, identity)
+    parsed = [rule if isinstance(rule, ACLRule) else ACLRule.model_validate(rule) for rule in rules]
+    if repo._acl_manager is None:
+        repo._acl_manager = ACLManager(repo, parsed)
+    else:
+        repo._acl_manager.rules = tuple(parsed)
+    repo.metadata.acl_rules = parsed
+    if repo._cache is not None:
+        repo._cache.invalidate()

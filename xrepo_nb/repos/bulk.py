@@ -1,0 +1,154 @@
+"""Writes of many records: all computed before any is applied, every index accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from xrepo_nb.core.errors import XRepoConflictError, XRepoError, XRepoPermissionError, XRepoValidationError
+from xrepo_nb.repos.change import Change, Current, Item, Kind, Stale
+from xrepo_nb.repos.documents import as_key
+from xrepo_nb.repos.rows import BulkCount, BulkRows
+from xrepo_nb.repos.writing import OnError, Writer, finish, required_key, shown_record, stored_at
+from xrepo_nb.resources.base import WriteResult
+
+if TYPE_CHECKING:
+    from xrepo_nb.repos.base import XRepo
+
+_ATTEMPTS = 20
+
+
+async def create(writer: Writer, data: Sequence[Any], on_error: OnError) -> BulkRows[Any]:
+    """Creates the records that can be taken."""
+    items, errors = _each(data, lambda _, given: writer.created(given)[0], on_error)
+    result = await _applied(writer, "create", len(data), items, errors, on_error)
+    shown = [
+        shown_record(writer, stored_at(result, index, item))
+        for index, item in items.items()
+        if result.outcomes[index] == "applied"
+    ]
+    return BulkRows(shown, result)
+
+
+async def update(writer: Writer, updates: Sequence[tuple[Any, Any]], on_error: OnError) -> BulkCount:
+    """Updates the records that there are; an id given twice sees its first update."""
+    key = required_key(writer.repo)
+    ids = [as_key(record_id, key) for record_id, _ in updates]
+
+    async def attempt() -> WriteResult:
+        found = await _standing(writer, ids)
+
+        def changed(index: int, given: Any) -> Item | None:
+            current = found.get(ids[index])
+            if current is None:
+                return None
+            item = writer.changed(ids[index], current, given)
+            found[ids[index]] = Current(item.document or {}, current.revision)
+            return item if item.changed else None
+
+        items, errors = _each([given for _, given in updates], changed, on_error)
+        return await _applied(writer, "update", len(updates), items, errors, on_error)
+
+    return BulkCount(await _repeated(attempt))
+
+
+async def delete(writer: Writer, ids: Sequence[Any], soft: bool) -> BulkCount:
+    """Deletes the records that there are."""
+    key = required_key(writer.repo)
+    wanted = [as_key(record_id, key) for record_id in ids]
+    soft = writer.repo._deletes_softly(soft)
+    writer.operation.details["soft"] = soft
+
+    async def attempt() -> WriteResult:
+        found = await _standing(writer, wanted)
+
+        def removed(index: int, record_id: Any) -> Item | None:
+            current = found.pop(record_id, None)
+            return None if current is None else writer.removed(record_id, current, soft)
+
+        items, errors = _each(wanted, removed, "raise")
+        return await _applied(writer, "update" if soft else "delete", len(ids), items, errors, "raise")
+
+    return BulkCount(await _repeated(attempt))
+
+
+async def _standing(writer: Writer, ids: Sequence[Any]) -> dict[Any, Current]:
+    found = await writer.repo._current(list(dict.fromkeys(ids)), writer.operation.identity)
+    pairs = zip(dict.fromkeys(ids), found, strict=True)
+    return {i: current for i, current in pairs if current is not None and writer.may_touch(current.document)}
+
+
+def _each(
+    data: Sequence[Any], compute: Callable[[int, Any], Item | None], on_error: OnError
+) -> tuple[dict[int, Item], dict[int, str]]:
+    """The item of each index that has one, and why the others have none. A denial stops all."""
+    items: dict[int, Item] = {}
+    errors: dict[int, str] = {}
+    for index, given in enumerate(data):
+        try:
+            item = compute(index, given)
+        except XRepoPermissionError:
+            raise
+        except XRepoError as error:
+            if on_error == "raise":
+                raise _at_index(error, index, len(data)) from error
+            errors[index] = str(error)
+        else:
+            if item is not None:
+                items[index] = item
+    return items, errors
+
+
+def _at_index(error: XRepoError, index: int, total: int) -> XRepoError:
+    located = type(error)(
+        f"record {index} of {total}: {error.message}", asked=error.asked, exists=error.exists, hint=error.hint
+    )
+    located.__notes__ = ["nothing was written"]
+    return located
+
+
+async def _applied(
+    writer: Writer, kind: Kind, total: int, items: dict[int, Item], errors: dict[int, str], on_error: OnError
+) -> WriteResult:
+    """Applies the items; the outcome for each of `total` indexes."""
+    result = WriteResult(())
+    if items:
+        change = Change(kind, tuple(items.values()))
+        result = await writer.repo._apply(change, partial=on_error == "skip")
+    outcomes = ["failed" if index in errors else "skipped" for index in range(total)]
+    documents: list[dict[str, Any] | None] = [None] * total
+    reasons = dict(errors)
+    for position, index in enumerate(items):
+        outcomes[index] = result.outcomes[position]
+        if position in result.errors:
+            reasons[index] = result.errors[position]
+        if position < len(result.documents):
+            documents[index] = result.documents[position]
+    told = WriteResult(tuple(outcomes), reasons, tuple(documents))
+    applied = [item.id for index, item in items.items() if outcomes[index] == "applied"]
+    finish(writer, applied)
+    writer.operation.details["outcomes"] = {name: outcomes.count(name) for name in dict.fromkeys(outcomes)}
+    if on_error == "raise" and reasons:
+        raise _incomplete(writer.repo, told)
+    return told
+
+
+def _incomplete(repo: XRepo[Any], result: WriteResult) -> XRepoValidationError:
+    index, reason = next(iter(result.errors.items()))
+    applied = result.outcomes.count("applied")
+    kind = XRepoConflictError if "exists" in reason or "duplicate" in reason.lower() else XRepoValidationError
+    error = kind(
+        f"{repo.metadata.name}: record {index} of {len(result.outcomes)}: {reason}; {applied} were written",
+        hint='pass on_error="skip" to keep those that can be taken',
+    )
+    error.result = result  # type: ignore[attr-defined]
+    return error
+
+
+async def _repeated(attempt: Callable[[], Awaitable[WriteResult]]) -> WriteResult:
+    for _ in range(_ATTEMPTS):
+        try:
+            return await attempt()
+        except Stale:
+            continue
+    raise XRepoConflictError("the records kept changing meanwhile", hint="try again")

@@ -1,0 +1,98 @@
+"""Single documents: copying them, their ids, and reading one out of a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from xrepo_nb.core.errors import XRepoValidationError
+from xrepo_nb.core.missing import MISSING
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.types import DataType, Field
+
+
+def copied(value: Any) -> Any:
+    """A copy that shares no list and no dict with the original."""
+    if isinstance(value, dict):
+        return {
+            name: copied(item) if isinstance(item, dict | list) else item for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [copied(item) for item in value]
+    return value
+
+
+def key_of(document: Mapping[str, Any], key: tuple[str, ...]) -> Any:
+    """The hashable id of a document: the key field's value, a tuple for several fields.
+
+    Raises `XRepoValidationError` when a field of the key is not there.
+    """
+    values = []
+    for name in key:
+        value = document.get(name, MISSING)
+        if value is MISSING or value is None:
+            raise XRepoValidationError(
+                f"the record has no value for its key {name!r}", asked=name, exists=tuple(document)
+            )
+        values.append(hashable(value))
+    return values[0] if len(values) == 1 else tuple(values)
+
+
+def as_key(given: Any, key: tuple[str, ...]) -> Any:
+    """The hashable form of an id that a caller gave: a value, or a tuple, list or dict for a composite key."""
+    if len(key) == 1:
+        return hashable(given)
+    if isinstance(given, Mapping):
+        return key_of(given, key)
+    if isinstance(given, Sequence) and not isinstance(given, str | bytes) and len(given) == len(key):
+        return tuple(hashable(value) for value in given)
+    raise XRepoValidationError(
+        "the id must give a value for each field of the key", exists=key, hint=f"pass a tuple ({', '.join(key)})"
+    )
+
+
+def hashable(value: Any) -> Any:
+    """The value itself, or a tuple in place of a list or dict."""
+    if isinstance(value, dict):
+        return tuple((name, hashable(item)) for name, item in value.items())
+    if isinstance(value, list):
+        return tuple(hashable(item) for item in value)
+    return value
+
+
+class Reader:
+    """Reads single rows of a frame as documents, in microseconds where the columns are plain."""
+
+    def __init__(self, frame: pl.DataFrame, schema: Schema) -> None:
+        self.frame = frame
+        self._schema = schema
+        self._names = frame.columns
+        self._plain = all(_is_plain(f) for f in schema.fields)
+        self._whole = self._plain and all(f.absence in ("never", "null") for f in schema.fields)
+        self._optional = frozenset(f.name for f in schema.fields if f.absence == "missing")
+
+    def document(self, row: int) -> dict[str, Any]:
+        """The document of that row."""
+        if self._whole:
+            return dict(zip(self._names, self.frame.row(row), strict=True))
+        if not self._plain:
+            from xrepo_nb.schema.documents import to_documents
+
+            return to_documents(self.frame.slice(row, 1), self._schema)[0]
+        values = zip(self._names, self.frame.row(row), strict=True)
+        return {name: v for name, v in values if v is not None or name not in self._optional}
+
+
+def _is_plain(field: Field) -> bool:
+    """Whether Polars gives the value of a row exactly as the document holds it."""
+    return field.absence in ("never", "null", "missing") and _is_plain_type(field.type)
+
+
+def _is_plain_type(kind: DataType) -> bool:
+    if kind.kind in ("uuid", "objectid", "mixed"):
+        return False
+    if any(f.absence not in ("never", "null") or not _is_plain_type(f.type) for f in kind.fields):
+        return False
+    return kind.item is None or _is_plain_type(kind.item)

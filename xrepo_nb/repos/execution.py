@@ -1,0 +1,188 @@
+"""Running plans: which rows they start from, on which engine, inline or in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xrepo_nb.core.offload import offload
+from xrepo_nb.engines.base import Engine, Inputs
+from xrepo_nb.query.expressions import Variable
+from xrepo_nb.query.plan import (
+    AddFields,
+    Facet,
+    Input,
+    Limit,
+    Lookup,
+    Match,
+    Merge,
+    Plan,
+    Project,
+    Scan,
+    Skip,
+    Sort,
+    Unset,
+)
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
+
+if TYPE_CHECKING:
+    from xrepo_nb.repos.base import XRepo
+
+_INLINE_CELLS = 50_000
+"""Frames of up to so many cells are queried in the loop's own thread: a thread hop costs more."""
+
+_ROW_WISE = (Scan, Match, Project, AddFields, Unset, Sort, Limit, Skip)
+"""Stages whose work grows with the rows they are given, and no faster."""
+
+_SYSTEM_VARIABLES = frozenset({"ROOT", "CURRENT", "NOW", "REMOVE", "DESCEND", "PRUNE", "KEEP"})
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A repo's collection as one call sees it: its schema, and its rows where they are at hand.
+
+    `table` is an immutable snapshot or a lazy frame; None when the source must be asked.
+    """
+
+    schema: Schema
+    table: Table | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The rows a plan came to, and how."""
+
+    table: Table
+    engine: str
+    cached: bool = False
+
+
+async def gather(
+    plan: Plan, opened: Mapping[str, Opened], repos: Mapping[str, XRepo[Any]]
+) -> tuple[Plan, dict[str, Table]]:
+    """What is left of the plan for an engine, and the rows of its scans.
+
+    A source that must be asked runs the parts of the plan that read nothing else, as far as it can.
+    """
+    inputs = {name: found.table for name, found in opened.items() if found.table is not None}
+    asked = opened.keys() - inputs.keys()
+    if not asked:
+        return plan, inputs
+    parts = [part for part in _independent(plan) if part.sources()[0] in asked]
+    done: dict[int, Plan] = {}
+    for number, part in enumerate(parts):
+        name = part.sources()[0]
+        rest, table = await repos[name]._scan(part)
+        label = name if name not in inputs else f"{name}#{number}"
+        inputs[label] = table
+        done[id(part)] = _relabelled(rest, name, label)
+    return _replaced(plan, done), inputs
+
+
+def _independent(plan: Plan) -> list[Plan]:
+    """The largest parts of a plan that read one source, and no row or variable from outside."""
+    if len(plan.sources()) == 1 and sum(isinstance(n, Scan) for n in plan.walk()) == 1 and _is_closed(plan):
+        return [plan]
+    return [part for child in plan.children() for part in _independent(child)]
+
+
+def _is_closed(plan: Plan) -> bool:
+    return not _has_free_input(plan) and not _variables(plan)
+
+
+def _has_free_input(plan: Plan) -> bool:
+    if isinstance(plan, Input):
+        return True
+    if isinstance(plan, Facet | Merge):
+        return _has_free_input(plan.input)
+    if isinstance(plan, Lookup):
+        return _has_free_input(plan.input) or _has_free_input(plan.right)
+    return any(_has_free_input(child) for child in plan.children())
+
+
+def _variables(value: Any) -> bool:
+    """Whether a variable that a user can bind occurs anywhere below."""
+    if isinstance(value, Variable):
+        return value.name not in _SYSTEM_VARIABLES
+    if isinstance(value, tuple):
+        return any(_variables(item) for item in value)
+    slots = getattr(type(value), "__dataclass_fields__", None)
+    return slots is not None and any(_variables(getattr(value, name)) for name in slots)
+
+
+def _replaced(plan: Plan, done: Mapping[int, Plan]) -> Plan:
+    if id(plan) in done:
+        return done[id(plan)]
+    from dataclasses import fields, replace
+
+    new = {f.name: _replaced_in(getattr(plan, f.name), done) for f in fields(plan)}
+    return replace(plan, **new)
+
+
+def _replaced_in(value: Any, done: Mapping[int, Plan]) -> Any:
+    if isinstance(value, Plan):
+        return _replaced(value, done)
+    if isinstance(value, tuple):
+        return tuple(_replaced_in(item, done) for item in value)
+    return value
+
+
+def _relabelled(plan: Plan, name: str, label: str) -> Plan:
+    if name == label:
+        return plan
+    return plan.transform(lambda node: Scan(label) if node == Scan(name) else node)
+
+
+async def execute(plan: Plan, inputs: Inputs, engine: str = "auto") -> Answer:
+    """Runs the plan on the engine named or chosen: small frames inline, others in a thread."""
+    if isinstance(plan, Scan):
+        return Answer(await at_hand(inputs[plan.source]), "scan")
+    from xrepo_nb.engines.select import choose
+
+    chosen = choose(plan, inputs, engine)
+    if is_light(plan, inputs, chosen):
+        return Answer(chosen.collect(plan, inputs), chosen.name)
+    return Answer(await offload(_collected, chosen, plan, inputs), chosen.name)
+
+
+def run_now(plan: Plan, inputs: Inputs) -> Table:
+    """Runs a plan in this thread."""
+    from xrepo_nb.engines.select import choose
+
+    return _collected(choose(plan, inputs, "auto"), plan, inputs)
+
+
+async def streamed(plan: Plan, inputs: Inputs, size: int, engine: str = "auto") -> AsyncIterator[Table]:
+    """The rows in batches, each made in a thread when it is asked for."""
+    from xrepo_nb.engines.select import choose
+
+    batches = choose(plan, inputs, engine).stream(plan, inputs, size)
+    while (table := await offload(next, batches, None)) is not None:
+        yield table
+
+
+def _collected(engine: Engine, plan: Plan, inputs: Inputs) -> Table:
+    table = engine.collect(plan, inputs)
+    if table.is_lazy:
+        _ = table.frame
+    return table
+
+
+async def at_hand(table: Table) -> Table:
+    """The table, its rows read."""
+    if table.is_lazy:
+        await offload(lambda: table.frame)
+    return table
+
+
+def is_light(plan: Plan, inputs: Inputs, engine: Engine) -> bool:
+    """Whether running the plan takes less than a thread hop and a few milliseconds at most."""
+    bound = _INLINE_CELLS if engine.name == "polars" else _INLINE_CELLS // 50
+    cells = 0
+    for table in inputs.values():
+        if table.is_lazy:
+            return False
+        cells += len(table) * max(1, len(table.schema.fields))
+    return cells <= bound and all(isinstance(node, _ROW_WISE) for node in plan.walk())

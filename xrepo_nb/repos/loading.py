@@ -1,0 +1,153 @@
+"""What a MaterializedRepo starts from: any form of rows, as a typed frame with a key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+from pydantic import BaseModel
+
+from xrepo_nb.core.errors import XRepoConflictError, XRepoValidationError
+from xrepo_nb.repos.documents import key_of
+from xrepo_nb.repos.shaping import plain
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
+
+if TYPE_CHECKING:
+    from xrepo_nb.repos.durable import DurableFile
+    from xrepo_nb.schema.report import InferenceReport
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Rows ready to be owned. `closed`: the schema was given, and is kept to."""
+
+    frame: pl.DataFrame
+    schema: Schema
+    key: tuple[str, ...]
+    closed: bool = False
+    report: InferenceReport | None = None
+    file: DurableFile | None = None
+    declared: frozenset[str] = frozenset()
+
+
+def load(
+    schema: Schema | Mapping[str, Any] | None,
+    data: Any,
+    model: type[Any] | None = None,
+    *,
+    primary_key: str | Sequence[str] | None = None,
+    path: str | Path | None = None,
+) -> Loaded:
+    """The rows of `data` as a frame, its schema and its key. Blocking."""
+    if path is not None:
+        from xrepo_nb.repos.durable import DurableFile
+
+        file = DurableFile(Path(path))
+        found = file.load()
+        if found is not None:
+            return found
+        fresh = load(schema, data, model, primary_key=primary_key)
+        return file.start(fresh)
+    wanted = Schema.of(schema) if schema is not None else _schema_of(model)
+    table, report = _table(data, wanted)
+    names = (primary_key,) if isinstance(primary_key, str) else tuple(primary_key or ())
+    found_schema = _described(table.schema, wanted, names)
+    key = _key(table.frame, found_schema)
+    found_schema = found_schema.replace(primary_key=key)
+    closed = schema is not None
+    return Loaded(table.frame, found_schema, key, closed, report, None, frozenset(found_schema.names))
+
+
+def _schema_of(model: type[Any] | None) -> Schema | None:
+    if model is None or not issubclass(model, BaseModel):
+        return None
+    from xrepo_nb.schema.models import schema_of_model
+
+    return schema_of_model(model)
+
+
+def _table(data: Any, wanted: Schema | None) -> tuple[Table, InferenceReport | None]:
+    if isinstance(data, Table):
+        return data, None
+    frame = _frame(data)
+    if frame is not None:
+        return Table(frame=frame), None
+    documents = [plain(item) if isinstance(item, BaseModel) else item for item in data]
+    wrong = next((i for i, item in enumerate(documents) if not isinstance(item, Mapping)), None)
+    if wrong is not None:
+        raise XRepoValidationError(
+            f"row {wrong} is a {type(documents[wrong]).__name__}, not a dict", hint="pass a list of dicts or a frame"
+        )
+    if not documents:
+        schema = wanted or Schema(())
+        return Table(frame=pl.DataFrame(schema=schema.to_polars()), schema=schema), None
+    from xrepo_nb.schema.inference import infer
+
+    inferred = infer(documents, schema=wanted)
+    return Table(frame=inferred.frame, schema=inferred.schema), inferred.report
+
+
+def _frame(data: Any) -> pl.DataFrame | None:
+    """The data as a Polars frame, when it is a frame of any library."""
+    if isinstance(data, pl.LazyFrame):
+        return data.collect()
+    if isinstance(data, pl.DataFrame):
+        return data
+    if hasattr(data, "__arrow_c_stream__"):
+        found = pl.DataFrame(data)
+        return found
+    return None
+
+
+def _described(found: Schema, wanted: Schema | None, key: tuple[str, ...]) -> Schema:
+    """The schema of the rows, with what is known of them besides."""
+    if wanted is not None:
+        fields = tuple(wanted.field(f.name) if f.type == _type(wanted, f.name) else f for f in found.fields)
+        found = wanted.replace(fields=tuple(f for f in fields if f is not None))
+    missing = next((name for name in key if found.field(name) is None), None)
+    if missing is not None:
+        raise XRepoValidationError(f"there is no field {missing!r} for the key", asked=missing, exists=found.names)
+    return found.replace(primary_key=key) if key else found
+
+
+def _type(schema: Schema, name: str) -> Any:
+    field = schema.field(name)
+    return None if field is None else field.type
+
+
+def _key(frame: pl.DataFrame, schema: Schema) -> tuple[str, ...]:
+    """The key of the rows: the declared one, `_id`, or `id` where it serves."""
+    declared = schema.primary_key or (("_id",) if schema.field("_id") is not None else ())
+    if declared:
+        _must_be_key(frame, schema, declared)
+        return declared
+    if schema.field("id") is not None and _repeats(frame, schema, ("id",)) == (0, 0):
+        return ("id",)
+    return ()
+
+
+def _must_be_key(frame: pl.DataFrame, schema: Schema, key: tuple[str, ...]) -> None:
+    absent, twice = _repeats(frame, schema, key)
+    if absent:
+        raise XRepoValidationError(f"{absent} rows have no value for the key {', '.join(key)}", asked=", ".join(key))
+    if twice:
+        raise XRepoConflictError(
+            f"{twice} rows have an id ({', '.join(key)}) that another row has",
+            asked=", ".join(key),
+            hint="remove the duplicates, or name another primary_key",
+        )
+
+
+def _repeats(frame: pl.DataFrame, schema: Schema, key: tuple[str, ...]) -> tuple[int, int]:
+    """How many rows have no value for the key, and how many one that came before."""
+    columns = frame.select(key)
+    if all(not dtype.is_nested() and dtype != pl.Object for dtype in columns.dtypes):
+        given = columns.drop_nulls()
+        return columns.height - given.height, given.height - given.n_unique()
+    documents = Table(frame=columns, schema=schema.select(key)).documents
+    whole = [d for d in documents if all(d.get(name) is not None for name in key)]
+    return len(documents) - len(whole), len(whole) - len({key_of(d, key) for d in whole})

@@ -1,0 +1,212 @@
+"""MaterializedRepo: a repo over rows of its own, in memory, or kept in a file."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import polars as pl
+from pydantic import PrivateAttr
+
+from xrepo_nb.core.errors import XRepoConflictError, XRepoUnsupportedError, XRepoValidationError
+from xrepo_nb.core.offload import offload
+from xrepo_nb.governance.identity import Identity, resolve
+from xrepo_nb.governance.rules import Permission
+from xrepo_nb.repos import fitting, reading
+from xrepo_nb.repos.base import XRepo
+from xrepo_nb.repos.change import Change, Current, Stale
+from xrepo_nb.repos.documents import key_of
+from xrepo_nb.repos.execution import Opened
+from xrepo_nb.repos.loading import Loaded, load
+from xrepo_nb.repos.metadata import RepoMetadata
+from xrepo_nb.repos.operation import Operation
+from xrepo_nb.repos.storage import Edit, Storage
+from xrepo_nb.resources.base import WriteResult
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
+
+T = TypeVar("T")
+
+
+class MaterializedRepo(XRepo[T]):
+    """Rows of its own: from documents, model instances, or a Polars, pandas or Arrow frame.
+
+    `schema` is kept to when given, and a record that does not fit is refused; without one it is
+    inferred, and new fields and types widen it. The id is the schema's primary key (or
+    `primary_key`), else `_id`, else `id` if no value occurs twice; else records have none.
+
+    With `path` the rows live in a DuckDB file as well: what it holds is loaded first, `data` is
+    only taken by a new file, and a change is on disk when its method returns.
+
+    The constructor infers in place: `await MaterializedRepo.of(...)` does so in a thread. Raises
+    `XRepoValidationError` for rows that do not fit, `XRepoConflictError` for an id given twice.
+
+    >>> import asyncio
+    >>> users = MaterializedRepo(data=[{"_id": 1, "name": "Ann"}, {"_id": 2, "name": "Bo"}])
+    >>> asyncio.run(users.list({"name__startswith": "A"}))
+    [{'_id': 1, 'name': 'Ann'}]
+    """
+
+    kind = "materialized"
+
+    _storage: Storage = PrivateAttr()
+    _closed: bool = PrivateAttr(False)
+    _loaded: Loaded = PrivateAttr()
+
+    def __init__(
+        self,
+        schema: Schema | Mapping[str, Any] | None = None,
+        data: Any = (),
+        model_class: type[T] | None = None,
+        *,
+        name: str | None = None,
+        metadata: RepoMetadata | None = None,
+        primary_key: str | Sequence[str] | None = None,
+        path: str | Path | None = None,
+        loaded: Loaded | None = None,
+    ) -> None:
+        loaded = loaded or load(schema, data, model_class, primary_key=primary_key, path=path)
+        metadata = metadata or default_metadata(name or loaded.schema.name or "data", model_class)
+        super().__init__(None, model_class, metadata, loaded.schema)
+        self._declared = loaded.declared
+        self._closed = loaded.closed
+        self._loaded = loaded
+        self._key = loaded.key
+        self._storage = Storage(loaded.frame, loaded.schema, loaded.key)
+
+    @classmethod
+    async def of(cls, data: Any = (), **options: Any) -> MaterializedRepo[Any]:
+        """The repo over `data`, made without holding up the event loop; options as of the class."""
+        schema, model = options.pop("schema", None), options.pop("model_class", None)
+        key, path = options.pop("primary_key", None), options.pop("path", None)
+        loaded = await offload(load, schema, data, model, primary_key=key, path=path)
+        return cls(model_class=model, loaded=loaded, **options)
+
+    @property
+    def report(self) -> Any:
+        """How the documents became typed columns; None when there were none to infer from."""
+        return self._loaded.report
+
+    @property
+    def data(self) -> builtins.list[dict[str, Any]]:
+        """All rows that whoever acts now may see, as documents. Blocking for large repos."""
+        return list(reading.glimpse(self, None).documents)
+
+    def peek(self, n: int = 10) -> Table | None:
+        """Up to `n` rows for whoever acts now."""
+        return reading.glimpse(self, n)
+
+    async def close(self) -> None:
+        """Closes the file behind it, if there is one; the rows stay readable."""
+        if self._loaded.file is not None:
+            await offload(self._loaded.file.close)
+
+    # What XRepo asks of it.
+
+    async def _open(self, identity: Identity) -> Opened:
+        storage = self._storage
+        table = storage.table() if storage.is_quick else await offload(storage.table)
+        self._schema = table.schema
+        return Opened(table.schema, table)
+
+    def _opened(self, identity: Identity) -> Opened:
+        table = self._storage.table()
+        return Opened(table.schema, table)
+
+    async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
+        storage = self._storage
+        if not storage.is_indexed:
+            await offload(storage.build_index)
+        found: builtins.list[Current | None] = []
+        for record_id in ids:
+            revision = storage.revision(record_id)
+            document = storage.find(record_id)
+            found.append(None if document is None else Current(document, revision))
+        return found
+
+    async def _apply(self, change: Change, partial: bool = False) -> WriteResult:
+        storage = self._storage
+        if change.kind == "create":
+            if self._key and not storage.is_indexed:
+                await offload(storage.build_index)
+            taken = self._taken(change)
+            if taken and not partial:
+                index = next(iter(taken))
+                raise XRepoConflictError(f"{self.metadata.name}: {taken[index]}", asked=", ".join(self._key))
+        else:
+            taken = {}
+        edits = [
+            Edit(item.id if self._key else object(), item.document, self._revision(change, item))
+            for index, item in enumerate(change.items)
+            if index not in taken
+        ]
+        file = self._loaded.file
+        if file is None:
+            stale = storage.apply(edits)
+        else:
+            stale = await offload(storage.apply, edits, lambda: file.append(edits))
+        if stale:
+            raise Stale
+        if storage.is_full or (not self._closed and self._widens(change)):
+            self._schema = (await offload(storage.fold)).schema
+        outcomes = tuple("failed" if i in taken else "applied" for i in range(len(change.items)))
+        return WriteResult(outcomes, taken)
+
+    def _revision(self, change: Change, item: Any) -> int:
+        return self._storage.revision(item.id) if change.kind == "create" else item.revision
+
+    def _taken(self, change: Change) -> dict[int, str]:
+        """The indexes whose id exists already, or stands twice in the change."""
+        taken: dict[int, str] = {}
+        if not self._key:
+            return taken
+        given: set[Any] = set()
+        for index, item in enumerate(change.items):
+            if item.id in given or self._storage.has(item.id):
+                taken[index] = f"a record with id {item.id!r} exists already"
+            given.add(item.id)
+        return taken
+
+    def _widens(self, change: Change) -> bool:
+        known = frozenset(self._schema.names)
+        return any(not known.issuperset(item.document) for item in change.items if item.document)
+
+    async def _replace_all(
+        self, documents: builtins.list[dict[str, Any]], removal: Operation, creation: Operation
+    ) -> None:
+        """Puts documents in the place of all rows; only for callers whom no rule narrows."""
+        if not (removal.grant.is_open and creation.grant.is_open):
+            raise XRepoUnsupportedError(
+                f"$out cannot replace {self.metadata.name}, of which you reach only a part", hint="use $merge"
+            )
+        if self._loaded.file is not None:
+            raise XRepoUnsupportedError("$out cannot replace a repo kept in a file", hint="use $merge")
+        schema = self._schema if self._closed else None
+        loaded = await offload(load, schema, documents, self._model_class, primary_key=self._key)
+        removal.rows = self._storage.height
+        self._storage.replace_all(loaded.frame, loaded.schema)
+        self._schema = loaded.schema
+
+    def _completed(self, document: dict[str, Any]) -> dict[str, Any]:
+        if self._key == ("_id",) and document.get("_id") is None:
+            document = {"_id": fitting.new_id(self._schema, self._storage)} | document
+        return fitting.completed(document, self._schema, closed=self._closed, name=self.metadata.name)
+
+    def _fitted(self, values: dict[str, Any]) -> dict[str, Any]:
+        return fitting.fitted(values, self._schema, closed=self._closed, name=self.metadata.name)
+
+    def _deletes_softly(self, soft: bool) -> bool:
+        return soft and self.metadata.soft_delete
+
+    async def _size(self) -> int | None:
+        return int(self._storage.table().frame.estimated_size())
+
+
+def default_metadata(name: str, model: type[Any] | None, resource: str = "memory") -> RepoMetadata:
+    """The configuration of a repo for which none was given."""
+    return RepoMetadata(name=name, resource_name=resource, model_name=model.__name__ if model else "dict")
+
+
+__all__ = ["MaterializedRepo", "Permission", "XRepoValidationError", "default_metadata", "key_of", "pl", "resolve"]

@@ -1,0 +1,69 @@
+"""Statistics of a repo: what is counted when asked, and what is known without asking."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from xrepo_nb.core.offload import offload
+from xrepo_nb.governance.identity import resolve
+from xrepo_nb.governance.policy import OPEN
+from xrepo_nb.observe.stats import RepoStats
+from xrepo_nb.query.plan import Scan
+from xrepo_nb.repos import reading
+from xrepo_nb.repos.operation import Operation
+from xrepo_nb.schema.table import Table
+
+if TYPE_CHECKING:
+    from xrepo_nb.repos.base import XRepo
+
+
+def known(repo: XRepo[Any]) -> RepoStats:
+    """The statistics as of the last count for whoever acts now. No I/O."""
+    policy = OPEN if repo._acl_manager is None else repo._acl_manager.policy(resolve())
+    return _snapshot(repo, repo._measured.get(policy.version, {}))
+
+
+async def measure(repo: XRepo[Any], operation: Operation) -> RepoStats:
+    """Counts the rows, and the different values of each field, that the caller may see."""
+    scan = Scan(repo.metadata.name)
+    counted: dict[str, Any] = {"total_count": await reading.count(repo, scan, operation)}
+    counted["field_cardinalities"] = await _cardinalities(repo, operation)
+    indexes = repo._schema.indexes
+    shown = reading.seen(repo, repo._schema, operation.policy).names
+    counted["index_stats"] = {
+        i.name: {"fields": list(i.fields), "unique": i.unique} for i in indexes if set(i.fields) <= set(shown)
+    }
+    if operation.policy is OPEN:
+        counted["storage_size_bytes"] = await repo._size()
+    repo._measured[operation.policy.version] = counted
+    return _snapshot(repo, counted)
+
+
+def _snapshot(repo: XRepo[Any], counted: dict[str, Any]) -> RepoStats:
+    if repo._stats_collector is None:
+        return RepoStats(**counted)
+    return repo._stats_collector.snapshot(**counted)
+
+
+async def _cardinalities(repo: XRepo[Any], operation: Operation) -> dict[str, int]:
+    opened = await repo._open(operation.identity)
+    shown = reading.seen(repo, opened.schema, operation.policy)
+    if opened.table is not None and shown.is_typed:
+        governed = await reading.lazily(repo, Scan(repo.metadata.name), operation, opened)
+        if governed is not None:
+            return await offload(_unique_values, governed)
+    return {name: await _values(repo, name, operation) for name in shown.names}
+
+
+def _unique_values(table: Table) -> dict[str, int]:
+    lazy = table.lazy
+    row = lazy.select(pl.all().drop_nulls().n_unique()).collect(engine="streaming").row(0, named=True)
+    return {name: int(count) for name, count in row.items()}
+
+
+async def _values(repo: XRepo[Any], name: str, operation: Operation) -> int:
+    plan = reading.distinct(repo, Scan(repo.metadata.name), name)
+    table = (await reading.answer(repo, plan, operation)).table
+    return sum(row.get("_id") is not None for row in table.documents)

@@ -1,0 +1,35 @@
+"""RepoMetadata: how one repo is configured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from xrepo_nb.governance.rules import ACLRule
+
+
+class RepoMetadata(BaseModel):
+    """The configuration of a repo.
+
+    `soft_delete` and `auto_timestamps` act on the fields `deleted_at`, `created_at` and
+    `updated_at` where the collection has them. A collection without `deleted_at` cannot keep a
+    deleted record, unless the repo owns its data (see `docs/repos.md`).
+
+    >>> RepoMetadata(name="users").cache_ttl
+    300
+    """
+
+    name: str
+    description: str | None = None
+    resource_name: str = "memory"
+    model_name: str = "dict"
+    indexes: list[list[str]] = Field(default_factory=list)
+    constraints: list[dict[str, Any]] = Field(default_factory=list)
+    enable_audit: bool = True
+    enable_statistics: bool = True
+    cache_enabled: bool = False
+    cache_ttl: int = Field(300, gt=0, description="seconds")
+    acl_rules: list[ACLRule] = Field(default_factory=list)
+    soft_delete: bool = True
+    auto_timestamps: bool = True

@@ -1,0 +1,110 @@
+"""One operation of one caller: permitted or denied, timed, audited, told to the listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import perf_counter
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final
+
+from xrepo_nb.core.errors import XRepoPermissionError
+from xrepo_nb.governance.audit import AuditEntry, Outcome
+from xrepo_nb.governance.identity import Identity, resolve
+from xrepo_nb.governance.policy import OPEN, Grant, Policy
+from xrepo_nb.governance.rules import Permission
+from xrepo_nb.observe.events import Event
+
+if TYPE_CHECKING:
+    from xrepo_nb.repos.base import XRepo
+
+_EVENTS: Final = {
+    "create": "created",
+    "bulk_create": "created",
+    "restore": "created",
+    "update": "updated",
+    "bulk_update": "updated",
+    "delete": "deleted",
+    "bulk_delete": "deleted",
+    "refresh": "refreshed",
+}
+
+
+class Operation:
+    """What every method of a repo does around its work, as an asynchronous context manager.
+
+    Entering resolves the caller, refuses it with `XRepoPermissionError` when the rules do, and
+    notes the intent; leaving notes the outcome, the time, and tells the listeners. The work sets
+    `rows`, `ids` and `details` on the way.
+    """
+
+    __slots__ = (
+        "_entry", "_started", "changes", "details", "duration_ms", "grant", "id", "identity", "ids",
+        "name", "permission", "policy", "repo", "rows",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        repo: XRepo[Any],
+        name: str,
+        permission: Permission,
+        user: str | Identity | None = None,
+        record_id: Any = None,
+        changes: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.repo = repo
+        self.name = name
+        self.permission = permission
+        self.identity = resolve(user)
+        self.id = record_id
+        self.changes = changes
+        self.policy: Policy = OPEN
+        self.grant: Grant = OPEN.grants[permission]
+        self.rows = 0
+        self.ids: tuple[Any, ...] = () if record_id is None else (record_id,)
+        self.details: dict[str, Any] = {}
+        self.duration_ms = 0.0
+        self._entry: AuditEntry | None = None
+
+    async def __aenter__(self) -> Operation:
+        self._started = perf_counter()
+        logger = self.repo._audit_logger
+        if logger is not None:
+            self._entry = logger.begin(self.name, self.identity, self.id, self.changes)
+        acl = self.repo._acl_manager
+        if acl is not None:
+            try:
+                self.policy = acl.policy(self.identity)
+                self.grant = acl.require(self.permission, self.identity)
+            except BaseException as error:
+                self._finish(error)
+                raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._finish(error)
+        if error is None:
+            self._tell()
+
+    def _finish(self, error: BaseException | None) -> None:
+        repo = self.repo
+        self.duration_ms = (perf_counter() - self._started) * 1000
+        if self._entry is not None and repo._audit_logger is not None:
+            failure = {"error": type(error).__name__} if error is not None else {}
+            repo._audit_logger.end(self._entry, _outcome(error), rows=self.rows, **self.details, **failure)
+        if repo._stats_collector is not None:
+            repo._stats_collector.record(self.name, self.duration_ms, 0 if error else self.rows)
+
+    def _tell(self) -> None:
+        repo, name = self.repo, _EVENTS.get(self.name, "read")
+        if repo.events.wants(name) and (name == "read" or self.rows):
+            repo.events.emit(
+                Event(name, repo.metadata.name, self.identity.user_id, self.ids, self.rows, self.duration_ms)
+            )
+
+
+def _outcome(error: BaseException | None) -> Outcome:
+    if error is None:
+        return "applied"
+    return "denied" if isinstance(error, XRepoPermissionError) else "failed"

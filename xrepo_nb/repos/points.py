@@ -1,0 +1,46 @@
+"""Point reads: one record by its id, without a plan."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from xrepo_nb.governance.policy import Grant
+from xrepo_nb.governance.rewrite import governed
+from xrepo_nb.query.plan import Scan
+from xrepo_nb.query.predicates import EVERYTHING
+from xrepo_nb.repos.documents import as_key
+from xrepo_nb.repos.operation import Operation
+from xrepo_nb.repos.reading import DELETED_AT
+from xrepo_nb.repos.shaping import record_of
+from xrepo_nb.repos.writing import holds, required_key, visible
+from xrepo_nb.schema.table import Table
+
+if TYPE_CHECKING:
+    from xrepo_nb.repos.base import XRepo
+
+
+async def read(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
+    """The record with that id as the operation's caller may see it, or None."""
+    record_id = as_key(given, repo.key or required_key(repo))
+    current = (await repo._current([record_id], operation.identity))[0]
+    if current is None:
+        return None
+    document, grant = current.document, operation.grant
+    if repo.metadata.soft_delete and document.get(DELETED_AT) is not None:
+        return None
+    if not grant.is_open:
+        if not holds(grant.rows, document):
+            return None
+        document = shown(document, grant)
+    operation.rows = 1
+    return record_of(document, repo.model_class, grant)
+
+
+def shown(document: dict[str, Any], grant: Grant) -> dict[str, Any]:
+    """What the grant leaves of a row that it reaches: masks applied, hidden fields gone."""
+    if not grant.masks:
+        return visible(document, grant.fields)
+    from xrepo_nb.engines.document import DocumentEngine
+
+    plan = governed(Scan("row"), Grant(EVERYTHING, EVERYTHING, grant.fields, grant.masks))
+    return dict(DocumentEngine().collect(plan, {"row": Table(documents=[document])}).documents[0])

@@ -1,0 +1,108 @@
+"""What repo methods give back: lists and counts that know how they came about."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from xrepo_nb.resources.base import WriteResult
+from xrepo_nb.schema.schema import Schema
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where rows came from: the repo, the engine that made them, and how long that took."""
+
+    repo: str
+    engine: str = ""
+    duration_ms: float = 0.0
+    cached: bool = False
+
+
+class Rows(builtins.list[R]):
+    """A list of records that knows the whole it was taken from.
+
+    `total` is the number of rows that matched before skip and limit, None where the source would
+    have to be read again to tell; `truncated` says whether rows were left out after these.
+    """
+
+    def __init__(
+        self,
+        rows: Iterable[R] = (),
+        *,
+        schema: Schema | None = None,
+        total: int | None = None,
+        skip: int = 0,
+        provenance: Provenance | None = None,
+    ) -> None:
+        super().__init__(rows)
+        self.schema = schema
+        self.total = total
+        self.skip = skip
+        self.provenance = provenance
+
+    @property
+    def truncated(self) -> bool:
+        """Whether there are rows after these."""
+        return self.total is not None and self.skip + len(self) < self.total
+
+
+class BulkDetails:
+    """The outcome for each index of a bulk write: applied, failed, skipped or unknown.
+
+    `errors` gives the reason for each index that was not applied.
+    """
+
+    outcomes: tuple[str, ...]
+    errors: Mapping[int, str]
+
+    def _keep(self, result: WriteResult) -> None:
+        self.outcomes = result.outcomes
+        self.errors = dict(result.errors)
+
+    def _at(self, outcome: str) -> tuple[int, ...]:
+        return tuple(i for i, found in enumerate(self.outcomes) if found == outcome)
+
+    @property
+    def applied(self) -> tuple[int, ...]:
+        """The indexes that took effect."""
+        return self._at("applied")
+
+    @property
+    def failed(self) -> tuple[int, ...]:
+        """The indexes that did not, because of an error."""
+        return self._at("failed")
+
+    @property
+    def skipped(self) -> tuple[int, ...]:
+        """The indexes for which there was nothing to do."""
+        return self._at("skipped")
+
+    @property
+    def unknown(self) -> tuple[int, ...]:
+        """The indexes whose outcome was lost with the connection."""
+        return self._at("unknown")
+
+
+class BulkRows(builtins.list[R], BulkDetails):
+    """The created records of `bulk_create`, with the outcome for each index given."""
+
+    def __init__(self, rows: Iterable[R], result: WriteResult) -> None:
+        super().__init__(rows)
+        self._keep(result)
+
+
+class BulkCount(int, BulkDetails):
+    """The number of records changed by `bulk_update` or `bulk_delete`, with each outcome."""
+
+    def __new__(cls, result: WriteResult) -> BulkCount:
+        count = super().__new__(cls, sum(outcome == "applied" for outcome in result.outcomes))
+        count._keep(result)
+        return count
+
+
+__all__ = ["Any", "BulkCount", "BulkDetails", "BulkRows", "Provenance", "Rows"]

@@ -1,0 +1,66 @@
+"""What an update makes of a document."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoPermissionError
+from xrepo_nb.core.missing import MISSING
+from xrepo_nb.governance.policy import FieldSet
+from xrepo_nb.repos.documents import copied
+
+
+def updated(document: dict[str, Any], given: Any, name: str) -> dict[str, Any]:
+    """A new document: the given fields set, or MongoDB's update operators or pipeline applied.
+
+    Names with dots reach into objects. Without `$` operators, fields not given stay as they are.
+    """
+    if isinstance(given, Mapping):
+        operators = [key for key in given if str(key).startswith("$")]
+        if not operators and not any("." in key for key in given):
+            return document | {key: copied(value) for key, value in given.items()}
+        if operators and len(operators) < len(given):
+            raise XRepoConfigurationError(
+                "an update has either operators or plain fields, not both",
+                asked=", ".join(map(str, given)),
+                hint='write {"$set": {...}} for the plain ones',
+            )
+        given = given if operators else {"$set": dict(given)}
+    elif not isinstance(given, list | tuple):
+        raise XRepoConfigurationError(
+            f"an update of {name} is a dict of fields, of operators, or a pipeline", asked=type(given).__name__
+        )
+    from xrepo_nb.engines.document import apply_update
+    from xrepo_nb.query.parsing import parse_update
+    from xrepo_nb.query.predicates import EVERYTHING
+
+    result = apply_update([copied(document)], EVERYTHING, parse_update(given), multi=False, upsert=False)
+    return dict(result.documents[0])
+
+
+def merged(
+    old: Mapping[str, Any], difference: Mapping[str, Any], fields: FieldSet, above: tuple[str, ...] = ()
+) -> dict[str, Any]:
+    """The old document with the fields of `difference`, `MISSING` ones removed.
+
+    What the caller cannot see below a changed field stays as it was; raises
+    `XRepoPermissionError` where that cannot be done.
+    """
+    new = dict(old)
+    for name, value in difference.items():
+        path = (*above, name)
+        before = old.get(name, MISSING)
+        if fields.reaches(path) or before is MISSING:
+            kept = value
+        elif isinstance(value, dict) and isinstance(before, dict):
+            shown = {key for key in before if fields.shows((*path, key))}
+            removed = dict.fromkeys(shown - value.keys(), MISSING)
+            kept = merged(before, removed | value, fields, path)
+        else:
+            raise XRepoPermissionError(f"field {'.'.join(path)!r} may not be replaced", asked=name)
+        if kept is MISSING:
+            new.pop(name, None)
+        else:
+            new[name] = kept
+    return new

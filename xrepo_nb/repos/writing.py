@@ -1,0 +1,321 @@
+"""The way of a write: from what is given to a Change that the rules and the model allow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Literal
+
+from xrepo_nb.core.errors import (
+    XRepoConfigurationError,
+    XRepoConflictError,
+    XRepoError,
+    XRepoPermissionError,
+    XRepoValidationError,
+)
+from xrepo_nb.core.missing import MISSING
+from xrepo_nb.governance.policy import OPEN, FieldSet, Grant
+from xrepo_nb.governance.rules import Permission
+from xrepo_nb.query.predicates import EVERYTHING, Predicate
+from xrepo_nb.repos.change import Change, Check, Current, Item, Stale
+from xrepo_nb.repos.documents import as_key, copied, key_of
+from xrepo_nb.repos.operation import Operation
+from xrepo_nb.repos.reading import DELETED_AT, seen
+from xrepo_nb.repos.shaping import document_of, record_of
+from xrepo_nb.repos.updates import merged, updated
+from xrepo_nb.resources.base import WriteResult
+
+if TYPE_CHECKING:
+    from xrepo_nb.repos.base import XRepo
+
+OnError = Literal["raise", "skip"]
+
+_ATTEMPTS = 20
+
+
+class Writer:
+    """Computes and applies the changes of one operation."""
+
+    def __init__(self, repo: XRepo[Any], operation: Operation) -> None:
+        self.repo = repo
+        self.operation = operation
+        self.grant = operation.grant
+        self.now = datetime.now(UTC)
+
+    # What single records come to.
+
+    def created(self, given: Any) -> tuple[Item, Any]:
+        """A new record as an item, and as an instance of the model."""
+        repo = self.repo
+        document, instance = document_of(given, repo.model_class)
+        self._only_shown(document)
+        added = self._stamps(document, "created_at", "updated_at")
+        document.update(added)
+        document = repo._completed(document)
+        record_id = key_of(document, repo.key) if repo.key else None
+        self._must_pass_check(document)
+        return Item(record_id, document), (instance if not added and self.grant.is_open else None)
+
+    def changed(self, record_id: Any, current: Current, given: Any, version: Any = None) -> Item:
+        """An existing record under an update."""
+        repo, old = self.repo, current.document
+        self._must_be_current(record_id, old, version)
+        shown = visible(old, self.grant.fields)
+        new = updated(shown, given, repo.metadata.name)
+        difference = {f: new.get(f, MISSING) for f in {**shown, **new} if _differs(shown, new, f)}
+        self._only_shown(difference)
+        difference = self._validated(old, difference)
+        if version is not None:
+            difference["version"] = old["version"] + 1
+        difference.update(self._stamps(difference, "updated_at"))
+        document = merged(old, difference, self.grant.fields)
+        if repo.key and key_of(document, repo.key) != record_id:
+            raise XRepoValidationError(
+                "the id of a record cannot be changed", asked=", ".join(repo.key), hint="create a new record instead"
+            )
+        self._must_pass_check(document)
+        return Item(record_id, document, _changes(old, document), current.revision)
+
+    def removed(self, record_id: Any, current: Current, soft: bool) -> Item:
+        """An existing record, marked as deleted or gone."""
+        if not soft:
+            return Item(record_id, None, {}, current.revision)
+        mark = {DELETED_AT: self.repo._moment(DELETED_AT, self.now)}
+        return Item(record_id, current.document | mark, mark, current.revision)
+
+    def restored(self, record_id: Any, current: Current) -> Item:
+        """A record marked as deleted, without the mark."""
+        mark = {DELETED_AT: MISSING if self.repo._hides_mark() else None}
+        document = merged(current.document, mark, OPEN.grants[Permission.UPDATE].fields)
+        return Item(record_id, document, mark, current.revision)
+
+    # What the caller may do.
+
+    async def current(self, record_id: Any, *, deleted: bool = False) -> Current | None:
+        """The record as it stands, None when there is none that the caller may touch."""
+        found = (await self.repo._current([record_id], self.operation.identity))[0]
+        return found if found is not None and self.may_touch(found.document, deleted=deleted) else None
+
+    def may_touch(self, document: dict[str, Any], *, deleted: bool = False) -> bool:
+        """Whether the rules let the caller touch this row; `deleted`: rows marked so, and only them."""
+        marked = self.repo.metadata.soft_delete and document.get(DELETED_AT) is not None
+        return marked is deleted and holds(self.grant.rows, document)
+
+    def _only_shown(self, document: Mapping[str, Any]) -> None:
+        fields = self.grant.fields
+        if fields.is_all:
+            return
+        hidden = next((name for name in document if not fields.shows((name,))), None)
+        if hidden is not None:
+            known = seen(self.repo, self.repo._schema, self.operation.policy, self.operation.permission).names
+            raise XRepoValidationError(f"unknown field {hidden!r}", asked=hidden, exists=known)
+
+    def _must_pass_check(self, document: dict[str, Any]) -> None:
+        if not holds(self.grant.check, document):
+            raise XRepoPermissionError(
+                f"{self.operation.identity.user_id or 'anonymous'} may not leave such a record in "
+                f"{self.repo.metadata.name}",
+                asked=self.operation.name,
+                hint="the rules' check does not hold for the record as it would be",
+            )
+
+    def _must_be_current(self, record_id: Any, old: Mapping[str, Any], version: Any) -> None:
+        if version is None:
+            return
+        if not isinstance(old.get("version"), int):
+            raise XRepoConfigurationError(
+                f"{self.repo.metadata.name} keeps no versions", asked="version", hint="add an int field 'version'"
+            )
+        if old["version"] != version:
+            raise XRepoConflictError(
+                f"record {record_id!r} is at version {old['version']}, not {version}",
+                asked=version,
+                hint="read it again and repeat the change",
+            )
+
+    # What the model and the schema ask for.
+
+    def _validated(self, old: dict[str, Any], difference: dict[str, Any]) -> dict[str, Any]:
+        model = self.repo.model_class
+        new = merged(old, difference, self.grant.fields)
+        if model is not None:
+            new.pop(DELETED_AT, None) if self.repo._hides_mark() else None
+            document, _ = document_of(new, model)
+            difference = {f: document.get(f, v) if v is not MISSING else v for f, v in difference.items()}
+        return self.repo._fitted(difference)
+
+    def _stamps(self, document: Mapping[str, Any], *names: str) -> dict[str, Any]:
+        if not self.repo.metadata.auto_timestamps:
+            return {}
+        known = self.repo._schema
+        wanted = (n for n in names if document.get(n) is None and known.field(n) is not None)
+        return {name: self.repo._moment(name, self.now) for name in wanted}
+
+
+async def create_one(writer: Writer, given: Any) -> Any:
+    """Creates a record; gives it as the caller may see it."""
+    item, instance = writer.created(given)
+    result = await writer.repo._apply(Change("create", (item,)))
+    must_be_applied(result, writer.repo)
+    stored = stored_at(result, 0, item)
+    finish(writer, (item.id if item.id is not None else None,))
+    if instance is not None and stored is item.document:
+        return instance
+    return shown_record(writer, stored)
+
+
+async def update_one(writer: Writer, record_id: Any, given: Any, version: Any = None) -> Any:
+    """Updates a record; gives it as the caller may see it, None when there is none."""
+    record_id = as_key(record_id, required_key(writer.repo))
+    for _ in range(_ATTEMPTS):
+        current = await writer.current(record_id)
+        if current is None:
+            return None
+        item = writer.changed(record_id, current, given, version)
+        if not item.changed:
+            return shown_record(writer, item.document or {})
+        try:
+            result = await writer.repo._apply(Change("update", (item,)))
+        except Stale:
+            continue
+        must_be_applied(result, writer.repo)
+        finish(writer, (record_id,))
+        return shown_record(writer, stored_at(result, 0, item))
+    raise _contended(record_id)
+
+
+async def remove_one(writer: Writer, record_id: Any, soft: bool) -> bool:
+    """Deletes a record; whether there was one."""
+    record_id = as_key(record_id, required_key(writer.repo))
+    soft = writer.repo._deletes_softly(soft)
+    writer.operation.details["soft"] = soft
+    for _ in range(_ATTEMPTS):
+        current = await writer.current(record_id)
+        if current is None:
+            return False
+        item = writer.removed(record_id, current, soft)
+        try:
+            result = await writer.repo._apply(Change("update" if soft else "delete", (item,)))
+        except Stale:
+            continue
+        must_be_applied(result, writer.repo)
+        finish(writer, (record_id,))
+        return True
+    raise _contended(record_id)
+
+
+async def restore_one(writer: Writer, record_id: Any) -> bool:
+    """Takes a soft deletion back; whether there was one."""
+    record_id = as_key(record_id, required_key(writer.repo))
+    current = await writer.current(record_id, deleted=True)
+    if current is None:
+        return False
+    result = await writer.repo._apply(Change("update", (writer.restored(record_id, current),)))
+    must_be_applied(result, writer.repo)
+    finish(writer, (record_id,))
+    return True
+
+
+def finish(writer: Writer, ids: Sequence[Any]) -> None:
+    """Notes what was written, and forgets cached results."""
+    writer.operation.rows = len(ids)
+    writer.operation.ids = tuple(ids)
+    if writer.repo._cache is not None:
+        writer.repo._cache.invalidate()
+
+
+def shown_record(writer: Writer, document: dict[str, Any]) -> Any:
+    """The written record as the caller may read it back."""
+    repo = writer.repo
+    document = {name: copied(value) for name, value in document.items() if name != DELETED_AT or not repo._hides_mark()}
+    grants = writer.operation.policy.grants
+    grant = grants.get(Permission.READ) or grants.get(Permission.LIST) or writer.grant
+    narrow = Grant(fields=writer.grant.fields & grant.fields, masks=grant.masks)
+    if narrow.masks:
+        hidden = frozenset(path for path, _ in narrow.masks)
+        narrow = Grant(fields=FieldSet(narrow.fields.allow, narrow.fields.deny | hidden))
+    return record_of(visible(document, narrow.fields), repo.model_class, narrow)
+
+
+def visible(document: dict[str, Any], fields: FieldSet, above: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The part of a document that the fields show."""
+    if fields.is_all:
+        return document
+    out = {}
+    for name, value in document.items():
+        path = (*above, name)
+        if fields.reaches(path):
+            out[name] = value
+        elif fields.shows(path):
+            if isinstance(value, dict):
+                out[name] = visible(value, fields, path)
+            elif isinstance(value, list):
+                out[name] = [visible(v, fields, path) if isinstance(v, dict) else v for v in value]
+    return out
+
+
+def holds(predicate: Predicate, document: dict[str, Any]) -> bool:
+    """Whether the predicate holds for the document."""
+    return predicate == EVERYTHING or _compiled(predicate)(document)
+
+
+def _compiled(predicate: Predicate) -> Check:
+    try:
+        return _kept(predicate)
+    except TypeError:  # a list or dict among its values
+        return _compile(predicate)
+
+
+def _compile(predicate: Predicate) -> Check:
+    from xrepo_nb.engines.document import compile_predicate
+
+    return compile_predicate(predicate)
+
+
+_kept = lru_cache(maxsize=256)(_compile)
+
+
+def must_be_applied(result: WriteResult, repo: XRepo[Any]) -> None:
+    """Raises when the single record of a result was not applied."""
+    outcome = result.outcomes[0]
+    if outcome == "failed":
+        raise _failure(result.errors.get(0, "the source refused it"), repo)
+    if outcome == "unknown":
+        raise XRepoError("the source was lost before it answered", hint="read the record to see whether it changed")
+
+
+def _failure(reason: str, repo: XRepo[Any]) -> XRepoError:
+    kind = XRepoConflictError if "exists" in reason or "duplicate" in reason.lower() else XRepoValidationError
+    return kind(f"{repo.metadata.name}: {reason}")
+
+
+def stored_at(result: WriteResult, index: int, item: Item) -> dict[str, Any]:
+    """The record as the source stored it, if it says so, else as it was sent."""
+    told = result.documents[index] if index < len(result.documents) else None
+    return told if told is not None else item.document or {}
+
+
+def required_key(repo: XRepo[Any]) -> tuple[str, ...]:
+    """The fields of the id; raises `XRepoConfigurationError` when records have none."""
+    if not repo.key:
+        raise XRepoConfigurationError(
+            f"the records of {repo.metadata.name} have no id",
+            asked="id",
+            exists=repo._candidates(),
+            hint='name the key: primary_key="...", or use find_one({...})',
+        )
+    return repo.key
+
+
+def _differs(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> bool:
+    a, b = old.get(name, MISSING), new.get(name, MISSING)
+    return a is not b and (type(a) is not type(b) or bool(a != b))
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: new.get(name, MISSING) for name in {**old, **new} if _differs(old, new, name)}
+
+
+def _contended(record_id: Any) -> XRepoConflictError:
+    return XRepoConflictError(f"record {record_id!r} kept changing meanwhile", hint="try again")
