@@ -1,0 +1,1 @@
+"""Benchmarks: ratios against the fastest hand-written alternative, measured in one run."""
