@@ -11,7 +11,7 @@ import polars as pl
 from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.engines.base import Engine, Inputs
 from xrepo_nb.engines.polars import expressions, join, stages
-from xrepo_nb.engines.polars.frame import empty_scan, finish, scan
+from xrepo_nb.engines.polars.frame import Frame, empty_scan, finish, scan, settle
 from xrepo_nb.engines.polars.planning import Lowering
 from xrepo_nb.engines.polars.reasons import Inexact, Unsupported
 from xrepo_nb.query.plan import Plan
@@ -31,10 +31,15 @@ def lower(
 
     `notes` collects what runs in the interpreter. Raises `Unsupported` where no exact lowering is known.
     """
-    lowering = Lowering(
-        lambda name: scan(inputs[name]), _constants(variables), [] if notes is None else notes
-    )
-    return finish(lowering.frame(plan))
+    return finish(lower_frame(plan, inputs, variables, notes))
+
+
+def lower_frame(
+    plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None = None, notes: list[str] | None = None
+) -> Frame:
+    """Like `lower`, with what the columns mean still apart from them."""
+    notes = [] if notes is None else notes
+    return Lowering(lambda name: scan(inputs[name]), _constants(variables), notes).frame(plan)
 
 
 def _constants(variables: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -70,9 +75,9 @@ class PolarsEngine:
         guards within the frame; the interpreter then runs the plan, for the exact answer or error.
         Raises `XRepoUnsupportedError` where `supports` gives a reason.
         """
-        lazy, schema = self._lowered(plan, inputs, variables)
+        frame = self._lowered(plan, inputs, variables)
         try:
-            return Table(frame=lazy.collect(), schema=schema)
+            return settle(frame.lazy.collect(), frame.columns)
         except _INEXACT:
             return _interpreter().collect(plan, inputs, variables)
 
@@ -80,7 +85,7 @@ class PolarsEngine:
         self, plan: Plan, inputs: Inputs, batch_size: int, variables: Mapping[str, Any] | None = None
     ) -> Iterator[Table]:
         """The result in batches, by Polars' streaming engine."""
-        lazy, schema = self._lowered(plan, inputs, variables)
+        lazy, schema = finish(self._lowered(plan, inputs, variables))
         given = 0
         try:
             for batch in lazy.collect_batches(chunk_size=batch_size, maintain_order=True):
@@ -92,11 +97,9 @@ class PolarsEngine:
             for start in range(given, len(rows), batch_size):
                 yield Table(documents=rows[start : start + batch_size], schema=schema)
 
-    def _lowered(
-        self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None
-    ) -> tuple[pl.LazyFrame, Schema]:
+    def _lowered(self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None) -> Frame:
         try:
-            return lower(plan, inputs, variables)
+            return lower_frame(plan, inputs, variables)
         except Unsupported as declined:
             raise XRepoUnsupportedError(
                 f"the polars engine cannot run this plan: {declined.reason}",

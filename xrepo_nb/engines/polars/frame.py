@@ -8,9 +8,10 @@ from typing import Any
 
 import polars as pl
 
+from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts, SeriesFacts
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.schema.documents import to_documents
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 from xrepo_nb.schema.types import Absence, DataType, Field
@@ -29,7 +30,7 @@ def column(name: str) -> pl.Expr:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its meaning, and the dtype it has where that is not the canonical one.
+    """One column: its meaning, and the canonical dtype where it has another one.
 
     With absence "both" a companion column says which nulls are missing ones, until the frame
     is finished.
@@ -49,7 +50,7 @@ class Column:
         """The column as a value, in its canonical dtype."""
         expr = column(name)
         if self.dtype is not None:
-            expr = expr.cast(self.type.to_polars())
+            expr = recast(expr, self.dtype)
         mask = column(_MASK + name) if self.masked else None
         return Value(expr, self.type, self.absence, mask, self.facts)
 
@@ -76,7 +77,7 @@ class Frame:
     def select(self, names: Iterable[str]) -> Frame:
         """Only those columns."""
         kept = {name: self.columns[name] for name in names}
-        return Frame(self.lazy.select(*(column(n) for n in physical_names(kept))), kept, self.height)
+        return Frame(_only(self.lazy, kept, self.columns), kept, self.height)
 
     def drop(self, names: Iterable[str]) -> Frame:
         """All but those columns."""
@@ -91,11 +92,13 @@ class Frame:
 
     def rebuild(self, values: Mapping[str, Value]) -> Frame:
         """Only those columns, computed from these rows."""
-        if not values:
-            decline("rows without any field")
         exprs = [e for name, value in values.items() for e in assignments(name, value)]
         columns = {name: column_of(value) for name, value in values.items()}
-        return Frame(self.lazy.select(*exprs), columns, self.height)
+        if any(expr.meta.root_names() for expr in exprs):
+            return Frame(self.lazy.select(*exprs), columns, self.height)
+        # Constants alone would make one row of any number.
+        widened = self.lazy.with_columns(*exprs)
+        return Frame(_only(widened, columns, dict(self.columns) | columns), columns, self.height)
 
     def over(self, lazy: pl.LazyFrame, height: int | None = None) -> Frame:
         """The same columns over other rows of them."""
@@ -104,6 +107,12 @@ class Frame:
     def schema(self) -> Schema:
         """The schema of the finished frame."""
         return Schema(tuple(col.described(name) for name, col in self.columns.items()))
+
+
+def _only(lazy: pl.LazyFrame, kept: Mapping[str, Column], among: Mapping[str, Column]) -> pl.LazyFrame:
+    """Only those columns; of none the rows remain, which a selection of nothing would lose."""
+    names = physical_names(kept)
+    return lazy.select(*map(column, names)) if names else lazy.drop(*map(column, physical_names(among)))
 
 
 def physical_names(columns: Mapping[str, Column]) -> list[str]:
@@ -147,13 +156,32 @@ def empty_scan(schema: Schema) -> Frame:
 
 
 def _scanned(field: Field, dtype: Any, facts: Facts) -> Column:
-    kind = field.type.kind
-    if kind == "mixed" or dtype == field.type.to_polars():
+    if field.type.kind == "mixed" or dtype == canonical(dtype):
         return Column(field.type, field.absence, None, facts, field)
-    if facts is UNKNOWN and kind == "int":
+    if facts is UNKNOWN and dtype.is_integer():
         facts = Facts(_BOUNDS.get(dtype))
-    return Column(field.type, field.absence, dtype, facts, field)
+    return Column(field.type, field.absence, canonical(dtype), facts, field)
 
+
+def canonical(dtype: Any) -> Any:
+    """The dtype in which lowerings work on values of that one: ints and floats of 64 bits, text, UTC."""
+    if dtype in _CANONICAL:
+        return dtype
+    base = dtype.base_type()
+    if base is pl.Struct:
+        return pl.Struct({f.name: canonical(f.dtype) for f in dtype.fields})
+    if base in (pl.List, pl.Array):
+        return pl.List(canonical(dtype.inner))
+    if base is pl.Datetime:
+        return pl.Datetime("us", "UTC")
+    if dtype.is_integer():
+        return pl.Int64
+    if dtype.is_float():
+        return pl.Float64
+    return {pl.Categorical: pl.String, pl.Enum: pl.String, pl.Duration: pl.Duration("us")}.get(base, dtype)
+
+
+_CANONICAL = frozenset({pl.Int64, pl.Float64, pl.String, pl.Boolean, pl.Datetime("us", "UTC"), pl.Date})
 
 _BOUNDS: dict[Any, tuple[int, int]] = {
     pl.Int8: (-(2**7), 2**7 - 1),
@@ -167,27 +195,53 @@ _BOUNDS: dict[Any, tuple[int, int]] = {
 }
 
 
+def recast(expr: pl.Expr, dtype: Any) -> pl.Expr:
+    """The column in its canonical dtype."""
+    return expr.cast(dtype)
+
+
 def finish(frame: Frame) -> tuple[pl.LazyFrame, Schema]:
-    """The lazy frame of the result, companions folded into `mixed` columns, and its schema."""
-    names = [column(n) for n, c in frame.columns.items()]
+    """The lazy frame of the result and its schema; columns with a companion become `mixed`."""
     masked = [name for name, c in frame.columns.items() if c.masked]
     lazy = frame.lazy
     if masked:
-        lazy = lazy.with_columns(*(_folded(name, frame.columns[name]) for name in masked)).select(*names)
+        lazy = lazy.with_columns(*(_folded(name, frame.columns[name]) for name in masked))
+        lazy = lazy.select(*map(column, frame.columns))
     return lazy, frame.schema()
 
 
 def _folded(name: str, col: Column) -> pl.Expr:
-    field = Field(name, col.type, "null")
-
     def fold(parts: Any) -> pl.Series:
-        from xrepo_nb.core.missing import MISSING
-        from xrepo_nb.schema.documents import to_documents
+        return _mixed(name, col, parts[0], parts[1])
 
-        rows = to_documents(parts[0].rename(name).to_frame(), Schema((field,)))
-        values = [MISSING if gone else row[name] for row, gone in zip(rows, parts[1].to_list(), strict=True)]
-        return pl.Series(name, values, dtype=pl.Object)
+    both = [column(name), column(_MASK + name)]
+    return pl.map_batches(both, fold, return_dtype=pl.Object, is_elementwise=True)
 
-    return pl.map_batches(
-        [column(name), column(_MASK + name)], fold, return_dtype=pl.Object, is_elementwise=True
-    )
+
+def _mixed(name: str, col: Column, values: pl.Series, missing: pl.Series) -> pl.Series:
+    field = Field(name, col.type, "null")
+    rows = to_documents(values.rename(name).to_frame(), Schema((field,)))
+    pairs = zip(rows, missing.to_list(), strict=True)
+    return pl.Series(name, [MISSING if gone else row[name] for row, gone in pairs], dtype=pl.Object)
+
+
+def settle(frame: pl.DataFrame, columns: Mapping[str, Column]) -> Table:
+    """The collected rows as a table: a column that turns out to be only null, or only missing,
+    where it is absent stays typed; one that is both becomes `mixed`."""
+    fields = []
+    for name, col in columns.items():
+        if not col.masked:
+            fields.append(col.described(name))
+            continue
+        missing = frame[_MASK + name]
+        absence: Absence = "null"
+        if missing.any():
+            absence = "missing" if missing.sum() == frame[name].null_count() else "both"
+        if absence == "both":
+            frame = frame.with_columns(_mixed(name, col, frame[name], missing))
+            fields.append(Field(name, DataType("mixed"), "both"))
+        else:
+            fields.append(Field(name, col.type, absence))
+    if len(fields) < frame.width:
+        frame = frame.select(*map(column, columns)) if columns else frame.drop(frame.columns)
+    return Table(frame=frame, schema=Schema(tuple(fields)))

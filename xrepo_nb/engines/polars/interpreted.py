@@ -12,15 +12,19 @@ from typing import Any
 import polars as pl
 
 from xrepo_nb.core.errors import XRepoError
+from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.polars.frame import column
 from xrepo_nb.engines.polars.logic import Condition
 from xrepo_nb.engines.polars.reasons import Inexact, decline
-from xrepo_nb.engines.polars.results import result_type
 from xrepo_nb.engines.polars.scope import Scope
-from xrepo_nb.engines.polars.values import MIXED, Value
+from xrepo_nb.engines.polars.values import BOOL, Value
 from xrepo_nb.query.expressions import Call, Expr, FieldRef, Variable
 from xrepo_nb.query.plan import FirstMatch, SliceOf
 from xrepo_nb.query.predicates import JsonSchema, Predicate, Truth
+from xrepo_nb.query.typing import values as typing
+from xrepo_nb.query.typing.expressions import Scope as TypeScope
+from xrepo_nb.query.typing.expressions import type_of
+from xrepo_nb.schema.documents import to_documents
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import Field
 
@@ -31,16 +35,31 @@ def interpreted(expr: Expr, scope: Scope, reason: str) -> Value:
     """The value of an expression, computed by the interpreter; `explain` tells the reason."""
     from xrepo_nb.engines.document.expressions import compile_expression
 
-    constants = dict(scope.constants)
     if scope.variables:
         decline(reason)
-    evaluate = compile_expression(expr)
-    fixed = result_type(expr)
+    constants = dict(scope.constants)
+    try:
+        evaluate = compile_expression(expr)
+    except XRepoError as error:
+        decline(error.message)
     name = expr.op if isinstance(expr, Call) else type(expr).__name__
     scope.notes.append(f"{name} runs in the interpreter: {reason}")
-    dtype = MIXED.to_polars() if fixed is None else fixed.to_polars()
-    over = _over_documents(scope, _fields_of(expr, scope), dtype, lambda row: evaluate(row, constants))
-    return Value(over, MIXED, "both") if fixed is None else Value(over, fixed, "null")
+    fixed = _result(expr, scope)
+    over = _over_documents(scope, _fields_of(expr, scope), fixed, lambda row: evaluate(row, constants))
+    return Value(over, fixed.type, fixed.absence)
+
+
+def _result(expr: Expr, scope: Scope) -> typing.Value:
+    """The type that the result has for sure, else `mixed`."""
+    assert scope.columns is not None
+    root = typing.object_of(Field(name, col.type, col.absence) for name, col in scope.columns.items())
+    found = type_of(expr, TypeScope(root))
+    if found.kind not in _SCALARS or found.absence == "both":
+        return typing.UNKNOWN
+    return found
+
+
+_SCALARS = frozenset({"string", "int", "float", "bool", "datetime"})
 
 
 def interpreted_predicate(predicate: Predicate, scope: Scope, reason: str) -> Condition:
@@ -51,14 +70,17 @@ def interpreted_predicate(predicate: Predicate, scope: Scope, reason: str) -> Co
         decline(reason)
     test = compile_predicate(predicate, dict(scope.constants))
     scope.notes.append(f"{type(predicate).__name__} runs in the interpreter: {reason}")
-    return _over_documents(scope, _fields_under(predicate, scope), pl.Boolean, test)
+    return _over_documents(scope, _fields_under(predicate, scope), _HOLDS, test)
+
+
+_HOLDS = typing.Value(BOOL)
 
 
 def _fields_of(expr: Expr, scope: Scope) -> list[str]:
     """The columns that an expression reads."""
     names: dict[str, None] = {}
     for node in expr.walk():
-        if isinstance(node, FieldRef) or isinstance(node, SliceOf | FirstMatch):
+        if isinstance(node, FieldRef | SliceOf | FirstMatch):
             names[node.path[0]] = None
         elif isinstance(node, Variable) and node.name in ("ROOT", "CURRENT"):
             names |= dict.fromkeys(scope.columns or ())
@@ -77,7 +99,7 @@ def _fields_under(predicate: Predicate, scope: Scope) -> list[str]:
     return list(names)
 
 
-def _over_documents(scope: Scope, names: Iterable[str], dtype: Any, evaluate: Evaluate) -> pl.Expr:
+def _over_documents(scope: Scope, names: Iterable[str], result: typing.Value, evaluate: Evaluate) -> pl.Expr:
     """A column of `evaluate`'s results over the documents made of those columns."""
     assert scope.columns is not None
     read = {name: scope.columns[name] for name in names if name in scope.columns}
@@ -85,26 +107,17 @@ def _over_documents(scope: Scope, names: Iterable[str], dtype: Any, evaluate: Ev
         decline("a field that is both null and missing")
     if any(col.type.kind == "mixed" for col in read.values()):
         decline("a field of mixed type")
-    if not read:
-        return _constant(evaluate, dtype)
     schema = Schema(tuple(Field(name, col.type, col.absence) for name, col in read.items()))
 
     def run(parts: Sequence[pl.Series]) -> pl.Series:
-        from xrepo_nb.schema.documents import to_documents
-
+        if not read:
+            return _series([_one(evaluate, {}) for _ in range(len(parts[0]))], result)
         frame = pl.DataFrame([part.rename(name) for name, part in zip(read, parts, strict=True)])
-        return _series([_one(evaluate, row) for row in to_documents(frame, schema)], dtype)
+        return _series([_one(evaluate, row) for row in to_documents(frame, schema)], result)
 
-    return pl.map_batches([column(n) for n in read], run, return_dtype=dtype, is_elementwise=True)
-
-
-def _constant(evaluate: Evaluate, dtype: Any) -> pl.Expr:
-    """An expression that reads no column, evaluated once a row all the same (`$rand`)."""
-
-    def run(parts: Sequence[pl.Series]) -> pl.Series:
-        return _series([_one(evaluate, {}) for _ in range(len(parts[0]))], dtype)
-
-    return pl.map_batches([pl.int_range(pl.len())], run, return_dtype=dtype)
+    # What reads no column is evaluated once a row all the same (`$rand`).
+    columns = [column(name) for name in read] or [pl.int_range(pl.len())]
+    return pl.map_batches(columns, run, return_dtype=result.type.to_polars(), is_elementwise=bool(read))
 
 
 def _one(evaluate: Evaluate, row: Mapping[str, Any]) -> Any:
@@ -115,9 +128,18 @@ def _one(evaluate: Evaluate, row: Mapping[str, Any]) -> Any:
         raise Inexact(str(error)) from error
 
 
-def _series(values: list[Any], dtype: Any) -> pl.Series:
+def _series(values: list[Any], result: typing.Value) -> pl.Series:
+    """The column of results; a result that is not of the foretold type is for the interpreter."""
+    dtype = result.type.to_polars()
     if dtype == pl.Object:
         return pl.Series(values, dtype=pl.Object)
-    from xrepo_nb.core.missing import MISSING
+    absent = None if result.absence == "null" else MISSING if result.absence == "missing" else _NEVER
+    if any((value is None or value is MISSING) and value is not absent for value in values):
+        raise Inexact("a result that is absent in another way than foretold")
+    try:
+        return pl.Series([None if value is MISSING else value for value in values], dtype=dtype, strict=True)
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
+        raise Inexact("a result of another type than foretold") from error
 
-    return pl.Series([None if value is MISSING else value for value in values], dtype=dtype, strict=True)
+
+_NEVER = object()

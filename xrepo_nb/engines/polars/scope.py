@@ -11,7 +11,7 @@ import polars as pl
 from xrepo_nb.engines.polars.frame import Column, Frame
 from xrepo_nb.engines.polars.paths import reach
 from xrepo_nb.engines.polars.reasons import Unsupported, decline
-from xrepo_nb.engines.polars.values import MISSING_VALUE, Value, literal
+from xrepo_nb.engines.polars.values import EMPTY_DOCUMENT, MISSING_VALUE, Value, literal
 from xrepo_nb.query.expressions import ArrayExpr, Call, DocumentExpr, Expr, FieldRef, Let, Literal, Variable
 from xrepo_nb.schema.types import DataType, Field
 
@@ -97,7 +97,7 @@ class Scope:
 def document(values: Mapping[str, Value]) -> Value:
     """The object with those fields."""
     if not values:
-        decline("an empty document")
+        return EMPTY_DOCUMENT
     for name, value in values.items():
         if value.kind == "mixed" or value.absence == "both":
             decline(f"field {name!r} of an object, which may be of several types or both null and missing")

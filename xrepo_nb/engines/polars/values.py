@@ -87,6 +87,8 @@ class Value:
 
     def nullable(self) -> Value:
         """The same, where missing counts as null: what an array's element or a key makes of it."""
+        if self.type.kind == "null":
+            return NULL_VALUE
         return self if self.absence in ("never", "null") else replace(self, absence="null", missing=None)
 
 
@@ -101,6 +103,9 @@ def absence_of(null: Condition, missing: Condition) -> tuple[Absence, pl.Expr | 
 
 MISSING_VALUE = Value(pl.lit(None), NULL, "missing", literal=NO_LITERAL)
 NULL_VALUE = Value(pl.lit(None), NULL, "null", literal=None)
+
+
+EMPTY_DOCUMENT = Value(pl.lit(pl.Series([{}], dtype=pl.Struct([]))).first(), OBJECT, "never", literal={})
 
 
 def absent_like(values: list[Value]) -> Absence:
@@ -147,7 +152,7 @@ def _list(value: list[Any]) -> Value:
 
 def _document(value: dict[str, Any]) -> Value:
     if not value:
-        decline("an empty document literal")
+        return EMPTY_DOCUMENT
     parts = {name: literal(item) for name, item in value.items()}
     struct = pl.struct(*(part.expr.alias(name) for name, part in parts.items()))
     fields = tuple(Field(name, part.type, part.absence) for name, part in parts.items())
@@ -191,15 +196,43 @@ def physical(value: Any) -> Any:
 
 
 def unified(types: list[DataType]) -> DataType:
-    """The one type of several values; a null fits any type. Declines when they differ."""
+    """The one type of several values: a null fits any type, ints widen to floats, objects to one
+    with the fields of all. Declines when there is none."""
     found = NULL
     for type_ in types:
-        if type_.kind == "null" or type_ == found:
-            continue
-        if found.kind == "null":
-            found = type_
-        elif found.kind == type_.kind == "array":
-            found = DataType("array", item=unified([found.item or NULL, type_.item or NULL]))
-        else:
-            decline(f"values of several types ({found}, {type_})")
+        found = _joined(found, type_)
     return found
+
+
+def _joined(a: DataType, b: DataType) -> DataType:
+    if b.kind == "null" or a == b:
+        return a
+    if a.kind == "null":
+        return b
+    if {a.kind, b.kind} == NUMBERS:
+        return FLOAT
+    if a.kind == b.kind == "array":
+        return DataType("array", item=_joined(a.item or NULL, b.item or NULL))
+    if a.kind == b.kind == "object" and [f.name for f in a.fields] == [f.name for f in b.fields]:
+        pairs = zip(a.fields, b.fields, strict=True)
+        return DataType("object", tuple(_joined_field(x, y) for x, y in pairs))
+    return decline(f"values of several types ({a}, {b})")
+
+
+def _joined_field(a: Field, b: Field) -> Field:
+    if a.absence != b.absence and "never" not in (a.absence, b.absence):
+        decline(f"a field {a.name!r} that is null in some objects and missing in others")
+    return Field(a.name, _joined(a.type, b.type), b.absence if a.absence == "never" else a.absence)
+
+
+def widened(value: Value, type_: DataType) -> pl.Expr:
+    """The value's expression as the type that `unified` gave."""
+    if value.type == type_:
+        return value.expr
+    if value.kind == "int" and type_.kind == "float":
+        low, high = value.facts.bounds
+        if low < -(2**53) or high > 2**53:
+            # The strict cast back fails where a double does not hold the int.
+            doubled = value.expr.cast(pl.Float64)
+            return pl.when(doubled.cast(pl.Int64) == value.expr).then(doubled)
+    return value.expr.cast(type_.to_polars())

@@ -161,7 +161,7 @@ def _abs(call: Call, scope: Scope) -> Value:
     if value.kind == "int" and value.facts.bounds[0] == -(2**63):
         checked = guarded(value.expr, lambda s: s == -(2**63), "$abs of the least int")
         return Value(checked.abs(), INT, absent_like([value]))
-    return value if value.kind == "null" else Value(value.expr.abs(), value.type, absent_like([value]))
+    return NULL_VALUE if value.kind == "null" else Value(value.expr.abs(), value.type, absent_like([value]))
 
 
 @lowers("$ceil", "$floor", "$trunc")

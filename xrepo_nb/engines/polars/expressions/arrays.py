@@ -6,7 +6,7 @@ import polars as pl
 
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
-from xrepo_nb.engines.polars.values import BOOL, INT, Value, unified
+from xrepo_nb.engines.polars.values import BOOL, INT, Value, unified, widened
 from xrepo_nb.query.expressions import Call
 from xrepo_nb.schema.types import DataType
 
@@ -16,13 +16,9 @@ def array_of(values: list[Value]) -> Value:
     if not values:
         decline("an empty array literal")
     item = unified([v.type for v in values])
-    dtype = item.to_polars()
-    parts = [v.expr.cast(dtype) if v.type != item else v.expr for v in values]
-    return Value(
-        pl.concat_list([p.reshape((-1, 1)) if False else p for p in parts]),
-        DataType("array", item=item),
-        "never",
-    )
+    # Each part as an array of one: the parts of `concat_list` that are arrays would be spliced in.
+    parts = [pl.concat_list(widened(v, item)) for v in values]
+    return Value(pl.concat_list(parts), DataType("array", item=item), "never")
 
 
 @lowers("$isArray")

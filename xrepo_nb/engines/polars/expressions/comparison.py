@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from xrepo_nb.engines.polars.facts import Bounds
-from xrepo_nb.engines.polars.logic import Condition, as_expr, choose, conjunction, disjunction, negation
+from xrepo_nb.engines.polars.logic import Condition, choose, conjunction, disjunction, negation
 from xrepo_nb.engines.polars.matching import CLASS_OF_KIND, compares, relation
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
@@ -140,6 +140,3 @@ def _or(call: Call, scope: Scope) -> Value:
 @lowers("$not")
 def _not(call: Call, scope: Scope) -> Value:
     return boolean(negation(truth(scope.typed(call.args[0]))))
-
-
-__all__ = ["as_expr", "boolean", "compared"]

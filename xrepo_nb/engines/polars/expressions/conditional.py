@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import polars as pl
-
-from xrepo_nb.engines.polars.logic import Condition, as_expr, choose, conjunction, disjunction, negation
+from xrepo_nb.engines.polars.logic import Condition, choose, conjunction, disjunction, negation
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
-from xrepo_nb.engines.polars.values import Value, absence_of, unified
+from xrepo_nb.engines.polars.values import Value, absence_of, unified, widened
 from xrepo_nb.query.expressions import Call
 
 Branch = tuple[Condition, Value]
@@ -48,8 +44,7 @@ def branched(branches: list[Branch], default: Value) -> Value:
         return default
     values = [value for _, value in branches] + [default]
     type_ = unified([value.type for value in values])
-    dtype = type_.to_polars()
-    cast = [v.expr.cast(dtype) if v.type != type_ else v.expr for v in values]
+    cast = [widened(v, type_) for v in values]
     expr = cast[-1]
     null, missing = default.is_null(), default.is_missing()
     for (condition, value), part in zip(reversed(branches), reversed(cast[:-1]), strict=True):
@@ -64,7 +59,3 @@ def _either(condition: Condition, then: Condition, otherwise: Condition) -> Cond
     if then is False and otherwise is False:
         return False
     return disjunction(conjunction(condition, then), conjunction(negation(condition), otherwise))
-
-
-__all__ = ["branched"]
-_ = (pl, replace, as_expr)

@@ -12,7 +12,7 @@ from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.scope import Scope, document
 from xrepo_nb.engines.polars.values import Value
 from xrepo_nb.query.expressions import DocumentExpr, Expr, Literal
-from xrepo_nb.query.plan import Accumulator, Group
+from xrepo_nb.query.plan import Group
 
 _PART = "\0key\0"
 
@@ -62,6 +62,3 @@ def _whole(frame: Frame, key: Value, outputs: Mapping[str, Value]) -> Frame:
     columns: dict[str, Column] = {"_id": column_of(key)}
     columns |= {name: column_of(value) for name, value in outputs.items()}
     return Frame(lazy, columns, 1)
-
-
-__all__ = ["Accumulator", "grouped"]

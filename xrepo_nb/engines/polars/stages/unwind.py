@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import polars as pl
 
 from xrepo_nb.engines.polars.facts import UNKNOWN
@@ -72,6 +70,3 @@ def _elements(frame: Frame, name: str, value: Value, stage: Unwind) -> Frame:
         [column(n) for n in exploded], empty_as_null=keep, keep_nulls=keep
     )
     return Frame(lazy, columns, None)
-
-
-_ = replace
