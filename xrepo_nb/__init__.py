@@ -122,3 +122,15 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+def _attach() -> None:
+    """Lets long work show progress, and IPython show our objects; nothing heavy is imported for it."""
+    from xrepo_nb import viewers
+    from xrepo_nb.notebook import progress
+
+    progress.install()
+    viewers.attach()
+
+
+_attach()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,7 +9,6 @@ from importlib.util import find_spec
 from typing import Any
 
 from xrepo_nb.core import progress as core
-from xrepo_nb.core.settings import settings
 
 DELAY = 0.5
 """Seconds of work before a bar appears."""
@@ -35,6 +33,8 @@ def progress(total: int | None = None, label: str = "") -> Iterator[core.Step]:
 @contextmanager
 def bars(label: str, total: int | None = None) -> Iterator[core.Step]:
     """The reporter that shows bars, unless `XREPO_PROGRESS` is off or tqdm is not installed."""
+    from xrepo_nb.core.settings import settings
+
     if not settings().progress:
         with core.silent(label, total) as step:
             yield step
@@ -50,6 +50,8 @@ def bars(label: str, total: int | None = None) -> Iterator[core.Step]:
 
 def _later(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
     """Calls `act` later; on the running loop if there is one, as only its thread can draw in a cell."""
+    import asyncio
+
     try:
         return asyncio.get_running_loop().call_later(seconds, act).cancel
     except RuntimeError:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoNotFoundError
+from xrepo_nb.notebook import display
 from xrepo_nb.viewers.view import View
 
 Viewer = Callable[[Any], View]
@@ -38,7 +38,7 @@ def register(kind: type | str, viewer: Viewer) -> None:
     """
     name = kind if isinstance(kind, str) else _name(kind)
     _viewers[name] = viewer
-    _tell_ipython([name])
+    display.attach([name], _html, _text)
 
 
 def unregister(kind: type | str) -> None:
@@ -63,27 +63,15 @@ def view(shown: Any) -> View:
 
 def attach() -> None:
     """Lets IPython, if it is what runs us, show every registered kind. Imports nothing."""
-    _tell_ipython(list(_viewers))
-
-
-def _tell_ipython(names: list[str]) -> None:
-    ipython = sys.modules.get("IPython")
-    shell = ipython.get_ipython() if ipython is not None else None
-    if shell is None:
-        return
-    formatters = shell.display_formatter.formatters
-    for name in names:
-        module, _, cls = name.rpartition(".")
-        formatters["text/html"].for_type_by_name(module, cls, _html)
-        formatters["text/plain"].for_type_by_name(module, cls, _text)
+    display.attach(_viewers, _html, _text)
 
 
 def _html(shown: Any) -> str:
     return view(shown).to_html()
 
 
-def _text(shown: Any, printer: Any, cycle: bool) -> None:
-    printer.text(view(shown).to_text())
+def _text(shown: Any) -> str:
+    return view(shown).to_text()
 
 
 def _name(cls: type) -> str:

@@ -1,0 +1,93 @@
+"""The explorer: clicks become questions that can be read, and the repo answers them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from xrepo_nb.governance.identity import Identity, acting_as
+from xrepo_nb.repos.materialized import MaterializedRepo
+from xrepo_nb.viewers.explorer import Explorer, ExplorerView, Question, explore
+from xrepo_nb.viewers.table import TableView
+from xrepo_nb.viewers.widget import told
+
+
+@pytest.fixture
+def repo() -> MaterializedRepo[Any]:
+    rows = [{"_id": i, "name": f"n{i % 3}", "size": float(i)} for i in range(25)]
+    return MaterializedRepo(data=rows, name="things")
+
+
+def _explorer(repo: MaterializedRepo[Any]) -> Explorer:
+    return Explorer(repo, ExplorerView(TableView(repo.schema, (), name="things")))
+
+
+async def test_a_question_is_answered_by_a_page_of_rows(repo: MaterializedRepo[Any]) -> None:
+    view = await _explorer(repo).ask(Question().sorted_by("size").sorted_by("size").at(10))
+    assert [row["_id"] for row in view.table.rows] == list(range(14, 4, -1))
+    assert view.table.total == 25
+    assert view.table.caption() == "rows 11 to 20 of 25"
+
+
+async def test_the_question_is_code_that_gives_the_same_rows(repo: MaterializedRepo[Any]) -> None:
+    question = Question().filtered("name", "n1").filtered("size", "> 10").sorted_by("_id")
+    view = await _explorer(repo).ask(question)
+    code = question.code("things", repo.schema)
+    assert code == (
+        "await things.list({'name': {'$regex': 'n1', '$options': 'i'}, 'size': {'$gt': 10.0}}, "
+        "sort=[('_id', 1)], limit=10)"
+    )
+    rows = await eval(code.removeprefix("await "), {"things": repo})
+    assert [row["_id"] for row in rows] == [row["_id"] for row in view.table.rows]
+    assert code.replace("'", "&#x27;") in view.to_html()
+
+
+async def test_a_wrong_filter_keeps_the_rows_and_says_why(repo: MaterializedRepo[Any]) -> None:
+    explorer = _explorer(repo)
+    await explorer.ask(Question())
+    view = await explorer.ask(Question().filtered("size", "big"))
+    assert "not of type float" in view.error
+    assert len(view.table.rows) == 10
+    assert 'value="big"' in view.to_html()
+    assert (await explorer.ask(Question())).error == ""
+
+
+def test_clicks_move_the_question() -> None:
+    sort = {"do": "sort", "field": "a", "value": ""}
+    up = told(Question(skip=20), sort)
+    assert up is not None
+    assert (up.sort, up.skip) == ((("a", 1),), 0)
+    down = told(up, sort)
+    assert down is not None
+    assert down.sort == (("a", -1),)
+    assert told(down, sort) == Question()
+    assert told(Question(), {"do": "page", "field": "next", "value": "10"}) == Question(skip=10)
+    typed = told(Question(), {"do": "filter", "field": "a", "value": "x"})
+    assert typed is not None
+    assert told(typed, {"do": "filter", "field": "a", "value": " "}) == Question()
+
+
+@pytest.mark.parametrize(
+    "message", ["x", {}, {"do": "eval", "value": "1"}, {"do": "page", "value": "-1"}, None]
+)
+def test_what_makes_no_sense_is_ignored(message: Any) -> None:
+    assert told(Question(), message) is None
+
+
+def test_the_widget_shows_the_views_own_html_and_asks_as_its_maker() -> None:
+    rows = [{"_id": i} for i in range(12)]
+    repo = MaterializedRepo(data=rows, name="things")
+    with acting_as(Identity("ann")):
+        widget = explore(repo)
+    widget._told(widget, {"do": "page", "field": "next", "value": "10"}, [])
+    assert widget.html == widget.view.to_html()
+    assert widget.code == "await things.list({}, skip=10, limit=10)"
+    assert "rows 11 to 12 of 12" in widget.html
+    assert {entry.user_id for entry in repo.audit} == {"ann"}
+
+
+def test_a_widget_has_its_html_for_where_there_is_no_kernel(repo: MaterializedRepo[Any]) -> None:
+    data, _ = explore(repo)._repr_mimebundle_()
+    assert data["text/html"].startswith('<div class="xr">')
+    assert "application/vnd.jupyter.widget-view+json" in data

@@ -1,0 +1,30 @@
+"""Display in IPython: whoever knows how a kind of object looks says so here; nothing is imported for it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+
+def attach(kinds: Iterable[str], html: Callable[[Any], str], text: Callable[[Any], str]) -> None:
+    """Lets the running IPython show objects of those kinds (full names of classes) by `html` and `text`.
+
+    Does nothing outside IPython. The classes need not be imported yet: IPython compares names.
+    """
+    shell = _shell()
+    if shell is None:
+        return
+    formatters = shell.display_formatter.formatters
+    for kind in kinds:
+        module, _, name = kind.rpartition(".")
+        formatters["text/html"].for_type_by_name(module, name, html)
+        formatters["text/plain"].for_type_by_name(
+            module, name, lambda shown, printer, cycle: printer.text(text(shown))
+        )
+
+
+def _shell() -> Any:
+    """The running IPython shell. If IPython was not imported, it is not what runs us."""
+    get = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return get() if get is not None else None
