@@ -7,13 +7,12 @@ Arrow's constructors with a known type), because a million documents come this w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from graphlib import CycleError, TopologicalSorter
-from itertools import accumulate, chain, pairwise, repeat
-from operator import attrgetter, sub
+from itertools import accumulate, chain, repeat
+from operator import attrgetter, countOf, sub
 from types import NoneType
 from typing import Any
 from uuid import UUID
@@ -24,6 +23,7 @@ from xrepo_nb.core.missing import MISSING, Missing
 from xrepo_nb.schema.foreign import plain
 from xrepo_nb.schema.report import FieldReport, InferenceReport
 from xrepo_nb.schema.types import Absence, DataType, Field
+from xrepo_nb.schema.unite import merged_names
 
 Column = tuple[pl.Series, DataType]
 
@@ -36,8 +36,16 @@ class Mixed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Nested:
+    """A column and the field that describes it."""
+
+    series: pl.Series
+    field: Field
+
+
+@dataclass(frozen=True, slots=True)
 class Builder:
-    """Builds columns and notes in `report` what it saw.
+    """Builds columns, and counts in `report` what it sees.
 
     `widen`: ints among floats become floats, other libraries' scalars Python's own, each
     reported; otherwise such columns are `Mixed`. `parse_dates`: text that is ISO 8601
@@ -48,89 +56,85 @@ class Builder:
     widen: bool = True
     parse_dates: bool = False
 
-    def fields(self, documents: Sequence[dict[str, Any]], path: str, depth: int = 0) -> list[Nested]:
-        """The columns of nested documents, in the one order that all of them keep."""
-        shapes = list(dict.fromkeys(map(tuple, documents)))
-        names = merged(shapes)
-        if len(names) > _WIDE and len(names) * len(documents) > _SPARSE * sum(map(len, documents)):
-            raise Mixed(f"{path} has {len(names):,} names, each in few documents")
-        if not all(type(name) is str for name in names):
-            raise Mixed(f"{path} has names that are not text")
-        out = []
-        for name in names:
-            if len(shapes) == 1:
-                values = [document[name] for document in documents]
-            else:
-                values = [document.get(name, MISSING) for document in documents]
-            out.append(self.field(name, values, f"{path}.{name}", depth + 1))
-        return out
-
     def field(self, name: str, values: list[Any], path: str, depth: int = 0) -> Nested:
         """The column of one field; `MISSING` values say where the field is absent."""
         types = count_types(values)
         entry = self.report.at(path)
-        entry.types = {type_name(t): n for t, n in types.items() if t not in (NoneType, Missing)}
-        entry.nulls, entry.missing = types.pop(NoneType, 0), types.pop(Missing, 0)
-        if entry.nulls and entry.missing:
-            raise Mixed(f"{path} is both null and missing")
-        if entry.missing:
+        entry.count({type_name(t): n for t, n in types.items() if t is not Missing})
+        nulls, missing = types.pop(NoneType, 0), types.pop(Missing, 0)
+        if nulls and missing:
+            raise Mixed("both null and missing")
+        if missing:
             values = [None if value is MISSING else value for value in values]
         series, kind = self.column(values, types, entry, depth)
-        entry.type = kind
-        absence: Absence = "null" if entry.nulls else "missing" if entry.missing else "never"
+        absence: Absence = "null" if nulls else "missing" if missing else "never"
         return Nested(series.alias(name), Field(name, kind, absence))
+
+    def fields(self, documents: Sequence[dict[str, Any]], path: str, depth: int) -> list[Nested]:
+        """The columns of nested documents, in the one order that all of them keep."""
+        names, complete = list(documents[0]), True
+        if list(chain.from_iterable(documents)) != names * len(documents):
+            names, complete = _several_shapes(documents, path), False
+        if not all(type(name) is str for name in names):
+            raise Mixed(f"{path} has names that are not text")
+        return [
+            self.field(
+                name,
+                [d[name] for d in documents] if complete else [d.get(name, MISSING) for d in documents],
+                f"{path}.{name}",
+                depth + 1,
+            )
+            for name in names
+        ]
 
     def column(self, values: list[Any], types: Counter[type], entry: FieldReport, depth: int) -> Column:
         """The column of values of these types, of which None is null."""
         if depth > MAX_DEPTH:
-            raise Mixed(f"{entry.path} is nested deeper than {MAX_DEPTH}")
+            raise Mixed(f"nested deeper than {MAX_DEPTH}")
         if not types:
-            return pl.Series(entry.path, values, dtype=pl.Null), DataType("null")
+            return pl.Series(values, dtype=pl.Null), DataType("null")
         if len(types) > 1 or not _known(next(iter(types))):
             values, types = self._unified(values, types, entry)
         kind = next(iter(types))
         build = _BUILDERS.get(kind) or _objectids
-        if build in (_objects, _arrays, _datetimes) and types[kind] < len(values):
+        if build in _DENSE and types[kind] < len(values):
             present = [value for value in values if value is not None]
             series, made = build(self, present, entry, depth)
             return _spread(series, values), made
         try:
             return build(self, values, entry, depth)
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
-            raise Mixed(f"{entry.path} has a {type_name(kind)} that no column type holds") from error
+            raise Mixed(f"{entry.path} has {type_name(kind)} values that no column holds") from error
 
     def _unified(
         self, values: list[Any], types: Counter[type], entry: FieldReport
     ) -> tuple[list[Any], Counter[type]]:
-        """The values as one type, when that changes no value; reported."""
+        """The values as one type, when that loses nothing; reported."""
         if self.widen and not all(map(_known, types)):
             values = [value if _known(type(value)) else plain(value, entry.coerce) for value in values]
             types = count_types(values)
             types.pop(NoneType, None)
-        if self.widen and set(types) == {int, float}:
+        if self.widen and types.keys() == {int, float}:
             if any(type(value) is int and not -_EXACT <= value <= _EXACT for value in values):
                 raise Mixed(f"{entry.path} has floats, and ints beyond 2**53 that no float holds")
             entry.coerce("int read as float", types[int])
-            return values, Counter({float: types[int] + types[float]})
+            return values, Counter({float: types.total()})
         if len(types) != 1 or not _known(next(iter(types))):
             raise Mixed(f"{entry.path} holds " + " and ".join(sorted(map(type_name, types))))
         return values, types
-
-
-@dataclass(frozen=True, slots=True)
-class Nested:
-    """A column and the field that describes it."""
-
-    series: pl.Series
-    field: Field
 
 
 _EXACT = 2**53
 _WIDE, _SPARSE = 256, 10
 
 
-def count_types(values: Iterable[Any]) -> Counter[type]:
-    """How many values there are of each type, in the order met."""
+def count_types(values: Sequence[Any]) -> Counter[type]:
+    """How many values there are of each type."""
+    if not values:
+        return Counter()
+    first = type(values[0])
+    if (count := countOf(map(type, values), first)) == len(values):
+        return Counter({first: count})
     return Counter(map(type, values))
 
 
@@ -139,24 +143,14 @@ def type_name(of: type) -> str:
     return _NAMES.get(of) or ("objectid" if of.__name__ == "ObjectId" else of.__name__)
 
 
-def merged(shapes: Sequence[tuple[str, ...]]) -> tuple[str, ...]:
-    """The names of all shapes, in an order of which each shape is a part.
-
-    >>> merged([("a", "c"), ("a", "b", "c")])
-    ('a', 'b', 'c')
-    """
-    if len(shapes) == 1:
-        return shapes[0]
-    order: TopologicalSorter[str] = TopologicalSorter()
-    for shape in shapes:
-        for name in shape:
-            order.add(name)
-        for before, after in pairwise(shape):
-            order.add(after, before)
-    try:
-        return tuple(order.static_order())
-    except CycleError as error:
-        raise Mixed("documents hold the same names in different orders") from error
+def _several_shapes(documents: Sequence[dict[str, Any]], path: str) -> list[str]:
+    shapes = dict.fromkeys(map(tuple, documents))
+    names = merged_names(shapes)
+    if names is None:
+        raise Mixed(f"{path} holds the same names in different orders")
+    if len(names) > _WIDE and len(names) * len(documents) > _SPARSE * sum(map(len, documents)):
+        raise Mixed(f"{path} has {len(names):,} names, most of them in few documents")
+    return names
 
 
 def _known(of: type) -> bool:
@@ -176,7 +170,7 @@ def _scalars(kind: Any, dtype: Any) -> Callable[..., Column]:
     logical = DataType(kind)
 
     def build(_: Builder, values: list[Any], entry: FieldReport, depth: int) -> Column:
-        return pl.Series(entry.path, values, dtype=dtype, strict=True), logical
+        return pl.Series(values, dtype=dtype, strict=True), logical
 
     return build
 
@@ -184,8 +178,8 @@ def _scalars(kind: Any, dtype: Any) -> Callable[..., Column]:
 def _objects(builder: Builder, values: list[Any], entry: FieldReport, depth: int) -> Column:
     nested = builder.fields(values, entry.path, depth)
     if not nested:
-        return pl.Series(entry.path, values, dtype=pl.Struct([])), DataType("object")
-    struct = pl.DataFrame([item.series for item in nested]).to_struct(entry.path)
+        return pl.Series(values, dtype=pl.Struct([])), DataType("object")
+    struct = pl.DataFrame({item.field.name: item.series for item in nested}).to_struct()
     return struct, DataType("object", tuple(item.field for item in nested))
 
 
@@ -196,7 +190,7 @@ def _arrays(builder: Builder, values: list[Any], entry: FieldReport, depth: int)
     offsets = pa.array([0, *accumulate(map(len, values))], pa.int64())
     flat = items.series.to_arrow(compat_level=pl.CompatLevel.newest())
     array = pa.LargeListArray.from_arrays(offsets, flat)
-    return pl.Series(entry.path, array), DataType("array", item=items.field.type)
+    return pl.Series(array), DataType("array", item=items.field.type)
 
 
 def _datetimes(_: Builder, values: list[Any], entry: FieldReport, __: int) -> Column:
@@ -211,7 +205,7 @@ def _datetimes(_: Builder, values: list[Any], entry: FieldReport, __: int) -> Co
         entry.coerce("datetime moved to UTC", shifted)
     # Differences to the epoch become Arrow durations three times faster than datetimes do timestamps.
     since = pa.array(list(map(sub, values, repeat(_EPOCH))), pa.duration("us"))
-    return pl.Series(entry.path, since).to_physical().cast(_UTC), DataType("datetime")
+    return pl.Series(since).to_physical().cast(_UTC), DataType("datetime")
 
 
 def _decimals(_: Builder, values: list[Any], entry: FieldReport, __: int) -> Column:
@@ -222,34 +216,37 @@ def _decimals(_: Builder, values: list[Any], entry: FieldReport, __: int) -> Col
     whole = max(value.adjusted() + 1 for value in present)
     if whole + scale > 38:
         raise Mixed(f"{entry.path} has decimals of more than 38 digits")
-    return pl.Series(entry.path, values, dtype=pl.Decimal(38, scale), strict=True), DataType("decimal")
+    return pl.Series(values, dtype=pl.Decimal(38, scale), strict=True), DataType("decimal")
 
 
 def _times(_: Builder, values: list[Any], entry: FieldReport, __: int) -> Column:
     if any(value is not None and value.tzinfo is not None for value in values):
         raise Mixed(f"{entry.path} has times with a zone")
-    return pl.Series(entry.path, values, dtype=pl.Time, strict=True), DataType("time")
+    return pl.Series(values, dtype=pl.Time, strict=True), DataType("time")
 
 
 def _uuids(_: Builder, values: list[Any], entry: FieldReport, __: int) -> Column:
     raw = [value if value is None else value.bytes for value in values]
-    return pl.Series(entry.path, raw, dtype=pl.Binary), DataType("uuid")
+    return pl.Series(raw, dtype=pl.Binary), DataType("uuid")
 
 
 def _objectids(_: Builder, values: list[Any], entry: FieldReport, __: int) -> Column:
     raw = [value if value is None else value.binary for value in values]
-    return pl.Series(entry.path, raw, dtype=pl.Binary), DataType("objectid")
+    return pl.Series(raw, dtype=pl.Binary), DataType("objectid")
 
 
 def _durations(_: Builder, values: list[Any], entry: FieldReport, __: int) -> Column:
     limit = timedelta(microseconds=2**63 - 1)
     if any(value is not None and not -limit <= value <= limit for value in values):
         raise Mixed(f"{entry.path} has durations beyond 292,000 years")
-    return pl.Series(entry.path, values, dtype=pl.Duration("us"), strict=True), DataType("duration")
+    return pl.Series(values, dtype=pl.Duration("us"), strict=True), DataType("duration")
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UTC = pl.Datetime("us", "UTC")
+
+_DENSE = (_objects, _arrays, _datetimes)
+"""Builders that take present values only."""
 
 _BUILDERS: dict[type, Callable[[Builder, list[Any], FieldReport, int], Column]] = {
     str: _scalars("string", pl.String),

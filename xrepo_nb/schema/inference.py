@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain, compress
+from operator import countOf
 from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
+from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.core.missing import MISSING
-from xrepo_nb.schema.columns import Builder, Mixed, Nested, merged
-from xrepo_nb.schema.report import InferenceReport
+from xrepo_nb.schema.columns import Builder, Mixed, Nested, count_types, type_name
+from xrepo_nb.schema.fitting import Misfits, fitted
+from xrepo_nb.schema.report import InferenceReport, Rejected
 from xrepo_nb.schema.schema import Schema
-from xrepo_nb.schema.types import Absence, DataType, Field
+from xrepo_nb.schema.types import DataType, Field
+from xrepo_nb.schema.unite import recast_series, united_absence, united_field
 
 OnReject = Literal["raise", "report", "keep"]
+
+SLICE = 8_192
+"""Documents read in one go: few enough to stay in the processor's cache from one column to the next."""
 
 
 class Inferred(NamedTuple):
@@ -25,51 +33,203 @@ class Inferred(NamedTuple):
 
 
 def infer(
-    documents: Sequence[dict[str, Any]],
+    documents: Sequence[Any],
     schema: Schema | Mapping[str, Any] | None = None,
     *,
     on_reject: OnReject = "raise",
     widen: bool = True,
     parse_dates: bool = False,
+    lines: Sequence[int] | None = None,
 ) -> Inferred:
-    report = InferenceReport(rows=len(documents))
-    builder = Builder(report, widen, parse_dates)
-    columns = [_column(builder, name, values) for name, values in _values(documents)]
-    frame = pl.DataFrame([c.series for c in columns]) if columns else pl.DataFrame(height=len(documents))
-    return Inferred(frame, Schema(tuple(c.field for c in columns)), report)
+    """The documents as typed columns: `to_documents` of the result gives them back.
+
+    A field that holds several types, or both null and missing, or what no column holds
+    (integers beyond 64 bits), is `mixed` and keeps its values as they came. What is changed
+    stands in the report: ints among floats become floats (`widen`; ints beyond 2**53 never do),
+    datetimes aware UTC, numpy's and pandas' scalars Python's own. Text stays text unless
+    `parse_dates`, which reads fields that are ISO 8601 throughout.
+
+    With a `schema` the documents have to fit it; lossless conversions (`"12"` for an int, ISO
+    text for a datetime) are made and reported. A row that does not fit, or is no document,
+    raises `XRepoValidationError`; `on_reject="report"` leaves it out and reports it (by `lines`,
+    or its place from 1); `"keep"` takes it as it is, whatever the schema says.
+
+    Blocking; about a second for a million documents of six fields.
+
+    >>> frame, schema, report = infer([{"a": 1, "b": [1.5]}, {"a": 2**70, "b": []}])
+    >>> print(schema.field("a").type, schema.field("b").type)
+    mixed array<float>
+    """
+    declared = None if schema is None else Schema.of(schema)
+    places = range(1, len(documents) + 1) if lines is None else lines
+    rejected: list[Rejected] = []
+    good = [isinstance(document, Mapping) for document in documents] if _any_odd(documents) else None
+    if good is not None:
+        for line, fine, document in zip(places, good, documents, strict=True):
+            if not fine:
+                rejected.append(Rejected(line, f"{type_name(type(document))} where a document is expected"))
+        documents = [dict(document) for document in compress(documents, good)]
+        places = list(compress(places, good))
+    while True:
+        loading = _Loading(documents, Builder(InferenceReport(len(documents)), widen, parse_dates))
+        columns = loading.columns()
+        bad = {} if declared is None else loading.fit(columns, declared, keep=on_reject == "keep")
+        if not bad:
+            break
+        rejected += [Rejected(places[row], reason, field) for row, (field, reason) in sorted(bad.items())]
+        documents = [document for row, document in enumerate(documents) if row not in bad]
+        places = [line for row, line in enumerate(places) if row not in bad]
+    report = loading.builder.report
+    report.rejected = sorted(rejected, key=lambda row: row.line)
+    if rejected and on_reject != "report":
+        raise _refusal(report)
+    for column in columns.values():
+        report.settle(column.field, len(documents))
+    frame = (
+        pl.DataFrame({name: column.series for name, column in columns.items()})
+        if columns
+        else pl.DataFrame(height=len(documents))
+    )
+    fields = tuple(column.field for column in columns.values())
+    return Inferred(frame, Schema(fields) if declared is None else declared.replace(fields=fields), report)
 
 
-def _values(documents):
-    if not documents:
-        return []
-    names = tuple(documents[0])
-    if set(map(len, documents)) == {len(names)}:
+def _any_odd(documents: Sequence[Any]) -> bool:
+    return countOf(map(type, documents), dict) < len(documents)
+
+
+def _refusal(report: InferenceReport) -> XRepoValidationError:
+    shown = "; ".join(map(str, report.rejected[:5]))
+    return XRepoValidationError(
+        f"{len(report.rejected):,} of {report.rows + len(report.rejected):,} rows do not fit: {shown}",
+        hint='on_reject="report" leaves such rows out and reports them',
+    )
+
+
+class _Loading:
+    """One pass over documents: columns by name, each grown slice by slice."""
+
+    def __init__(self, documents: Sequence[dict[str, Any]], builder: Builder) -> None:
+        self.documents = documents
+        self.builder = builder
+
+    def columns(self) -> dict[str, Nested]:
+        growing: dict[str, _Growing] = {}
+        for start in range(0, len(self.documents), SLICE):
+            part = self.documents[start : start + SLICE]
+            seen = set()
+            for name, values in _split(part):
+                seen.add(name)
+                column = growing.get(name)
+                if column is None:
+                    column = growing[name] = _Growing(name, self.builder)
+                    if start:
+                        column.absent(start)
+                column.add(values)
+            for name in growing.keys() - seen:
+                growing[name].absent(len(part))
+        return {name: column.finish() or self.whole(name) for name, column in growing.items()}
+
+    def values(self, name: str) -> list[Any]:
+        return [document.get(name, MISSING) for document in self.documents]
+
+    def whole(self, name: str) -> Nested:
+        """A column that its slices could not settle, from all values at once."""
+        report, values = self.builder.report, self.values(name)
+        report.forget(name)
         try:
-            return [(name, [d[name] for d in documents]) for name in names]
+            return self.builder.field(name, values, name)
+        except Mixed as reason:
+            report.forget(name)
+            return _mixed(name, values, str(reason), report)
+
+    def fit(self, columns: dict[str, Nested], declared: Schema, keep: bool) -> dict[int, tuple[str, str]]:
+        """Brings the columns to the declared fields, in their order; the rows that do not fit."""
+        bad: dict[int, tuple[str, str]] = {}
+        found = dict(columns)
+        columns.clear()
+        for field in declared.fields:
+            column = found.pop(field.name, None) or _nothing(field.name, len(self.documents))
+            try:
+                columns[field.name] = fitted(
+                    column, field, lambda f=field: self.values(f.name), self.builder, keep
+                )
+            except Misfits as misfits:
+                for row, reason in misfits.rows.items():
+                    bad.setdefault(row, (field.name, reason))
+        columns |= found
+        return bad
+
+
+class _Growing:
+    """A column of which the slices come one after the other."""
+
+    def __init__(self, name: str, builder: Builder) -> None:
+        self.name = name
+        self.builder = builder
+        self.pieces: list[pl.Series] = []
+        self.field: Field | None = None
+        self.settled = True
+
+    def add(self, values: list[Any]) -> None:
+        if self.settled:
+            try:
+                self._append(self.builder.field(self.name, values, self.name))
+            except Mixed:
+                self.settled = False
+
+    def absent(self, count: int) -> None:
+        if self.settled:
+            self._append(_nothing(self.name, count))
+
+    def _append(self, piece: Nested) -> None:
+        field = piece.field if self.field is None else united_field(self.field, piece.field)
+        self.settled = field is not None
+        self.field = field
+        self.pieces.append(piece.series)
+
+    def finish(self) -> Nested | None:
+        """The column, or None when the slices do not go together as they are."""
+        if not self.settled or self.field is None:
+            return None
+        if len({piece.dtype for piece in self.pieces}) > 1:
+            if _holds_decimals(self.field.type):
+                return None
+            target = self.field.type.to_polars()
+            self.pieces = [recast_series(piece, target) for piece in self.pieces]
+        return Nested(pl.concat(self.pieces, rechunk=True), self.field)
+
+
+def _split(part: Sequence[dict[str, Any]]) -> list[tuple[str, list[Any]]]:
+    """The values of each top-level name."""
+    names = tuple(part[0])
+    if countOf(map(len, part), len(names)) == len(part):
+        try:
+            return list(zip(names, [[d[name] for d in part] for name in names], strict=True))
         except KeyError:
             pass
-    shapes = list(dict.fromkeys(map(tuple, documents)))
-    try:
-        names = merged(shapes)
-    except Mixed:
-        names = tuple(dict.fromkeys(name for shape in shapes for name in shape))
-    return [(name, [d.get(name, MISSING) for d in documents]) for name in names]
+    names = tuple(dict.fromkeys(chain.from_iterable(part)))
+    return [(name, [d.get(name, MISSING) for d in part]) for name in names]
 
 
-def _column(builder, name, values):
-    try:
-        return builder.field(name, values, name)
-    except Mixed as reason:
-        entry = builder.report.at(name)
-        entry.type, entry.hint = DataType("mixed"), str(reason)
-        entry.coerced.clear()
-        absence: Absence = (
-            "both"
-            if entry.nulls and entry.missing
-            else "null"
-            if entry.nulls
-            else "missing"
-            if entry.missing
-            else "never"
-        )
-        return Nested(pl.Series(name, values, dtype=pl.Object), Field(name, DataType("mixed"), absence))
+def _nothing(name: str, count: int) -> Nested:
+    series = pl.Series(name, [None], dtype=pl.Null).new_from_index(0, count)
+    return Nested(series, Field(name, DataType("null"), "missing" if count else "never"))
+
+
+def _mixed(name: str, values: list[Any], reason: str, report: InferenceReport) -> Nested:
+    types = {type_name(of): count for of, count in count_types(values).items()}
+    missing = types.pop("Missing", 0)
+    entry = report.at(name)
+    entry.count(types)
+    entry.hint = reason
+    absence = united_absence("null" if entry.nulls else "never", "missing" if missing else "never")
+    return Nested(pl.Series(name, values, dtype=pl.Object), Field(name, DataType("mixed"), absence))
+
+
+def _holds_decimals(kind: DataType) -> bool:
+    return (
+        kind.kind == "decimal"
+        or any(_holds_decimals(field.type) for field in kind.fields)
+        or (kind.item is not None and _holds_decimals(kind.item))
+    )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
 
-from xrepo_nb.schema.types import DataType
+from xrepo_nb.schema.types import DataType, Field
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,19 @@ class FieldReport:
     missing: int = 0
     coerced: dict[str, int] = field(default_factory=dict)
     hint: str | None = None
+
+    def count(self, types: Mapping[str, int]) -> None:
+        """Adds values seen, by type; "null" apart."""
+        for name, count in types.items():
+            if name == "null":
+                self.nulls += count
+            else:
+                self.types[name] = self.types.get(name, 0) + count
+
+    @property
+    def present(self) -> int:
+        """How many values there were, nulls apart."""
+        return sum(self.types.values())
 
     def coerce(self, what: str, count: int = 1) -> None:
         """Notes that `count` values were changed."""
@@ -74,6 +87,23 @@ class InferenceReport:
         if found is None:
             found = self.fields[path] = FieldReport(path)
         return found
+
+    def settle(self, field: Field, among: int, path: str = "") -> None:
+        """Ends the counting of a field that was looked for in `among` documents: sets its type and
+        those below it, and moves their entries to the end."""
+        path = path or field.name
+        entry = self.fields[path] = self.fields.pop(path, None) or FieldReport(path)
+        entry.type, entry.missing = field.type, among - entry.present - entry.nulls
+        for nested in field.type.fields:
+            self.settle(nested, entry.present, f"{path}.{nested.name}")
+        if field.type.item is not None and f"{path}[]" in self.fields:
+            item = Field("[]", field.type.item)
+            self.settle(item, self.fields[f"{path}[]"].present + self.fields[f"{path}[]"].nulls, f"{path}[]")
+
+    def forget(self, path: str) -> None:
+        """Drops the entries of a field and of those below it."""
+        for other in [p for p in self.fields if p == path or p.startswith((f"{path}.", f"{path}[]"))]:
+            del self.fields[other]
 
     def __getitem__(self, path: str) -> FieldReport:
         return self.fields[path]

@@ -1,0 +1,216 @@
+"""Bringing inferred columns to the fields a caller declared, without losing anything silently."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+
+from xrepo_nb.core.missing import MISSING
+from xrepo_nb.schema.columns import Builder, Mixed, Nested, type_name
+from xrepo_nb.schema.foreign import plain
+from xrepo_nb.schema.report import FieldReport
+from xrepo_nb.schema.types import DataType, Field
+from xrepo_nb.schema.unite import recast_series, united_type
+
+
+class Misfits(Exception):
+    """Rows whose value no conversion brings to the declared field, with the reason each."""
+
+    def __init__(self, rows: dict[int, str]) -> None:
+        self.rows = rows
+
+
+class Misfit(Exception):
+    """A value that does not fit; the text says why, in types."""
+
+
+def fitted(
+    column: Nested, declared: Field, values: Callable[[], list[Any]], builder: Builder, keep: bool
+) -> Nested:
+    """The column as the declared field. `values` gives its values as they came.
+
+    `keep`: what does not fit unchanged stays as it was inferred. Raises `Misfits`.
+    """
+    if declared.type.kind == "mixed":
+        return Nested(
+            pl.Series(column.series.name, values(), dtype=pl.Object), _described(column.field, declared)
+        )
+    done = _widened(column, declared)
+    if done is not None and (keep or not _lacking(column, declared)):
+        return done
+    if keep:
+        return Nested(column.series, _described(column.field, declared))
+    return _converted(values(), declared, builder)
+
+
+def _lacking(column: Nested, declared: Field) -> bool:
+    return declared.absence == "never" and column.field.absence != "never"
+
+
+def _widened(column: Nested, declared: Field) -> Nested | None:
+    """The column in the declared type, if that changes no value."""
+    kind = united_type(column.field.type, declared.type)
+    if kind is None:
+        return None
+    target = column.series.dtype if kind == column.field.type else kind.to_polars()
+    field = _described(Field(column.field.name, kind, column.field.absence), declared)
+    return Nested(recast_series(column.series, target), field)
+
+
+def _described(found: Field, declared: Field) -> Field:
+    """The declared field with the type and absence that were found."""
+    absence = declared.absence if found.absence == "never" else found.absence
+    return Field(
+        declared.name, found.type, absence, declared.description, declared.enum,
+        declared.source, declared.lineage, declared.extra,
+    )  # fmt: skip
+
+
+def _converted(values: list[Any], declared: Field, builder: Builder) -> Nested:
+    entry = FieldReport(declared.name)
+    bad: dict[int, str] = {}
+    for row, value in enumerate(values):
+        try:
+            values[row] = _fit_field(value, declared, entry.coerce)
+        except Misfit as misfit:
+            bad[row] = str(misfit)
+    if bad:
+        raise Misfits(bad)
+    kept, builder.report.fields[declared.name] = builder.report.fields.get(declared.name), entry
+    try:
+        column = builder.field(declared.name, values, declared.name)
+    except Mixed as reason:
+        raise Misfits(dict.fromkeys(range(len(values)), str(reason))) from None
+    if kept is not None:
+        entry.types, entry.nulls = kept.types, kept.nulls
+    done = _widened(column, declared)
+    assert done is not None, "converted values have the declared type"
+    return done
+
+
+def _fit_field(value: Any, declared: Field, note: Callable[[str], None]) -> Any:
+    if value is MISSING or value is None:
+        if declared.absence == "never":
+            raise Misfit("no value where one is required")
+        if value is MISSING and declared.absence == "null":
+            note("missing read as null")
+            return None
+        if value is None and declared.absence == "missing":
+            note("null read as missing")
+            return MISSING
+        return value
+    return fit(value, declared.type, note)
+
+
+def fit(value: Any, kind: DataType, note: Callable[[str], None]) -> Any:
+    """The value as that type, noted when it had to be converted. Raises `Misfit`.
+
+    >>> fit("12", DataType("int"), print)
+    string read as int
+    12
+    """
+    if value is None or kind.kind in ("mixed", "null"):
+        return value
+    value = plain(value, note)
+    expected = _EXPECTED[kind.kind]
+    if type(value) is not expected:
+        try:
+            made = _CONVERSIONS[kind.kind](value)
+        except (ValueError, InvalidOperation, OverflowError):
+            made = None
+        if made is None:
+            raise Misfit(f"{type_name(type(value))} where {kind.kind} is declared")
+        note(f"{type_name(type(value))} read as {kind.kind}")
+        value = made
+    if kind.kind == "int" and not -(2**63) <= value < 2**63:
+        raise Misfit("an int beyond 64 bits")
+    if kind.kind == "object":
+        return _fit_object(value, kind, note)
+    if kind.kind == "array" and kind.item is not None:
+        return [fit(item, kind.item, note) for item in value]
+    return value
+
+
+def _fit_object(value: dict[str, Any], kind: DataType, note: Callable[[str], None]) -> dict[str, Any]:
+    made = {}
+    for field in kind.fields:
+        try:
+            fitted_value = _fit_field(value.get(field.name, MISSING), field, note)
+        except Misfit as misfit:
+            raise Misfit(f"{field.name}: {misfit}") from None
+        if fitted_value is not MISSING:
+            made[field.name] = fitted_value
+    made |= {name: item for name, item in value.items() if name not in made and kind.field(name) is None}
+    if [name for name in made if name in value] != [name for name in value if name in made]:
+        note("fields put in the declared order")
+    return made
+
+
+_INTEGER = re.compile(r"[+-]?\d+")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+
+
+def _int(value: Any) -> int | None:
+    if type(value) is float and value.is_integer():
+        return int(value)
+    return int(value) if isinstance(value, str) and _INTEGER.fullmatch(value) else None
+
+
+def _float(value: Any) -> float | None:
+    if type(value) is int and abs(value) <= 2**53:
+        return float(value)
+    return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else None
+
+
+def _decimal(value: Any) -> Decimal | None:
+    if type(value) is int:
+        return Decimal(value)
+    if type(value) is float:
+        return Decimal(repr(value))
+    return Decimal(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else None
+
+
+def _datetime(value: Any) -> datetime | None:
+    if type(value) is date:
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    if not isinstance(value, str):
+        return None
+    moment = datetime.fromisoformat(value)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _objectid(value: Any) -> Any:
+    if type_name(type(value)) == "objectid":
+        return value
+    if not (isinstance(value, str) and re.fullmatch("[0-9a-f]{24}", value)):
+        return None
+    from bson import ObjectId
+
+    return ObjectId(value)
+
+
+def _text(read: Callable[[str], Any]) -> Callable[[Any], Any]:
+    return lambda value: read(value) if isinstance(value, str) else None
+
+
+def _never(_: Any) -> None:
+    return None
+
+
+_EXPECTED: Mapping[str, type] = {
+    "string": str, "int": int, "float": float, "bool": bool, "decimal": Decimal, "datetime": datetime,
+    "date": date, "time": time, "duration": timedelta, "binary": bytes, "uuid": UUID, "objectid": type(None),
+    "object": dict, "array": list,
+}  # fmt: skip
+_CONVERSIONS: Mapping[str, Callable[[Any], Any]] = {
+    "string": _never, "int": _int, "float": _float, "bool": _never, "decimal": _decimal,
+    "datetime": _datetime, "date": _text(date.fromisoformat), "time": _text(time.fromisoformat),
+    "duration": _never, "binary": _never, "uuid": _text(UUID), "objectid": _objectid,
+    "object": _never, "array": _never,
+}  # fmt: skip
