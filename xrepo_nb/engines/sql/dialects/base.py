@@ -1,0 +1,132 @@
+"""What differs between SQL dialects: the one place that knows, with the common answer as default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlglot import exp
+
+from xrepo_nb.engines.sql.context import MARK, utc
+from xrepo_nb.engines.sql.reasons import decline
+from xrepo_nb.engines.sql.syntax import Condition, Maker, Sql, binary, cast
+from xrepo_nb.engines.sql.values import Value
+
+SCALARS = frozenset({"int", "float", "string", "bool", "null"})
+
+COMPARISONS: dict[str, Maker] = {
+    "$eq": exp.EQ, "$ne": exp.NEQ, "$gt": exp.GT, "$gte": exp.GTE, "$lt": exp.LT, "$lte": exp.LTE,
+}  # fmt: skip
+
+
+class Dialect:
+    """A dialect of SQL: what it can say exactly, and how.
+
+    The sets name plan stages, predicates, expression operators, accumulators and kinds of
+    columns. What is not in them is declined, so that it stays with a local engine.
+    """
+
+    name: ClassVar[str]
+    stages: ClassVar[frozenset[str]] = frozenset(
+        {"Scan", "Match", "Project", "AddFields", "Unset", "Sort", "Limit", "Skip", "Group"}
+    )
+    predicates: ClassVar[frozenset[str]] = frozenset(
+        {"Constant", "And", "Or", "Not", "Compare", "In", "Exists", "Regex", "Truth", "Mod"}
+    )
+    expressions: ClassVar[frozenset[str]] = frozenset(
+        {"$and", "$or", "$not", "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$cond", "$ifNull"}
+    )
+    accumulators: ClassVar[frozenset[str]] = frozenset({"$sum", "$avg", "$min", "$max", "$count"})
+    kinds: ClassVar[frozenset[str]] = SCALARS
+    """Kinds of columns that it compares, groups and sorts exactly."""
+    nested: ClassVar[bool] = False
+    """Whether it has structs, lists and lambdas."""
+    has_nan: ClassVar[bool] = True
+    """Whether a float may be NaN, then equal to itself and greater than all other numbers."""
+
+    def placeholder(self, index: int) -> str:
+        """How the driver writes the bound value of that number, from 1."""
+        return f":p{index}"
+
+    def params(self, values: Sequence[Any]) -> Any:
+        """The bound values as the driver takes them."""
+        return {f"p{i}": value for i, value in enumerate(values, 1)}
+
+    def escape(self, sql: str) -> str:
+        """Text between placeholders as the driver takes it."""
+        return sql
+
+    def generate(self, tree: Sql, values: Sequence[Any]) -> tuple[str, Any]:
+        """The text of a statement, with the values that it binds, numbered as they occur."""
+        parts = tree.sql(dialect=self.name, comments=False).split(MARK)
+        numbers: dict[int, int] = {}
+        text = [
+            self.placeholder(numbers.setdefault(int(part), len(numbers) + 1)) if i % 2 else self.escape(part)
+            for i, part in enumerate(parts)
+        ]
+        return "".join(text), self.params([values[index] for index in numbers])
+
+    def encode(self, value: Any, kind: str) -> Any:
+        """A constant as the driver binds it."""
+        if isinstance(value, datetime):
+            return utc(value)
+        if kind == "uuid":
+            return value.bytes
+        if kind == "objectid":
+            return value.binary
+        return int(value) if kind == "int" else value
+
+    def typed(self, placeholder: Sql, kind: str) -> Sql:
+        """The placeholder with its type told, where the driver's guess could differ."""
+        return placeholder
+
+    def check(self, value: Value, what: str) -> None:
+        """Declines a value of a kind that this dialect does not compare exactly."""
+        if value.kind not in self.kinds:
+            decline(f"{what} on {value.kind} in {self.name}")
+
+    def text(self, sql: Sql) -> Sql:
+        """A text operand that compares by code points, whatever the column's collation."""
+        return sql
+
+    def operand(self, value: Value) -> Sql:
+        """A value as an operand of a comparison."""
+        return self.text(value.sql) if value.kind == "string" else value.sql
+
+    def holds(self, value: Value) -> Condition:
+        """Whether the stored value is of the column's kind; only dynamically typed sources ask."""
+        return True
+
+    def compare(self, op: str, left: Value, right: Value) -> Sql:
+        """The comparison of two present values of one class, in the database's own terms."""
+        return COMPARISONS[op](this=self.operand(left), expression=self.operand(right))
+
+    def is_nan(self, sql: Sql) -> Sql:
+        """Whether a float is NaN."""
+        return exp.EQ(this=sql, expression=cast(exp.Literal.string("NaN"), "DOUBLE"))
+
+    def between(self, value: Value, low: Sql, high: Sql) -> Sql:
+        """Whether a number lies within the bounds, both included."""
+        above, below = exp.GTE(this=value.sql, expression=low), exp.LTE(this=value.sql, expression=high)
+        return binary(exp.And, above, below)
+
+    def contains(self, value: Value, part: Sql) -> Sql:
+        """Whether a text contains another, case-sensitive."""
+        decline(f"a pattern in {self.name}")
+
+    def starts(self, value: Value, part: Sql, length: Sql) -> Sql:
+        """Whether a text begins with another of that length in code points."""
+        decline(f"a pattern in {self.name}")
+
+    def matches(self, value: Value, pattern: Sql, options: str) -> Sql:
+        """Whether a text matches a simple regular expression."""
+        decline(f"a regular expression in {self.name}")
+
+    def ordered(self, sql: Sql, descending: bool) -> Sql:
+        """A key of ORDER BY, nulls least."""
+        return exp.Ordered(this=sql, desc=descending, nulls_first=not descending)
+
+    def fails(self, message: str) -> Sql:
+        """An expression that raises when evaluated; the message is ours, never data."""
+        decline(f"a check of values in {self.name}")

@@ -1,0 +1,51 @@
+"""DuckDB: nested types, lambdas, errors on demand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+
+from xrepo_nb.engines.sql.dialects.base import SCALARS, Dialect
+from xrepo_nb.engines.sql.syntax import Sql, call, cast
+from xrepo_nb.engines.sql.values import Value
+
+FAILED = "xrepo: "
+"""What begins the messages of errors that our own SQL raises."""
+
+
+class DuckDB(Dialect):
+    name = "duckdb"
+    nested = True
+    kinds = SCALARS | {
+        "decimal", "datetime", "date", "time", "duration", "binary", "uuid", "objectid", "object", "array",
+    }  # fmt: skip
+
+    def placeholder(self, index: int) -> str:
+        return f"$p{index}"
+
+    def encode(self, value: Any, kind: str) -> Any:
+        if kind == "duration":
+            return (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
+        return super().encode(value, kind)
+
+    def typed(self, placeholder: Sql, kind: str) -> Sql:
+        return cast(placeholder, _TYPES[kind]) if kind in _TYPES else placeholder
+
+    def is_nan(self, sql: Sql) -> Sql:
+        return call("isnan", sql)
+
+    def contains(self, value: Value, part: Sql) -> Sql:
+        return call("contains", value.sql, part)
+
+    def starts(self, value: Value, part: Sql, length: Sql) -> Sql:
+        return call("starts_with", value.sql, part)
+
+    def matches(self, value: Value, pattern: Sql, options: str) -> Sql:
+        return call("regexp_matches", value.sql, pattern, exp.Literal.string(options))
+
+    def fails(self, message: str) -> Sql:
+        return call("error", exp.Literal.string(FAILED + message))
+
+
+_TYPES = {"int": "BIGINT", "float": "DOUBLE"}

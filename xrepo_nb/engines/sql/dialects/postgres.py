@@ -1,0 +1,44 @@
+"""PostgreSQL: text compared in the C collation, numbered placeholders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlglot import exp
+
+from xrepo_nb.engines.sql.dialects.base import SCALARS, Dialect
+from xrepo_nb.engines.sql.syntax import Sql, call, cast
+from xrepo_nb.engines.sql.values import Value
+
+
+class Postgres(Dialect):
+    name = "postgres"
+    kinds = SCALARS | {"datetime", "date", "uuid"}
+
+    def placeholder(self, index: int) -> str:
+        return f"${index}"
+
+    def params(self, values: Sequence[Any]) -> Any:
+        return list(values)
+
+    def encode(self, value: Any, kind: str) -> Any:
+        return value if kind in ("uuid", "datetime") else super().encode(value, kind)
+
+    def typed(self, placeholder: Sql, kind: str) -> Sql:
+        return cast(placeholder, _TYPES[kind]) if kind in _TYPES else placeholder
+
+    def text(self, sql: Sql) -> Sql:
+        return exp.Collate(this=sql, expression=exp.Identifier(this="C", quoted=True))
+
+    def contains(self, value: Value, part: Sql) -> Sql:
+        return exp.GT(this=call("strpos", value.sql, part), expression=exp.Literal.number(0))
+
+    def starts(self, value: Value, part: Sql, length: Sql) -> Sql:
+        return call("starts_with", value.sql, part)
+
+
+_TYPES = {
+    "int": "BIGINT", "float": "DOUBLE", "string": "TEXT", "bool": "BOOLEAN", "datetime": "TIMESTAMPTZ",
+    "date": "DATE", "uuid": "UUID",
+}  # fmt: skip

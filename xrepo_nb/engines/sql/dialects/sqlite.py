@@ -1,0 +1,32 @@
+"""SQLite: columns of any type, so that every comparison asks for the stored class first."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from xrepo_nb.engines.sql.dialects.base import Dialect
+from xrepo_nb.engines.sql.syntax import Condition, Sql, call, text
+from xrepo_nb.engines.sql.values import Value
+
+_CLASSES = {"int": ("integer",), "float": ("real", "integer"), "string": ("text",), "bool": ("integer",)}
+
+
+class SQLite(Dialect):
+    name = "sqlite"
+    has_nan = False
+
+    def text(self, sql: Sql) -> Sql:
+        return exp.Collate(this=sql, expression=exp.Identifier(this="BINARY"))
+
+    def holds(self, value: Value) -> Condition:
+        if value.is_constant or not isinstance(value.sql, exp.Column):
+            return True
+        classes = [text(name) for name in _CLASSES[value.kind]]
+        return exp.In(this=call("typeof", value.sql), expressions=classes)
+
+    def contains(self, value: Value, part: Sql) -> Sql:
+        return exp.GT(this=call("instr", value.sql, part), expression=exp.Literal.number(0))
+
+    def starts(self, value: Value, part: Sql, length: Sql) -> Sql:
+        head = call("substr", value.sql, exp.Literal.number(1), length)
+        return exp.EQ(this=self.text(head), expression=part)

@@ -1,0 +1,67 @@
+"""Value expressions: the way down an expression, and the table of operators."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from xrepo_nb.engines.sql.context import Context
+from xrepo_nb.engines.sql.expressions import logic
+from xrepo_nb.engines.sql.expressions.objects import struct
+from xrepo_nb.engines.sql.paths import column_of, follow
+from xrepo_nb.engines.sql.reasons import decline
+from xrepo_nb.engines.sql.values import MISSING_VALUE, Value, unified
+from xrepo_nb.query import expressions as e
+from xrepo_nb.schema.types import DataType
+
+Operator = Callable[[Context, e.Call], Value]
+
+OPERATORS: dict[str, Operator] = {**logic.OPERATORS}
+
+
+def expression(ctx: Context, node: e.Expr) -> Value:
+    """What an expression renders to; declines an operator without exact SQL form."""
+    if isinstance(node, e.Literal):
+        return ctx.literal(node.value)
+    if isinstance(node, e.FieldRef):
+        return follow(ctx, column_of(ctx, node.path[0]), node.path[1:])
+    if isinstance(node, e.Variable):
+        return _variable(ctx, node)
+    if isinstance(node, e.Call):
+        return _call(ctx, node)
+    if isinstance(node, e.Let):
+        bound = {name: ctx.value(value) for name, value in node.variables}
+        return ctx.with_variables(bound).value(node.body)
+    if not ctx.dialect.nested:
+        decline(f"documents and arrays in {ctx.dialect.name}")
+    if isinstance(node, e.DocumentExpr):
+        return struct([(name, ctx.value(value)) for name, value in node.items])
+    if isinstance(node, e.ArrayExpr):
+        return array([ctx.value(item) for item in node.items])
+    return decline(f"the projection {type(node).__name__}")
+
+
+def array(items: list[Value]) -> Value:
+    """An array of the items, missing ones as null."""
+    item = unified([v.type for v in items])
+    return Value(exp.Array(expressions=[v.sql for v in items]), DataType("array", item=item), "never")
+
+
+def _variable(ctx: Context, node: e.Variable) -> Value:
+    if node.name in ctx.variables:
+        return follow(ctx, ctx.variables[node.name], node.path)
+    if node.name in ("ROOT", "CURRENT"):
+        if node.path:
+            return follow(ctx, column_of(ctx, node.path[0]), node.path[1:])
+        return struct([(name, column_of(ctx, name)) for name in ctx.columns])
+    if node.name == "REMOVE":
+        return MISSING_VALUE
+    return decline(f"the variable $${node.name}")
+
+
+def _call(ctx: Context, node: e.Call) -> Value:
+    render = OPERATORS.get(node.op)
+    if render is None or node.op not in ctx.dialect.expressions:
+        decline(f"the operator {node.op} in {ctx.dialect.name}")
+    return render(ctx, node)

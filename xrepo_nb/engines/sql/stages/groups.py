@@ -1,0 +1,3 @@
+from xrepo_nb.engines.sql.stages.render import Renderer
+
+RENDERERS: dict[str, Renderer] = {}

@@ -1,0 +1,74 @@
+"""Stages that choose and order rows: match, sort, limit, skip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from xrepo_nb.engines.sql.context import Context
+from xrepo_nb.engines.sql.paths import column_of, follow
+from xrepo_nb.engines.sql.predicates import may_fail, predicate
+from xrepo_nb.engines.sql.reasons import decline
+from xrepo_nb.engines.sql.relation import Relation, Term
+from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
+from xrepo_nb.engines.sql.syntax import FALSE, as_sql, case, conjunction
+from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.query import plan as q
+
+SORTED = frozenset(
+    {"string", "int", "float", "decimal", "bool", "datetime", "date", "time", "objectid", "uuid"}
+)
+
+
+def match(ctx: Context, stage: q.Match, sources: Sources) -> Relation:
+    base = relation(ctx, stage.input, sources)
+    base = base.plain(ctx) if base.is_cut or not base.is_plain else base
+    condition = predicate(ctx.over(base.columns), stage.predicate)
+    if may_fail(stage.predicate) and base.where is not True and not isinstance(condition, bool):
+        # CASE keeps the database from evaluating it on rows that were filtered out before.
+        condition = case([(base.where, condition)], FALSE)
+    return replace(base, where=conjunction(base.where, condition))
+
+
+def sort(ctx: Context, stage: q.Sort, sources: Sources) -> Relation:
+    base = relation(ctx, stage.input, sources)
+    base = base.derived(ctx) if base.is_cut else base
+    terms = sort_terms(ctx.over(base.columns), stage.keys)
+    return replace(base, order=(*terms, *base.order), explicit=True)
+
+
+def sort_terms(ctx: Context, keys: tuple[q.SortKey, ...]) -> tuple[Term, ...]:
+    """The keys as terms of an order: nulls least, then NaN."""
+    terms: list[Term] = []
+    for key in keys:
+        value = follow(ctx, column_of(ctx, key.path[0]), key.path[1:])
+        terms += value_terms(ctx, value, key.descending)
+    return tuple(terms)
+
+
+def value_terms(ctx: Context, value: Value, descending: bool) -> list[Term]:
+    if value.kind == "null":
+        return []
+    if value.kind not in SORTED:
+        decline(f"sorting by {value.kind}")
+    ctx.dialect.check(value, "sorting")
+    terms = [Term(ctx.dialect.operand(value), descending)]
+    if value.kind == "float" and ctx.dialect.has_nan:
+        terms.insert(0, Term(ctx.dialect.is_nan(value.sql), not descending))
+        # NULL of the first key must come before NaN, so that it is asked for on its own.
+        terms.insert(0, Term(as_sql(value.is_present()), descending))
+    return terms
+
+
+def limit(ctx: Context, stage: q.Limit, sources: Sources) -> Relation:
+    base = relation(ctx, stage.input, sources)
+    return replace(base, limit=stage.count if base.limit is None else min(base.limit, stage.count))
+
+
+def skip(ctx: Context, stage: q.Skip, sources: Sources) -> Relation:
+    base = relation(ctx, stage.input, sources)
+    left = None if base.limit is None else max(base.limit - stage.count, 0)
+    return replace(base, offset=base.offset + stage.count, limit=left)
+
+
+RENDERERS: Mapping[str, Renderer] = {"Match": match, "Sort": sort, "Limit": limit, "Skip": skip}

@@ -1,0 +1,170 @@
+"""Stages that change the fields of each row: project, addFields, unset, replaceRoot."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from xrepo_nb.engines.sql.context import Context
+from xrepo_nb.engines.sql.expressions.objects import struct
+from xrepo_nb.engines.sql.paths import column_of, member
+from xrepo_nb.engines.sql.reasons import decline
+from xrepo_nb.engines.sql.relation import Relation
+from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
+from xrepo_nb.engines.sql.values import MISSING_VALUE, Value
+from xrepo_nb.query import plan as q
+from xrepo_nb.query.expressions import Expr, Path
+
+
+def project(ctx: Context, stage: q.Project, sources: Sources) -> Relation:
+    base = relation(ctx, stage.input, sources)
+    if any(isinstance(given, Expr) for _, given in stage.fields):
+        base = base.plain(ctx)
+    inner = ctx.over(base.columns)
+    made = inclusive(inner, stage) if stage.inclusive else exclusive(inner, stage)
+    return base.with_columns(made)
+
+
+def inclusive(ctx: Context, stage: q.Project) -> dict[str, Value]:
+    """Only the fields named, in the order of the input, computed ones behind."""
+    tree = _tree(stage.fields)
+    named = {path[0] for path, _ in stage.fields}
+    if "_id" not in named and "_id" in ctx.columns:
+        tree = {"_id": True, **tree}
+    kept = [name for name in ctx.columns if tree.get(name) is True or isinstance(tree.get(name), dict)]
+    out: dict[str, Value] = {}
+    for name in kept:
+        out[name] = _kept(ctx, column_of_any(ctx, name), tree[name])
+    for name, given in tree.items():
+        if isinstance(given, Expr):
+            out[name] = ctx.value(given)
+        elif isinstance(given, dict) and name not in out:
+            out[name] = _kept(ctx, MISSING_VALUE, given)
+    return out
+
+
+def column_of_any(ctx: Context, name: str) -> Value:
+    """A column as it is, mixed or not."""
+    return ctx.columns[name]
+
+
+def _tree(fields: Sequence[tuple[Path, bool | Expr]]) -> dict[str, object]:
+    tree: dict[str, object] = {}
+    for path, given in fields:
+        node = tree
+        for name in path[:-1]:
+            below = node.setdefault(name, {})
+            if not isinstance(below, dict):
+                decline("a projection of a field and of a part of it")
+            node = below
+        node[path[-1]] = given
+    return tree
+
+
+def _kept(ctx: Context, value: Value, tree: object) -> Value:
+    if tree is True:
+        return value
+    assert isinstance(tree, dict)
+    if value.kind != "object":
+        if any(isinstance(given, Expr) for given in tree.values()) or value.kind == "array":
+            decline("a computed or kept field below a path")
+        return MISSING_VALUE
+    if value.absence != "never":
+        decline("part of an object that may be absent")
+    items = []
+    for field in value.type.fields:
+        given = tree.get(field.name)
+        if given is True or isinstance(given, dict):
+            items.append((field.name, _kept(ctx, member(value, field.name), given)))
+    items += [(name, ctx.value(given)) for name, given in tree.items() if isinstance(given, Expr)]
+    return struct(items)
+
+
+def exclusive(ctx: Context, stage: q.Project) -> dict[str, Value]:
+    """All fields but the dropped ones; computed ones are set."""
+    out = dict(ctx.columns)
+    for path, given in stage.fields:
+        if given is False:
+            _drop(out, path)
+        elif isinstance(given, Expr):
+            _put(out, path, ctx.value(given))
+    return out
+
+
+def _drop(columns: dict[str, Value], path: Path) -> None:
+    name = path[0]
+    if name not in columns:
+        return
+    if len(path) == 1:
+        del columns[name]
+        return
+    columns[name] = _without(columns[name], path[1:])
+
+
+def _without(value: Value, path: Path) -> Value:
+    if value.kind == "array":
+        decline("dropping a field inside an array")
+    if value.kind != "object" or value.type.field(path[0]) is None:
+        return value
+    if value.absence != "never":
+        decline("part of an object that may be absent")
+    items = []
+    for field in value.type.fields:
+        if field.name != path[0]:
+            items.append((field.name, member(value, field.name)))
+        elif len(path) > 1:
+            items.append((field.name, _without(member(value, field.name), path[1:])))
+    return struct(items)
+
+
+def _put(columns: dict[str, Value], path: Path, made: Value) -> None:
+    name = path[0]
+    columns[name] = made if len(path) == 1 else _with(columns.get(name, MISSING_VALUE), path[1:], made)
+
+
+def _with(value: Value, path: Path, made: Value) -> Value:
+    if value.kind == "array" or (value.kind == "object" and value.absence != "never"):
+        decline("setting a field inside an array, or in an object that may be absent")
+    fields = value.type.fields if value.kind == "object" else ()
+    items = {f.name: member(value, f.name) for f in fields}
+    below = items.get(path[0], MISSING_VALUE)
+    items[path[0]] = made if len(path) == 1 else _with(below, path[1:], made)
+    return struct(list(items.items()))
+
+
+def add_fields(ctx: Context, stage: q.AddFields, sources: Sources) -> Relation:
+    base = relation(ctx, stage.input, sources).plain(ctx)
+    inner, out = ctx.over(base.columns), dict(base.columns)
+    made = [(path, inner.value(given)) for path, given in stage.fields]
+    for path, value in made:
+        _put(out, path, value)
+    return base.with_columns({name: value for name, value in out.items() if not _is_gone(value)})
+
+
+def _is_gone(value: Value) -> bool:
+    return value.kind == "null" and value.absence == "missing"
+
+
+def unset(ctx: Context, stage: q.Unset, sources: Sources) -> Relation:
+    base = relation(ctx, stage.input, sources)
+    out = dict(base.columns)
+    for path in stage.paths:
+        _drop(out, path)
+    return base.with_columns(out)
+
+
+def replace_root(ctx: Context, stage: q.ReplaceRoot, sources: Sources) -> Relation:
+    base = relation(ctx, stage.input, sources).plain(ctx)
+    root = ctx.over(base.columns).value(stage.root)
+    if root.kind != "object" or root.absence != "never":
+        decline("a new root that may be no document")
+    return base.with_columns({f.name: member(root, f.name) for f in root.type.fields})
+
+
+RENDERERS: Mapping[str, Renderer] = {
+    "Project": project,
+    "AddFields": add_fields,
+    "Unset": unset,
+    "ReplaceRoot": replace_root,
+}
+
+__all__ = ["RENDERERS", "column_of"]

@@ -1,0 +1,10 @@
+"""All stages, by the name of their plan node."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from xrepo_nb.engines.sql.stages import groups, rows, shapes
+from xrepo_nb.engines.sql.stages.render import Renderer, scan
+
+RENDERERS: Mapping[str, Renderer] = {"Scan": scan, **rows.RENDERERS, **shapes.RENDERERS, **groups.RENDERERS}

@@ -1,0 +1,235 @@
+"""DuckDB files: tables and views, read by SQL, written in transactions."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Sequence
+from datetime import UTC
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+import polars as pl
+
+from xrepo_nb.core.errors import (
+    XRepoConflictError,
+    XRepoConnectionError,
+    XRepoError,
+    XRepoQueryError,
+    XRepoUnsupportedError,
+    XRepoValidationError,
+)
+from xrepo_nb.engines.duckdb.frames import to_table
+from xrepo_nb.resources.base import Capabilities, ScanRequest
+from xrepo_nb.resources.duckdb_types import describe, is_text_only, selection
+from xrepo_nb.resources.sql_base import (
+    Answers,
+    Batches,
+    RecordError,
+    SQLFileResource,
+    Statement,
+    fits,
+)
+from xrepo_nb.resources.sql_statements import insert_sql
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
+
+_CHUNK = 200
+
+
+class DuckDBResource(SQLFileResource):
+    """A DuckDB database file, opened without access to other files, network or extensions.
+
+    Types that have no kind of their own (interval, bit, union ...) are served as text, which the
+    field's `extra` tells (`native_type`, `read_as`). Timestamps without a zone are UTC.
+
+    >>> DuckDBResource("missing.duckdb")
+    Traceback (most recent call last):
+    xrepo_nb.core.errors.XRepoNotFoundError: file 'missing.duckdb' not found; there are: ...
+    """
+
+    connection_type = "duckdb"
+    dialect = "duckdb"
+    capabilities = Capabilities(insert=True, update=True, delete=True, transactions=True, live=True)
+
+    _database: Any = None
+    _opening = threading.Lock()
+
+    def _new_connection(self) -> Any:
+        with self._opening:
+            if self._database is None:
+                self._database = self._opened()
+            return self._database.cursor()
+
+    def _opened(self) -> Any:
+        import duckdb
+
+        try:
+            database = duckdb.connect(
+                str(self.path),
+                read_only=self.read_only,
+                config={
+                    "autoinstall_known_extensions": "false",
+                    "autoload_known_extensions": "false",
+                    "enable_external_access": "false",
+                },
+            )
+        except duckdb.Error as error:
+            raise XRepoConnectionError(
+                f"{self.path.name} cannot be opened as a DuckDB database ({type(error).__name__})",
+                hint="another process may hold it; read_only=True lets several read",
+            ) from None
+        database.execute("SET TimeZone = 'UTC'")
+        database.execute("SET lock_configuration = true")
+        return database
+
+    def _free(self) -> None:
+        with self._opening:
+            database, self._database = self._database, None
+        if database is not None:
+            database.close()
+
+    def _tables(self, connection: Any) -> list[str]:
+        found = connection.execute(
+            "SELECT table_name FROM information_schema.tables WHERE table_schema = 'main' ORDER BY table_name"
+        )
+        return [name for (name,) in found.fetchall()]
+
+    def _describe(self, connection: Any, table: str) -> Schema:
+        return describe(connection, table)
+
+    def _read(self, connection: Any, request: ScanRequest, table: str, schema: Schema) -> Batches:
+        from xrepo_nb.engines.sql.render import render
+
+        [source] = request.plan.sources()
+        origin = selection(schema, table)
+        rendered = render(request.plan, "duckdb", {source: schema}, tables={source: origin})
+        answer = connection.sql(rendered.sql, params=rendered.params)
+        reader = answer.to_arrow_reader(request.batch_size)
+        empty = True
+        for batch in reader:
+            if batch.num_rows:
+                empty = False
+                yield to_table(batch, rendered.schema)
+        if empty:
+            yield to_table(reader.schema.empty_table(), rendered.schema)
+
+    def _write(
+        self, connection: Any, statements: Sequence[Statement], check: Callable[[Answers], None]
+    ) -> Answers:
+        import duckdb
+
+        try:
+            return self._transaction(connection, statements, check, together=True)
+        except duckdb.Error:
+            if len(statements) == 1:
+                raise
+        return self._transaction(connection, statements, check, together=False)
+
+    def _transaction(
+        self,
+        connection: Any,
+        statements: Sequence[Statement],
+        check: Callable[[Answers], None],
+        together: bool,
+    ) -> Answers:
+        connection.begin()
+        try:
+            answers = _together(connection, statements) if together else _singly(connection, statements)
+            check(answers)
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+        return answers
+
+    def _encode(self, value: Any, schema: Schema, name: str) -> Any:
+        field = schema.field(name)
+        assert field is not None
+        if value is None:
+            return None
+        if is_text_only(field) or not fits(value, field.type.kind):
+            raise XRepoValidationError(
+                f"column {name!r} cannot keep a {type(value).__name__}: it holds {field.type}", asked=name
+            )
+        return value.bytes if isinstance(value, UUID) and field.type.kind == "binary" else _aware(value)
+
+    def _returned(self, schema: Schema) -> tuple[Any, ...]:
+        return tuple(selection(schema, schema.name).expressions)
+
+    def _kept(self, statement: Statement, rows: Sequence[tuple[Any, ...]], schema: Schema) -> None:
+        decimals = [(i, f.name) for i, f in enumerate(schema.fields) if f.type.kind == "decimal"]
+        for row in rows:
+            for i, name in decimals:
+                if statement.values.get(name, row[i]) != row[i]:
+                    raise XRepoValidationError(f"column {name!r} keeps fewer digits", asked=name)
+
+    def _decode(self, rows: Sequence[tuple[Any, ...]], schema: Schema) -> Table:
+        columns = list(zip(*rows, strict=True)) if rows else [()] * len(schema.fields)
+        series = [
+            pl.Series(field.name, [_aware(v) for v in values], dtype=field.type.to_polars())
+            for field, values in zip(schema.fields, columns, strict=True)
+        ]
+        return Table(frame=pl.DataFrame(series), schema=schema)
+
+    def _translated(self, error: Exception) -> XRepoError | None:
+        import duckdb
+
+        if not isinstance(error, duckdb.Error):
+            return None
+        if isinstance(error, duckdb.ConstraintException):
+            return _constraint(str(error))
+        if isinstance(error, duckdb.TransactionException):
+            return XRepoConflictError("another writer changed the same records", hint="try again")
+        if isinstance(error, duckdb.IOException | duckdb.ConnectionException | duckdb.FatalException):
+            return XRepoConnectionError(f"{self.path.name}: lost or unreadable ({type(error).__name__})")
+        if isinstance(error, duckdb.ConversionException | duckdb.OutOfRangeException):
+            return XRepoValidationError("a value does not fit the type of its column")
+        if isinstance(error, duckdb.InvalidInputException) and "read-only" in str(error):
+            return XRepoUnsupportedError(f"{self.path.name} is read-only", asked="write")
+        return XRepoQueryError(f"{self.path.name}: the query failed ({type(error).__name__})")
+
+
+def _constraint(text: str) -> XRepoError:
+    """The broken constraint, without the values that DuckDB tells."""
+    if "uplicate key" in text:
+        return XRepoConflictError("a record with this key exists already")
+    named = re.search(r"NOT NULL constraint failed: (\S+)", text)
+    if named:
+        return XRepoValidationError(f"NOT NULL constraint failed: {named[1]}")
+    kind = next((k for k in ("CHECK", "foreign key") if k.casefold() in text.casefold()), "a")
+    return XRepoValidationError(f"{kind} constraint failed")
+
+
+def _aware(value: Any) -> Any:
+    """Naive moments as UTC; DuckDB gives and takes nested values as Python's own."""
+    if type(value).__name__ == "datetime" and value.tzinfo is None:
+        return value.replace(tzinfo=UTC)
+    if isinstance(value, list | tuple):
+        return [_aware(item) for item in value]
+    return {name: _aware(item) for name, item in value.items()} if isinstance(value, dict) else value
+
+
+def _together(connection: Any, statements: Sequence[Statement]) -> Answers:
+    """Insertions of the same columns as statements of many rows; others one by one."""
+    answers: Answers = []
+    for (sql, many), run in groupby(statements, key=lambda s: (s.sql, s.many)):
+        items = list(run)
+        size = _CHUNK if many else 1
+        for start in range(0, len(items), size):
+            part = items[start : start + size]
+            text = sql if many is None or len(part) == 1 else insert_sql(*many, rows=len(part))
+            rows = connection.execute(text, [p for s in part for p in s.params]).fetchall()
+            answers += [[row] for row in rows] if many else [rows]
+    return answers
+
+
+def _singly(connection: Any, statements: Sequence[Statement]) -> Answers:
+    answers: Answers = []
+    for at, statement in enumerate(statements):
+        try:
+            answers.append(connection.execute(statement.sql, list(statement.params)).fetchall())
+        except Exception as error:
+            raise RecordError(at, error) from None
+    return answers

@@ -1,0 +1,443 @@
+"""What the SQL file sources share: leased connections, deadlines, batches, transactional writes."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from abc import abstractmethod
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from itertools import islice
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+from uuid import UUID
+
+from xrepo_nb.core.errors import (
+    XRepoConfigurationError,
+    XRepoConnectionError,
+    XRepoError,
+    XRepoNotFoundError,
+    XRepoTimeoutError,
+    XRepoUnsupportedError,
+    XRepoValidationError,
+)
+from xrepo_nb.core.missing import MISSING
+from xrepo_nb.core.offload import offload
+from xrepo_nb.core.settings import settings
+from xrepo_nb.resources.base import ScanRequest, WriteResult, XResource
+from xrepo_nb.resources.paths import Root
+from xrepo_nb.resources.sql_statements import delete_sql, insert_sql, update_sql
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
+
+T = TypeVar("T")
+Batches = Generator[Table, None, None]
+Answers = list[list[tuple[Any, ...]]]
+"""The rows that each statement of a bulk returned."""
+
+_IDLE = 4
+_KNOCK = 0.05
+
+
+class SQLFileResource(XResource):
+    """A database in one file, driven in threads.
+
+    Each operation leases a connection of its own, so that several tasks may read at once;
+    writers take turns. A cancelled or late operation is interrupted in the driver, and its
+    connection is free again before the caller goes on. A subclass supplies the driver calls.
+    """
+
+    dialect: ClassVar[str]
+
+    def __init__(
+        self,
+        file_path: str | Path,
+        *,
+        read_only: bool = False,
+        root: str | Path | None = None,
+        timeout: float | None = None,
+    ) -> None:
+        self.path = database_file(file_path, root)
+        self.name = self.path.stem
+        self.read_only = read_only
+        self.timeout = timeout or settings().timeout
+        self._idle: list[Any] = []
+        self._leasing = threading.Lock()
+        self._writing = threading.Lock()
+        self._open = False
+        self._schemas: dict[str, Schema] = {}
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.path.name!r}, {'open' if self._open else 'closed'})"
+
+    # What a driver supplies; all of it blocks.
+
+    @abstractmethod
+    def _new_connection(self) -> Any:
+        """A connection for one operation at a time; raises `XRepoConnectionError`."""
+
+    @abstractmethod
+    def _free(self) -> None:
+        """Frees what all connections share."""
+
+    @abstractmethod
+    def _tables(self, connection: Any) -> list[str]:
+        """The names of tables and views."""
+
+    @abstractmethod
+    def _describe(self, connection: Any, table: str) -> Schema:
+        """The schema of a table that exists."""
+
+    @abstractmethod
+    def _read(self, connection: Any, request: ScanRequest, table: str, schema: Schema) -> Batches:
+        """The batches of a request, at least one, perhaps empty."""
+
+    @abstractmethod
+    def _write(
+        self, connection: Any, statements: Sequence[Statement], check: Callable[[Answers], None]
+    ) -> Answers:
+        """Runs all statements in one transaction and gives the rows that each returns.
+
+        `check` sees them before the commit. Raises `RecordError` with the position of the first
+        statement that fails, nothing applied."""
+
+    @abstractmethod
+    def _encode(self, value: Any, schema: Schema, name: str) -> Any:
+        """The value as the driver binds it; raises `XRepoValidationError` when it does not fit."""
+
+    @abstractmethod
+    def _decode(self, rows: Sequence[tuple[Any, ...]], schema: Schema) -> Table:
+        """Rows of the whole table, all columns in the schema's order, as a table."""
+
+    @abstractmethod
+    def _translated(self, error: Exception) -> XRepoError | None:
+        """The driver's error as ours, or None when it is not the driver's."""
+
+    # The contract.
+
+    async def connect(self) -> None:
+        if not self._open:
+            async with self._leased(connecting=True) as connection:
+                await self._run(connection, self._tables, connection)
+            self._open = True
+
+    async def close(self) -> None:
+        self._open = False
+        with self._leasing:
+            idle, self._idle = self._idle, []
+        await offload(self._close_all, idle)
+
+    async def validate_connection(self) -> bool:
+        if not self._open or not self.path.exists():
+            return False
+        try:
+            async with self._leased() as connection:
+                await self._run(connection, self._tables, connection)
+        except Exception:
+            return False
+        return True
+
+    async def list_collections_or_tables(self) -> list[str]:
+        async with self._leased() as connection:
+            return await self._run(connection, self._tables, connection)
+
+    async def describe(self, collection: str | None = None) -> Schema:
+        async with self._leased() as connection:
+            return await self._run(connection, self._described, connection, collection)
+
+    async def scan(self, collection: str | None, request: ScanRequest) -> AsyncIterator[Table]:
+        timeout = request.timeout or self.timeout
+        async with self._leased() as connection:
+            schema = await self._run(connection, self._known, connection, collection, timeout=timeout)
+            batches = self._read(connection, request, schema.name, schema)
+            try:
+                while (
+                    batch := await self._run(connection, next, batches, None, timeout=timeout)
+                ) is not None:
+                    yield batch
+            finally:
+                batches.close()
+
+    async def insert(self, collection: str | None, records: Sequence[dict[str, Any]]) -> WriteResult:
+        def work(connection: Any) -> WriteResult:
+            schema = self._known(connection, collection)
+            statements = _each(records, lambda record: self._insertion(record, schema))
+            answers = self._apply(connection, statements, schema)
+            stored = self._decode([row for rows in answers for row in rows], schema).documents
+            return WriteResult(("applied",) * len(stored), documents=tuple(stored))
+
+        return await self._in_turn("insert", work)
+
+    async def update(
+        self, collection: str | None, changes: Sequence[tuple[Any, dict[str, Any]]]
+    ) -> WriteResult:
+        def work(connection: Any) -> WriteResult:
+            schema = self._known(connection, collection)
+            statements = _each(changes, lambda change: self._change(*change, schema))
+            answers = self._apply(connection, statements, schema)
+            stored = iter(self._decode([row for rows in answers for row in rows], schema).documents)
+            return _outcomes(answers, [next(stored) if rows else None for rows in answers])
+
+        return await self._in_turn("update", work)
+
+    async def delete(self, collection: str | None, ids: Sequence[Any]) -> WriteResult:
+        def work(connection: Any) -> WriteResult:
+            schema = self._known(connection, collection)
+            statements = _each(ids, lambda key: self._removal(key, schema))
+            return _outcomes(self._apply(connection, statements, schema), [None] * len(ids))
+
+        return await self._in_turn("delete", work)
+
+    # Leases.
+
+    @asynccontextmanager
+    async def _leased(self, connecting: bool = False) -> AsyncIterator[Any]:
+        if not self._open and not connecting:
+            raise XRepoConnectionError(f"{self.path.name} is not connected", hint="await resource.connect()")
+        with self._leasing:
+            connection = self._idle.pop() if self._idle else None
+        if connection is None:
+            connection = await offload(self._new_connection)
+        try:
+            yield connection
+        finally:
+            with self._leasing:
+                keep = (self._open or connecting) and len(self._idle) < _IDLE
+                if keep:
+                    self._idle.append(connection)
+            if not keep:
+                connection.close()
+
+    async def _run(
+        self,
+        connection: Any,
+        work: Callable[..., T],
+        *args: Any,
+        timeout: float | None = None,  # noqa: ASYNC109 - the driver is to be interrupted, not only the wait
+    ) -> T:
+        """Runs blocking `work` on the leased connection; leaves only when the driver is done with it."""
+        task = asyncio.ensure_future(offload(self._translating, work, *args))
+        try:
+            await asyncio.wait({task}, timeout=timeout or self.timeout)
+        except asyncio.CancelledError:
+            await self._interrupt(connection, task)
+            raise
+        if not task.done():
+            await self._interrupt(connection, task)
+            raise XRepoTimeoutError(f"{self.path.name} gave no answer within {timeout or self.timeout} s")
+        return task.result()
+
+    async def _interrupt(self, connection: Any, task: asyncio.Future[Any]) -> None:
+        """Knocks until the driver lets go: an interrupt before its statement began would be lost."""
+        cancelled = False
+        while not task.done():
+            connection.interrupt()
+            try:
+                await asyncio.wait({task}, timeout=_KNOCK)
+            except asyncio.CancelledError:
+                cancelled = True
+        if not task.cancelled():
+            task.exception()
+        if cancelled:
+            raise asyncio.CancelledError
+
+    def _translating(self, work: Callable[..., T], *args: Any) -> T:
+        try:
+            return work(*args)
+        except Exception as error:
+            ours = self._translated(error)
+            if ours is None or ours is error:
+                raise
+            raise ours from None
+
+    def _close_all(self, idle: Sequence[Any]) -> None:
+        for connection in idle:
+            connection.close()
+        self._free()
+
+    # Schemas.
+
+    def _known(self, connection: Any, collection: str | None) -> Schema:
+        name = self._named(connection, collection)
+        return self._schemas.get(name) or self._described(connection, name)
+
+    def _described(self, connection: Any, collection: str | None) -> Schema:
+        name = self._named(connection, collection)
+        schema = self._describe(connection, name).replace(source=self.name)
+        self._schemas[name] = schema
+        return schema
+
+    def _named(self, connection: Any, collection: str | None) -> str:
+        names = self._tables(connection)
+        if collection is None:
+            if len(names) == 1:
+                return names[0]
+            raise XRepoConfigurationError(
+                f"{self.path.name} holds {len(names)} tables: name one", exists=names, hint="collection=..."
+            )
+        if collection not in names:
+            raise XRepoNotFoundError(f"no table {collection!r}", asked=collection, exists=names)
+        return collection
+
+    # Writes.
+
+    async def _in_turn(self, what: str, work: Callable[[Any], WriteResult]) -> WriteResult:
+        if self.read_only:
+            raise XRepoUnsupportedError(
+                f"{self.path.name} is opened read-only: cannot {what}", asked=what, hint="read_only=False"
+            )
+
+        def alone(connection: Any) -> WriteResult:
+            with self._writing:
+                return work(connection)
+
+        async with self._leased() as connection:
+            return await self._run(connection, alone, connection)
+
+    def _apply(self, connection: Any, statements: Sequence[Statement], schema: Schema) -> Answers:
+        def check(answers: Answers) -> None:
+            for at, (statement, rows) in enumerate(zip(statements, answers, strict=True)):
+                try:
+                    self._kept(statement, rows, schema)
+                except XRepoError as error:
+                    raise attach(error, at, len(statements)) from None
+
+        try:
+            return self._write(connection, statements, check)
+        except RecordError as failure:
+            error = self._translated(failure.cause) or XRepoError("the write failed")
+            raise attach(error, failure.at, len(statements)) from None
+
+    def _insertion(self, record: Mapping[str, Any], schema: Schema) -> Statement:
+        values = self._encoded(record, schema)
+        many = (schema.name, tuple(values), self._returned(schema), self.dialect)
+        return Statement(insert_sql(*many), tuple(values.values()), values, many)
+
+    def _change(self, key: Any, record: Mapping[str, Any], schema: Schema) -> Statement:
+        values, identity = self._encoded(record, schema), self._identity(key, schema)
+        if not values:
+            raise XRepoValidationError("a change names no field")
+        sql = update_sql(schema.name, tuple(values), tuple(identity), self._returned(schema), self.dialect)
+        return Statement(sql, (*values.values(), *identity.values()), values)
+
+    def _removal(self, key: Any, schema: Schema) -> Statement:
+        identity = self._identity(key, schema)
+        sql = delete_sql(schema.name, tuple(identity), self._returned(schema), self.dialect)
+        return Statement(sql, tuple(identity.values()), {})
+
+    def _returned(self, schema: Schema) -> tuple[Any, ...]:
+        """What a write returns of each row, so that `_decode` can read it."""
+        from sqlglot import exp
+
+        return (exp.Star(),)
+
+    def _encoded(self, record: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+        for name in record:
+            if schema.field(name) is None:
+                raise XRepoValidationError(f"unknown field {name!r}", asked=name, exists=schema.names)
+        return {
+            name: self._encode(value, schema, name) for name, value in record.items() if value is not MISSING
+        }
+
+    def _identity(self, key: Any, schema: Schema) -> dict[str, Any]:
+        names = schema.primary_key
+        if not names:
+            raise XRepoUnsupportedError(
+                f"{schema.name} has no primary key", asked="primary key", hint="declare one in the database"
+            )
+        values = key if isinstance(key, tuple) and len(names) > 1 else (key,)
+        if len(values) != len(names):
+            raise XRepoValidationError(f"the key of {schema.name} has {len(names)} parts", exists=names)
+        return {name: self._encode(value, schema, name) for name, value in zip(names, values, strict=True)}
+
+    def _kept(self, statement: Statement, rows: Sequence[tuple[Any, ...]], schema: Schema) -> None:
+        """Raises `XRepoValidationError` when the source stored another value than the one given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One write: its text, what it binds, the values by column, and what makes an insertion's text."""
+
+    sql: str
+    params: tuple[Any, ...]
+    values: Mapping[str, Any]
+    many: tuple[str, tuple[str, ...], tuple[Any, ...], str] | None = None
+
+
+class RecordError(Exception):
+    """A statement of a bulk failed in the driver; `at` is its position."""
+
+    def __init__(self, at: int, cause: Exception) -> None:
+        super().__init__(at)
+        self.at, self.cause = at, cause
+
+
+ACCEPTED: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "int": (int,),
+    "float": (float, int),
+    "decimal": (Decimal, int),
+    "bool": (bool,),
+    "datetime": (datetime,),
+    "date": (date,),
+    "time": (time,),
+    "duration": (timedelta,),
+    "binary": (bytes, bytearray, memoryview, UUID),
+    "uuid": (UUID,),
+    "object": (dict,),
+    "array": (list, tuple),
+}
+"""What a column of each kind takes."""
+
+_INTEGERS = range(-(2**63), 2**63)
+
+
+def fits(value: Any, kind: str, accepted: Mapping[str, tuple[type, ...]] = ACCEPTED) -> bool:
+    """Whether a column of the kind keeps the value as it is."""
+    if isinstance(value, bool) and kind in ("int", "float", "decimal"):
+        return False
+    if isinstance(value, datetime) and kind == "date":
+        return False
+    if isinstance(value, int) and value not in _INTEGERS:
+        return False
+    return isinstance(value, accepted.get(kind, ()))
+
+
+def attach(error: XRepoError, at: int, total: int) -> XRepoError:
+    """The error with `result`: what became of each record of a bulk that was taken back."""
+    outcomes = tuple("failed" if i == at else "skipped" for i in range(total))
+    error.result = WriteResult(outcomes, {at: error.message})  # type: ignore[attr-defined]
+    return error
+
+
+def _following(batches: Batches) -> tuple[Table, ...]:
+    """The next batch, alone in a tuple; an empty one at the end."""
+    return tuple(islice(batches, 1))
+
+
+def _each(records: Sequence[T], build: Callable[[T], Statement]) -> list[Statement]:
+    """A statement for each record; the error of a bad one tells which it was."""
+    statements = []
+    for at, record in enumerate(records):
+        try:
+            statements.append(build(record))
+        except XRepoValidationError as error:
+            raise attach(error, at, len(records)) from None
+    return statements
+
+
+def _outcomes(answers: Sequence[Sequence[Any]], documents: Sequence[dict[str, Any] | None]) -> WriteResult:
+    missing = {at: "no record with this id" for at, rows in enumerate(answers) if not rows}
+    outcomes = tuple("applied" if rows else "skipped" for rows in answers)
+    return WriteResult(outcomes, missing, tuple(documents))
+
+
+def database_file(file_path: str | Path, root: str | Path | None) -> Path:
+    """The existing file, resolved; refused when links or `..` lead out of `root`."""
+    if root is not None:
+        return Root.of(root).file(file_path)
+    path = Path(file_path).expanduser().resolve()
+    return Root.of(path.parent).file(path.name)

@@ -1,0 +1,70 @@
+"""The statements of writes, as sqlglot trees: names quoted, values bound."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+
+@lru_cache(maxsize=256)
+def insert_sql(
+    table: str, columns: tuple[str, ...], returned: tuple[Any, ...], dialect: str, rows: int = 1
+) -> str:
+    """`INSERT INTO table (...) VALUES (?, ...), ... RETURNING ...`."""
+    from sqlglot import exp
+
+    target: Any = _table(table)
+    if not columns:
+        return exp.Insert(this=target, default=True, returning=_returning(returned)).sql(dialect)
+    target = exp.Schema(this=target, expressions=[_name(c) for c in columns])
+    row = exp.Tuple(expressions=[exp.Placeholder() for _ in columns])
+    values = exp.Values(expressions=[row] * rows)
+    return exp.Insert(this=target, expression=values, returning=_returning(returned)).sql(dialect)
+
+
+@lru_cache(maxsize=256)
+def update_sql(
+    table: str, columns: tuple[str, ...], key: tuple[str, ...], returned: tuple[Any, ...], dialect: str
+) -> str:
+    """`UPDATE table SET a = ?, ... WHERE id = ? RETURNING ...`."""
+    from sqlglot import exp
+
+    return exp.Update(
+        this=_table(table),
+        expressions=[_equals(c) for c in columns],
+        where=exp.Where(this=exp.and_(*(_equals(k) for k in key))),
+        returning=_returning(returned),
+    ).sql(dialect)
+
+
+@lru_cache(maxsize=256)
+def delete_sql(table: str, key: tuple[str, ...], returned: tuple[Any, ...], dialect: str) -> str:
+    """`DELETE FROM table WHERE id = ? RETURNING ...`."""
+    from sqlglot import exp
+
+    where = exp.Where(this=exp.and_(*(_equals(k) for k in key)))
+    return exp.Delete(this=_table(table), where=where, returning=_returning(returned)).sql(dialect)
+
+
+def _returning(returned: tuple[Any, ...]) -> Any:
+    from sqlglot import exp
+
+    return exp.Returning(expressions=list(returned))
+
+
+def _name(name: str) -> Any:
+    from sqlglot import exp
+
+    return exp.to_identifier(name, quoted=True)
+
+
+def _table(name: str) -> Any:
+    from sqlglot import exp
+
+    return exp.Table(this=_name(name))
+
+
+def _equals(column: str) -> Any:
+    from sqlglot import exp
+
+    return exp.EQ(this=exp.Column(this=_name(column)), expression=exp.Placeholder())

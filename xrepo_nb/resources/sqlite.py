@@ -1,0 +1,205 @@
+"""SQLite files: tables and views of a dynamically typed database, served exactly."""
+
+from __future__ import annotations
+
+import sqlite3
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+
+from xrepo_nb.core.errors import (
+    XRepoConflictError,
+    XRepoConnectionError,
+    XRepoError,
+    XRepoQueryError,
+    XRepoUnsupportedError,
+    XRepoValidationError,
+)
+from xrepo_nb.resources.base import Capabilities, ScanRequest
+from xrepo_nb.resources.sql_base import (
+    ACCEPTED,
+    Answers,
+    Batches,
+    RecordError,
+    SQLFileResource,
+    Statement,
+    fits,
+)
+from xrepo_nb.resources.sqlite_types import describe, parse
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
+
+
+class SQLiteResource(SQLFileResource):
+    """A SQLite database file.
+
+    SQLite lets any column hold any type, so `describe` reads the values once: a column that
+    holds several types is `mixed`. Text in a column declared DATE or DATETIME is parsed when
+    every value is an ISO date; that is told in the field's `extra["stored_as"]`. Times without a
+    zone are UTC.
+
+    >>> SQLiteResource("missing.db")
+    Traceback (most recent call last):
+    xrepo_nb.core.errors.XRepoNotFoundError: file 'missing.db' not found; there are: ...
+    """
+
+    connection_type = "sqlite"
+    dialect = "sqlite"
+    capabilities = Capabilities(insert=True, update=True, delete=True, transactions=True, live=True)
+
+    def _new_connection(self) -> sqlite3.Connection:
+        mode = "ro" if self.read_only else "rw"
+        connection = sqlite3.connect(
+            f"{self.path.as_uri()}?mode={mode}",
+            uri=True,
+            timeout=self.timeout,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        connection.setlimit(sqlite3.SQLITE_LIMIT_ATTACHED, 0)
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA foreign_keys = ON")
+        return connection
+
+    def _free(self) -> None:
+        """Connections share nothing."""
+
+    def _tables(self, connection: sqlite3.Connection) -> list[str]:
+        found = connection.execute(
+            "SELECT name FROM sqlite_master WHERE type IN ('table', 'view') AND name NOT LIKE 'sqlite\\_%'"
+            " ESCAPE '\\' ORDER BY name"
+        )
+        return [name for (name,) in found]
+
+    def _describe(self, connection: sqlite3.Connection, table: str) -> Schema:
+        return describe(connection, table)
+
+    def _read(
+        self, connection: sqlite3.Connection, request: ScanRequest, table: str, schema: Schema
+    ) -> Batches:
+        from xrepo_nb.engines.sql.render import render
+
+        [source] = request.plan.sources()
+        rendered = render(request.plan, "sqlite", {source: schema}, tables={source: table})
+        cursor = connection.execute(rendered.sql, rendered.params)
+        try:
+            rows = cursor.fetchmany(request.batch_size)
+            yield decode(rows, rendered.schema)
+            while rows := cursor.fetchmany(request.batch_size):
+                yield decode(rows, rendered.schema)
+        finally:
+            cursor.close()
+
+    def _write(
+        self,
+        connection: sqlite3.Connection,
+        statements: Sequence[Statement],
+        check: Callable[[Answers], None],
+    ) -> Answers:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            answers = [_run(connection, at, statement) for at, statement in enumerate(statements)]
+            check(answers)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        return answers
+
+    def _encode(self, value: Any, schema: Schema, name: str) -> Any:
+        return encode(value, schema, name)
+
+    def _decode(self, rows: Sequence[tuple[Any, ...]], schema: Schema) -> Table:
+        return decode(rows, schema)
+
+    def _kept(self, statement: Statement, rows: Sequence[tuple[Any, ...]], schema: Schema) -> None:
+        mixed = [(i, f.name) for i, f in enumerate(schema.fields) if f.type.kind == "mixed"]
+        for row in rows:
+            for i, name in mixed:
+                sent = statement.values.get(name, row[i])
+                if type(sent) is not type(row[i]) or sent != row[i]:
+                    raise XRepoValidationError(
+                        f"the affinity of column {name!r} turns this value into a {type(row[i]).__name__}",
+                        hint="give a value that the column's declared type keeps",
+                    )
+
+    def _translated(self, error: Exception) -> XRepoError | None:
+        if not isinstance(error, sqlite3.Error):
+            return None
+        code = getattr(error, "sqlite_errorname", "")
+        text = str(error)
+        if code in ("SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_ROWID"):
+            return XRepoConflictError(f"a record with this key exists already: {text}")
+        if code.startswith("SQLITE_CONSTRAINT") or code in ("SQLITE_MISMATCH", "SQLITE_TOOBIG"):
+            return XRepoValidationError(text)
+        if code == "SQLITE_READONLY" or "cannot modify" in text:
+            return XRepoUnsupportedError(f"{self.path.name}: {text}", asked="write")
+        if code in ("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_CANTOPEN", "SQLITE_BUSY", "SQLITE_LOCKED"):
+            return XRepoConnectionError(f"{self.path.name}: {text}")
+        return XRepoQueryError(f"{self.path.name}: {text}")
+
+
+def _run(connection: sqlite3.Connection, at: int, statement: Statement) -> list[Any]:
+    try:
+        return connection.execute(statement.sql, statement.params).fetchall()
+    except sqlite3.Error as error:
+        raise RecordError(at, error) from None
+
+
+def decode(rows: Sequence[tuple[Any, ...]], schema: Schema) -> Table:
+    """Rows as a table; raises `XRepoValidationError` for a value that its column's type cannot hold."""
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [() for _ in schema.fields]
+    series = []
+    for field, values in zip(schema.fields, columns, strict=True):
+        try:
+            series.append(pl.Series(field.name, parse(values, field.type.kind), dtype=field.type.to_polars()))
+        except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+            raise XRepoValidationError(
+                f"column {field.name!r} holds a value that is no {field.type.kind}",
+                asked=field.name,
+                hint="the table changed since it was described: describe it again",
+            ) from None
+    return Table(frame=pl.DataFrame(series), schema=schema)
+
+
+def encode(value: Any, schema: Schema, name: str) -> Any:
+    """The value as SQLite stores it; raises `XRepoValidationError` when the column cannot keep it."""
+    field = schema.field(name)
+    kind = field.type.kind if field else "mixed"
+    if value is None:
+        return None
+    odd = isinstance(value, float) and value != value
+    if odd or not fits(value, kind, _ACCEPTED):
+        raise XRepoValidationError(
+            f"column {name!r} cannot keep a {type(value).__name__}: it holds {kind}", asked=name
+        )
+    return _stored(value, kind)
+
+
+_ACCEPTED: Mapping[str, tuple[type, ...]] = {
+    **ACCEPTED,
+    "string": (str, uuid.UUID),
+    "float": (float, int, Decimal),
+    "mixed": (str, int, float, bool, bytes, datetime, date, time, Decimal, uuid.UUID),
+    "null": (str, int, float, bool, bytes, datetime, date, time, Decimal, uuid.UUID),
+}
+
+
+def _stored(value: Any, kind: str) -> Any:
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return aware.astimezone(UTC).replace(tzinfo=None).isoformat(" ")
+    if isinstance(value, date | time):
+        return value.isoformat()
+    if isinstance(value, Decimal):
+        return str(value)
+    if isinstance(value, uuid.UUID):
+        return value.bytes if kind == "binary" else str(value)
+    if isinstance(value, bytearray | memoryview):
+        return bytes(value)
+    return int(value) if isinstance(value, bool) else value
