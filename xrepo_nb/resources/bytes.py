@@ -91,9 +91,13 @@ def _raw(path: Path) -> Iterator[bytes]:
             while block := opened.read(BLOCK):
                 yield block
     except PermissionError as error:
-        raise XRepoConnectionError(f"file {path.name!r} may not be read by this process", asked=path.name) from error
+        raise XRepoConnectionError(
+            f"file {path.name!r} may not be read by this process", asked=path.name
+        ) from error
     except (gzip.BadGzipFile, EOFError, zlib.error, OSError) as error:
-        raise XRepoValidationError(f"file {path.name!r} is cut off or damaged: {error}", asked=path.name) from error
+        raise XRepoValidationError(
+            f"file {path.name!r} is cut off or damaged: {error}", asked=path.name
+        ) from error
 
 
 def _decompressed(file: IO[bytes], path: Path) -> Any:

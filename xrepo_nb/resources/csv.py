@@ -194,4 +194,6 @@ class CSVResource(FileResource):
             try_parse_dates,
             on_error,
         )
-        super().__init__(Selection.of(file_path, root, pattern), [format], name=name, union_by_name=union_by_name)
+        super().__init__(
+            Selection.of(file_path, root, pattern), [format], name=name, union_by_name=union_by_name
+        )

@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import polars as pl
 
@@ -92,7 +93,7 @@ class _Checker:
         lines = [line for line in _decoded(block[: 1 << 20]) if line is not None]
         end = (self._end(lines, 0) if lines else None) or 1
         record = "\n".join(lines[:end])
-        quoting = csv.QUOTE_NONE if self._quote is None else csv.QUOTE_MINIMAL
+        quoting: Literal[0, 3] = csv.QUOTE_NONE if self._quote is None else csv.QUOTE_MINIMAL
         rows = csv.reader([record], delimiter=self._separator, quotechar=self._quote or '"', quoting=quoting)
         names = next(rows, [])
         if not names or "\0" in record or "\r" in record:

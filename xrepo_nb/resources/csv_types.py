@@ -105,7 +105,9 @@ def count_readings(
     ]
     row = text.select(pl.len().alias("rows"), *exprs).collect(engine="streaming").row(0)
     found, width = iter(row[1:]), len(tests)
-    return row[0], [Counter(dict(zip(tests, [next(found) for _ in range(width)], strict=True))) for _ in names]
+    return row[0], [
+        Counter(dict(zip(tests, [next(found) for _ in range(width)], strict=True))) for _ in names
+    ]
 
 
 def decide(counts: Counts, readings: Sequence[Reading]) -> Reading:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from abc import ABC, abstractmethod
 from collections import defaultdict
@@ -13,9 +12,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from xrepo_nb.core.errors import XRepoConnectionError, XRepoError, XRepoNotFoundError, XRepoUnsupportedError
+from xrepo_nb.core.errors import (
+    XRepoConfigurationError,
+    XRepoConnectionError,
+    XRepoError,
+    XRepoNotFoundError,
+    XRepoUnsupportedError,
+    XRepoValidationError,
+)
 from xrepo_nb.core.offload import offload
-from xrepo_nb.resources.base import Capabilities, ScanRequest, WriteResult, XResource
+from xrepo_nb.resources.base import Capabilities, ScanRequest, XResource
 from xrepo_nb.resources.paths import extension
 from xrepo_nb.resources.selection import Files, Selection, one_of
 from xrepo_nb.schema.schema import Schema
@@ -129,8 +135,14 @@ class FileResource(XResource):
         from xrepo_nb.resources.running import run
 
         table = await offload(self._table, collection)
-        async for batch in run(request, table):
-            yield batch
+        try:
+            async for batch in run(request, table):
+                yield batch
+        except (pl.exceptions.ComputeError, OSError) as error:
+            name = table.schema.name
+            raise XRepoValidationError(
+                f"the files of {name!r} cannot be read to their end", asked=name
+            ) from error
 
     def _files(self) -> Files:
         suffixes = {suffix for format in self.formats for suffix in format.extensions}
@@ -147,15 +159,25 @@ class FileResource(XResource):
             known = self._tables.get(name)
             if known is not None and known[0] == stamp:
                 return known[1]
-            loaded = self._format(paths[0]).load(paths, self._union_by_name)
+            loaded = self._format(paths).load(paths, self._union_by_name)
             table = loaded.table(name=name, source=_origin(paths), extra=_sizes(loaded, stamp))
             self._tables[name] = stamp, table
             self.reports[name] = loaded.report
             return table
 
-    def _format(self, path: Path) -> Format:
-        suffix = extension(path)
-        return next((each for each in self.formats if suffix in each.extensions), self.formats[0])
+    def _format(self, paths: Sequence[Path]) -> Format:
+        """The one format of the files; a source of one format takes files of any name."""
+        if len(self.formats) == 1:
+            return self.formats[0]
+        suffixes = sorted({extension(path) for path in paths})
+        found = [format for format in self.formats if format.extensions and suffixes[0] in format.extensions]
+        if not found or not set(suffixes) <= set(found[0].extensions):
+            raise XRepoConfigurationError(
+                f"the files of one collection must be of one format, not {', '.join(suffixes)}",
+                exists=[format.name for format in self.formats],
+                hint="name the format: ResourceFactory.create('csv', pattern=...)",
+            )
+        return found[0]
 
     def _unsupported(self, what: str) -> XRepoUnsupportedError:
         if what.endswith("records"):

@@ -18,7 +18,6 @@ from xrepo_nb.resources.json_text import NotJSON, as_document, parse
 from xrepo_nb.resources.merging import merge_reports, merge_schemas
 from xrepo_nb.resources.selection import Selection
 from xrepo_nb.resources.union import require_equal
-from xrepo_nb.schema.columns import Mixed
 from xrepo_nb.schema.inference import infer
 from xrepo_nb.schema.report import InferenceReport, Rejected
 from xrepo_nb.schema.schema import Schema
@@ -46,21 +45,28 @@ class NDJSONFormat(Format):
         """The files as a lazy scan; None where only documents in memory are exact."""
         if not all(is_plain(path, self.encoding) for path in paths):
             return None
-        try:
-            parts = [self._inferred(path) for path in paths]
-            if not union_by_name:
-                require_equal(paths, [kinds(schema) for schema, _ in parts])
-            schema, report = reduce(_merged, parts)
-        except Mixed:
+        parts = [self._inferred(path) for path in paths]
+        known = [part for part in parts if part is not None]
+        if len(known) < len(parts):
             return None
+        if not union_by_name:
+            require_equal(paths, [kinds(schema) for schema, _ in known])
+        whole = reduce(_merged, parts)
+        if whole is None:
+            return None
+        schema, report = whole
         target = schema.to_polars()
         scans = [pl.scan_ndjson(glob.escape(str(path)), schema=target) for path in paths]
         return Loaded(pl.concat(scans), schema, report, report.rows)
 
-    def _inferred(self, path: Path) -> Inferred:
-        """The schema and report of one file, a block at a time; raises `Mixed` when that is not exact."""
-        parts = [_typed(read) for read in self._blocks(path)] or [_typed(Read())]
-        return reduce(_merged, parts)
+    def _inferred(self, path: Path) -> Inferred | None:
+        """The schema and report of one file, a block at a time; None when a scan would not be exact."""
+        found: Inferred | None = _typed(Read())
+        for number, read in enumerate(self._blocks(path)):
+            found = _merged(found, _typed(read)) if number else _typed(read)
+            if found is None:
+                break
+        return found
 
     def _held(self, paths: Sequence[Path], union_by_name: bool) -> Loaded:
         return held(paths, [Read.joined(self._blocks(path)) for path in paths], union_by_name)
@@ -82,16 +88,16 @@ class NDJSONFormat(Format):
             yield read
 
 
-def _typed(read: Read) -> Inferred:
+def _typed(read: Read) -> Inferred | None:
     _, schema, report = infer(read.documents)
-    if read.rejected or not read.is_json or not schema.is_typed:
-        raise Mixed("not to be scanned")
-    return schema, report
+    return None if read.rejected or not read.is_json or not schema.is_typed else (schema, report)
 
 
-def _merged(first: Inferred, second: Inferred) -> Inferred:
+def _merged(first: Inferred | None, second: Inferred | None) -> Inferred | None:
+    if first is None or second is None:
+        return None
     schema = merge_schemas(first[0], second[0])
-    return schema, merge_reports(first[1], second[1])
+    return None if schema is None else (schema, merge_reports(first[1], second[1], schema))
 
 
 class NDJSONResource(FileResource):
@@ -121,4 +127,6 @@ class NDJSONResource(FileResource):
         name: str | None = None,
     ) -> None:
         selection = Selection.of(file_path, root, pattern)
-        super().__init__(selection, [NDJSONFormat(encoding, on_error)], name=name, union_by_name=union_by_name)
+        super().__init__(
+            selection, [NDJSONFormat(encoding, on_error)], name=name, union_by_name=union_by_name
+        )

@@ -65,7 +65,9 @@ def _scan(path: Path) -> pl.LazyFrame:
         frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
         frame.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise XRepoValidationError(f"file {path.name!r} is not readable as Parquet", asked=path.name) from error
+        raise XRepoValidationError(
+            f"file {path.name!r} is not readable as Parquet", asked=path.name
+        ) from error
     return frame
 
 
@@ -76,9 +78,9 @@ def _check_ends(path: Path) -> None:
         tail = file.read(4)
     if head != _MAGIC:
         raise XRepoValidationError(
-            f"file {path.name!r} is not a Parquet file",
+            f"file {path.name!r} is not a Parquet file: its first bytes are not PAR1",
             asked=path.name,
-            hint="its first bytes are not PAR1; name its real format, as in ResourceFactory.create('csv', ...)",
+            hint="open it by its own format, as in ResourceFactory.create('csv', file_path=...)",
         )
     if tail != _MAGIC:
         raise XRepoValidationError(

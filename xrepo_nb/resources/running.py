@@ -17,7 +17,7 @@ _END = object()
 
 async def run(request: ScanRequest, table: Table) -> AsyncIterator[Table]:
     """The rows of the request's plan over `table`, in batches, each computed in a thread."""
-    inputs = {source: table for source in request.plan.sources()}
+    inputs = dict.fromkeys(request.plan.sources(), table)
     engine = await offload(choose, request.plan, inputs)
     stream = engine.stream(request.plan, inputs, request.batch_size)
     async for batch in in_threads(stream):

@@ -45,7 +45,7 @@ class Selection:
             )
         if isinstance(pattern, str):
             if root is None:
-                root, pattern = _split(pattern)
+                root, pattern = split_pattern(pattern)
             pattern = {_label(root, pattern): pattern}
         folder = Path(root) if root is not None else Path() if pattern else None
         return cls(Path(file_path) if file_path is not None else None, folder, tuple((pattern or {}).items()))
@@ -93,7 +93,8 @@ class Selection:
         return Root.of(path.parent).file(path.name)
 
 
-def _split(pattern: str) -> tuple[Path, str]:
+def split_pattern(pattern: str | Path) -> tuple[Path, str]:
+    """The folder before the first wildcard, and the pattern within it."""
     parts = Path(pattern).parts
     literal = next((i for i, part in enumerate(parts) if is_pattern(part)), len(parts) - 1)
     return Path(*parts[:literal]), str(Path(*parts[literal:]))

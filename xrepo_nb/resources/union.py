@@ -60,7 +60,8 @@ def _widest(paths: Sequence[Path], schemas: Sequence[pl.Schema]) -> dict[str, pl
             wider = _wider(target.get(name, dtype), dtype)
             if wider is None:
                 raise _differs(
-                    f"column {name!r} is {dtype} in {path.name!r}, but {target[name]} in a file before it", name
+                    f"column {name!r} is {dtype} in {path.name!r}, but {target[name]} in a file before it",
+                    name,
                 )
             target[name] = wider
     return target

@@ -1,0 +1,194 @@
+"""Sources by name, and sources by what one has in hand."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl, unquote
+
+from xrepo_nb.core.errors import XRepoConfigurationError, closest
+from xrepo_nb.resources.base import XResource
+from xrepo_nb.resources.paths import extension, is_pattern
+from xrepo_nb.resources.selection import split_pattern
+from xrepo_nb.resources.tables import is_data
+
+GROUP = "xrepo_nb.resources"
+"""The entry-point group in which sources are found, ours and those of others."""
+
+_OWN = {
+    "csv": "xrepo_nb.resources.csv:CSVResource",
+    "json": "xrepo_nb.resources.json:JSONResource",
+    "ndjson": "xrepo_nb.resources.ndjson:NDJSONResource",
+    "parquet": "xrepo_nb.resources.parquet:ParquetResource",
+    "folder": "xrepo_nb.resources.folder:FolderResource",
+    "memory": "xrepo_nb.resources.memory:MemoryResource",
+    "sqlite": "xrepo_nb.resources.sqlite:SQLiteResource",
+    "duckdb": "xrepo_nb.resources.duckdb:DuckDBResource",
+}
+"""What our own entry points say, so that the usual names need no scan of the installed packages."""
+
+_SYNONYMS = {
+    "rest": "rest_api",
+    "postgres": "postgresql",
+    "jsonl": "ndjson",
+    "http": "rest_api",
+    "https": "rest_api",
+}
+
+_BY_EXTENSION = {
+    ".csv": "csv", ".tsv": "csv", ".tab": "csv", ".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson",
+    ".parquet": "parquet", ".pq": "parquet", ".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite",
+    ".duckdb": "duckdb",
+}  # fmt: skip
+
+Maker = Callable[..., XResource]
+_registered: dict[str, Maker] = {}
+
+
+class Opened(NamedTuple):
+    """A source, and which collection of it was meant; None is its only one."""
+
+    resource: XResource
+    collection: str | None
+
+
+class ResourceFactory:
+    """Makes sources by name. Touches no disk and no network: `connect` does.
+
+    >>> ResourceFactory.create("csv", file_path="/data/products.csv")
+    <CSVResource /data/products.csv>
+    """
+
+    @classmethod
+    def create(cls, name: str, **config: Any) -> XResource:
+        """The source of that name with its options.
+
+        Raises `XRepoConfigurationError` for a name that nothing is registered under, and for
+        options that the source does not take.
+        """
+        make = _maker(name)
+        try:
+            inspect.signature(make).bind(**config)
+        except TypeError as error:
+            raise _misfit(name, make, config) from error
+        return make(**config)
+
+    @classmethod
+    def register(cls, name: str, maker: Maker) -> None:
+        """Makes `create(name, ...)` call `maker`, for this process; packages use the entry points."""
+        _registered[_SYNONYMS.get(name, name)] = maker
+
+    @classmethod
+    def names(cls) -> list[str]:
+        """The names that `create` takes. Scans the installed packages: a few milliseconds once."""
+        return sorted({*_OWN, *_others(), *_registered})
+
+
+def resource_for(target: Any, **config: Any) -> Opened:
+    """The source and collection that `target` means; touches no disk and no network.
+
+    A path goes by its extension, one without by what a folder holds; a pattern is one
+    collection of all files that match. A URI names the kind: `sqlite:///planes.db?table=planes`
+    (three slashes: relative, four: absolute), `file:///data/flights.parquet`. A list of dicts
+    and frames become a `MemoryResource`, as does a dict of several. A source stands for itself,
+    alone or as `(source, collection)`. `config` goes to the source.
+
+    >>> resource_for("data/flights.parquet")
+    Opened(resource=<ParquetResource data/flights.parquet>, collection=None)
+    """
+    collection = config.pop("collection", None)
+    if isinstance(target, XResource):
+        return Opened(target, collection)
+    if isinstance(target, tuple) and len(target) == 2 and isinstance(target[0], XResource):
+        return Opened(target[0], target[1])
+    if isinstance(target, str) and (uri := _URI.match(target)):
+        return _from_uri(target, uri, collection, config)
+    if isinstance(target, str | Path):
+        return Opened(_from_path(Path(target), config), collection)
+    return Opened(_from_data(target, collection, config), collection)
+
+
+_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+
+
+def _from_uri(target: str, uri: re.Match[str], collection: str | None, config: dict[str, Any]) -> Opened:
+    scheme = uri[1].lower()
+    name = _SYNONYMS.get(scheme, scheme)
+    if name not in _FILES and name != "file":
+        return Opened(ResourceFactory.create(name, uri=target, **config), collection)
+    location, _, query = target[uri.end() :].partition("?")
+    options: dict[str, Any] = {key: _FLAGS.get(value, value) for key, value in parse_qsl(query)}
+    collection = options.pop("table", options.pop("collection", collection))
+    config = options | config
+    if name == "file":
+        return Opened(_from_path(Path("/" + unquote(location).lstrip("/")), config), collection)
+    return Opened(
+        ResourceFactory.create(name, file_path=unquote(location.removeprefix("/")), **config), collection
+    )
+
+
+_FILES = {"csv", "json", "ndjson", "parquet", "sqlite", "duckdb"}
+_FLAGS = {"true": True, "false": False}
+
+
+def _from_path(path: Path, config: dict[str, Any]) -> XResource:
+    name = _BY_EXTENSION.get(extension(path))
+    if name is not None:
+        return ResourceFactory.create(name, file_path=path, **config)
+    if is_pattern(path):
+        root, pattern = split_pattern(path)
+        return ResourceFactory.create("folder", **{"root": root, "pattern": pattern} | config)
+    return ResourceFactory.create("folder", **{"root": path} | config)
+
+
+def _from_data(target: Any, collection: str | None, config: dict[str, Any]) -> XResource:
+    if is_data(target):
+        named = {"collection": collection} if collection else {}
+        return ResourceFactory.create("memory", data=target, **named, **config)
+    if isinstance(target, Mapping) and target and all(map(is_data, target.values())):
+        return ResourceFactory.create("memory", data=target, **config)
+    raise XRepoConfigurationError(
+        f"cannot open a {type(target).__name__}",
+        asked=type(target).__name__,
+        exists=["path", "URI", "list of dicts", "Polars, pandas or Arrow frame", "dict of those", "source"],
+    )
+
+
+def _maker(name: str) -> Maker:
+    name = _SYNONYMS.get(name, name)
+    if name in _registered:
+        return _registered[name]
+    target = _OWN.get(name) or _others().get(name)
+    if target is None:
+        names = ResourceFactory.names()
+        raise XRepoConfigurationError(
+            f"there is no source of kind {name!r}",
+            asked=name,
+            exists=names,
+            hint=None if closest(name, names) else f"packages add kinds by the entry-point group {GROUP}",
+        )
+    module, _, attribute = target.partition(":")
+    maker: Maker = getattr(import_module(module), attribute)
+    return maker
+
+
+@lru_cache(maxsize=1)
+def _others() -> dict[str, str]:
+    return {point.name: point.value for point in entry_points(group=GROUP) if point.name not in _OWN}
+
+
+def _misfit(name: str, maker: Maker, config: Mapping[str, Any]) -> XRepoConfigurationError:
+    taken = inspect.signature(maker).parameters
+    unknown = next((key for key in config if key not in taken), None)
+    if unknown is not None:
+        return XRepoConfigurationError(
+            f"a {name} source has no option {unknown!r}", asked=unknown, exists=taken
+        )
+    missing = [key for key, p in taken.items() if p.default is p.empty and key not in config]
+    return XRepoConfigurationError(f"a {name} source needs {', '.join(missing)}", exists=taken)
