@@ -5,13 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from xrepo_nb.core.errors import XRepoPermissionError
 from xrepo_nb.observe.stats import RepoStats
 from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
 from xrepo_nb.viewers.html import Html, join
 from xrepo_nb.viewers.parts import count, fold, heading, note
 from xrepo_nb.viewers.schema import SchemaView
 from xrepo_nb.viewers.statistics import milliseconds
-from xrepo_nb.viewers.table import TableView
+from xrepo_nb.viewers.table import ROWS, TableView, head
 from xrepo_nb.viewers.view import View
 
 
@@ -34,14 +36,16 @@ class RepoView(View):
     def of(cls, repo: Any) -> RepoView:
         """The card of a repo, as the present caller may see it."""
         schema, name = repo.schema, repo.metadata.name
-        rows = repo.peek()
-        table = None if rows is None else TableView.of(rows, name=name, total=None)
+        try:
+            glimpsed = repo.peek(ROWS + 1)
+        except XRepoPermissionError:
+            glimpsed = None
         return cls(
-            kind=_kind(type(repo).__name__),
+            kind=repo.kind if repo.kind == "view" else f"{repo.kind} repo",
             name=name,
             schema=schema,
             description=repo.metadata.description,
-            table=table,
+            table=None if glimpsed is None else _first(glimpsed, name),
             statistics=repo.statistics,
             repo=repo,
         )
@@ -79,10 +83,9 @@ class RepoView(View):
         return explore(self.repo) if self.repo is not None else super().widget()
 
 
-def _kind(cls: str) -> str:
-    """A class's name as words.
-
-    >>> _kind("ConnectedRepo"), _kind("View")
-    ('connected repo', 'view')
-    """
-    return "".join(f" {c.lower()}" if c.isupper() else c for c in cls).strip()
+def _first(glimpsed: Table, name: str) -> TableView:
+    """The rows to show of a glimpse that reaches one row further, to tell whether there are more."""
+    complete = len(glimpsed) <= ROWS
+    return TableView(
+        glimpsed.schema, head(glimpsed, ROWS), name=name, total=len(glimpsed) if complete else None
+    )

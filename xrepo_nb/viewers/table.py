@@ -12,6 +12,7 @@ from xrepo_nb.schema.table import Table
 from xrepo_nb.schema.types import Field
 from xrepo_nb.viewers.html import Html, join, tag
 from xrepo_nb.viewers.parts import count, grid, heading, note
+from xrepo_nb.viewers.text import text_table
 from xrepo_nb.viewers.values import decimals_of, show
 from xrepo_nb.viewers.view import View
 
@@ -78,7 +79,9 @@ class TableView(View):
 
     def _which(self) -> str:
         shown = len(self.rows)
-        if self.total is None or self.total <= shown:
+        if self.total is None:
+            return f"first {count(shown, 'row')}" if shown else "no rows shown"
+        if self.total <= shown:
             return count(shown, "row") if shown else "no rows"
         if self.skip:
             return f"rows {self.skip + 1:,} to {self.skip + shown:,} of {self.total:,}"
@@ -91,8 +94,10 @@ class TableView(View):
         return explore(self.source(), self.kind) if self.source is not None else super().widget()
 
     def to_text(self) -> str:
-        names = ", ".join(f"{field.name}: {field.type.kind}" for field in self.schema.fields)
-        return f"{self.kind} {self.name} ({self.caption()}) {names}"
+        names = [found.name for found in self.schema.fields]
+        rows = [[show(row.get(name, MISSING)) for name in names] for row in self.rows]
+        first = " ".join(filter(None, [self.kind, self.name])) + f": {self.caption()}"
+        return f"{first}\n{text_table(names, rows)}"
 
 
 def head(table: Table, rows: int) -> Sequence[dict[str, Any]]:
