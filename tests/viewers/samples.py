@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xrepo_nb.governance.audit import AuditEntry, AuditLog
 from xrepo_nb.observe.stats import RepoStats
+from xrepo_nb.repos.join import JoinReport, JoinStep
 from xrepo_nb.schema.report import FieldReport, InferenceReport, Rejected
 from xrepo_nb.schema.schema import Index, Schema
 from xrepo_nb.schema.types import DataType, Field
@@ -58,6 +59,7 @@ def views_with(text: str) -> list[View]:
         view(entry),
         view(report),
         ExplorerView(table, question, question.typed, error=text),
+        view(JoinReport((JoinStep(text, text, ((text, "n"),), text, 5, 4, 3, 2, 1),), 5)),
         RepoView(text, text, schema, text, table, stats),
         RepoView(text, text, schema, text),
     ]

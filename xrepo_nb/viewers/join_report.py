@@ -1,0 +1,58 @@
+"""The join report: what came in, what found a partner, what came out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from xrepo_nb.repos.join import JoinReport, JoinStep
+from xrepo_nb.viewers.html import Html, join, tag
+from xrepo_nb.viewers.parts import bar, count, grid, heading, right
+from xrepo_nb.viewers.view import View
+
+
+@dataclass(frozen=True, repr=False)
+class JoinReportView(View):
+    """A report as a table with a row a join; the bars are the share of rows that found a partner."""
+
+    report: JoinReport
+    name: str = ""
+
+    @classmethod
+    def of(cls, report: JoinReport) -> JoinReportView:
+        """The view of a report."""
+        return cls(report)
+
+    def body(self) -> Html:
+        headers = [
+            "join",
+            "on",
+            right("left rows"),
+            "matched",
+            right("right rows"),
+            "matched",
+            right("fan-out"),
+        ]
+        table = grid(headers, map(_row, self.report.steps), "what each join matched")
+        return join([heading("join report", self.name, f"{count(self.report.rows, 'row')} came out"), table])
+
+    def to_text(self) -> str:
+        return str(self.report)
+
+
+def _row(step: JoinStep) -> list[Html | str]:
+    keys = ", ".join(a if a == b else f"{a} = {b}" for a, b in step.on)
+    return [
+        tag("th", f"{step.left} {step.how} join {step.right}", scope="row"),
+        keys,
+        right(f"{step.left_rows:,}", "td"),
+        _matched(step.left_matched, step.left_rows),
+        right(f"{step.right_rows:,}", "td"),
+        _matched(step.right_matched, step.right_rows),
+        right(f"{step.fan_out:,}", "td"),
+    ]
+
+
+def _matched(matched: int, rows: int) -> Html:
+    missed = rows - matched
+    said = f"{matched:,}, {missed:,} without a partner" if missed else "all"
+    return tag("td", bar(matched / rows if rows else 0.0, said), tag("small", said))
