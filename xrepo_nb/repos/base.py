@@ -21,6 +21,7 @@ from xrepo_nb.observe.stats import RepoStats, StatsCollector
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.repos import auditing, bulk, measuring, outputs, points, reading, writing
 from xrepo_nb.repos.change import Change, Current
+from xrepo_nb.repos.documents import key_of
 from xrepo_nb.repos.execution import Opened
 from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.repos.operation import Operation
@@ -453,6 +454,10 @@ class XRepo(XObjPrototype, Generic[T], ABC):
     def _translated(self, filters: Any) -> Any:
         """The filters in terms of this repo's own fields."""
         return filters
+
+    def _id_of(self, document: dict[str, Any]) -> Any:
+        """The id of a new record; raises `XRepoValidationError` when it has none and needs one."""
+        return key_of(document, self._key) if self._key else None
 
     def _completed(self, document: dict[str, Any]) -> dict[str, Any]:
         """A new document with what the collection itself adds, in the types of its fields."""

@@ -24,6 +24,7 @@ from xrepo_nb.query.plan import (
     Sort,
     Unset,
 )
+from xrepo_nb.resources.running import in_threads
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -158,8 +159,7 @@ async def streamed(plan: Plan, inputs: Inputs, size: int, engine: str = "auto") 
     """The rows in batches, each made in a thread when it is asked for."""
     from xrepo_nb.engines.select import choose
 
-    batches = choose(plan, inputs, engine).stream(plan, inputs, size)
-    while (table := await offload(next, batches, None)) is not None:
+    async for table in in_threads(choose(plan, inputs, engine).stream(plan, inputs, size)):
         yield table
 
 

@@ -11,7 +11,10 @@ import polars as pl
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
-from xrepo_nb.schema.types import Absence, DataType, Field
+from xrepo_nb.schema.types import DataType, Field
+from xrepo_nb.schema.unite import recast_series, united_absence, united_type
+
+_EXACT = 2**53
 
 
 def grown(
@@ -19,109 +22,74 @@ def grown(
 ) -> tuple[pl.DataFrame, Schema]:
     """The frame with the documents as new rows at its end, and its schema.
 
-    A column that cannot hold a new value by its type becomes `mixed`; a field that is new
-    becomes a new column, absent in the old rows. Nothing is coerced but an int into a float
-    column, when it stays the same number.
+    A column whose type cannot hold a new value becomes `mixed`, but ints widen to floats where
+    they stay the same numbers; a field that is new becomes a column, absent in the old rows.
     """
     if not documents:
         return frame, schema
-    if not frame.height:
-        return _fresh(schema, documents)
-    return united(Table(frame=frame, schema=schema), _inferred(schema, documents))
+    from xrepo_nb.schema.inference import infer
+
+    inferred = infer(documents)
+    added = Table(frame=inferred.frame, schema=inferred.schema)
+    return united(Table(frame=frame, schema=schema), added)
 
 
 def united(old: Table, new: Table) -> tuple[pl.DataFrame, Schema]:
     """The rows of both, one after the other, in columns that hold either exactly."""
-    names = tuple(dict.fromkeys([*old.schema.names, *new.schema.names]))
-    pairs = [(old.schema.field(n), new.schema.field(n)) for n in names]
-    fields = tuple(common_field(a, b) for a, b in pairs)
-    schema = old.schema.replace(fields=fields)
+    names = dict.fromkeys([*old.schema.names, *new.schema.names])
+    fields = tuple(_common(name, old, new) for name in names)
     top, bottom = _as(old, fields), _as(new, fields)
-    return pl.concat([top, bottom], how="vertical_relaxed", rechunk=False), schema
+    frame = pl.concat([top, bottom], how="vertical_relaxed", rechunk=False)
+    return frame, old.schema.replace(fields=fields)
 
 
-def common_field(old: Field | None, new: Field | None) -> Field:
-    """The field that holds the values of both; None stands for rows without it."""
-    if old is None or new is None:
-        one = old or new
-        assert one is not None
-        return _settled(replace(one, absence=_absence(one.absence, "missing")))
-    kind = _common_type(old.type, new.type)
-    return _settled(replace(old, type=kind, absence=_absence(old.absence, new.absence)))
-
-
-def _settled(field: Field) -> Field:
-    return replace(field, type=DataType("mixed")) if field.absence == "both" else field
-
-
-def _absence(a: Absence, b: Absence) -> Absence:
-    if a == b or b == "never":
-        return a
-    return b if a == "never" else "both"
-
-
-def _common_type(a: DataType, b: DataType) -> DataType:
-    if a == b or b.kind == "null":
-        return a
-    if a.kind == "null":
-        return b
-    if a.kind == "array" and b.kind == "array":
-        item = a.item and b.item and _common_type(a.item, b.item)
-        return DataType("array", item=item or a.item or b.item) if item is None or item.is_typed else _MIXED
-    if a.kind == "object" and b.kind == "object":
-        return _common_object(a, b)
-    return _MIXED
-
-
-def _common_object(a: DataType, b: DataType) -> DataType:
-    names = tuple(dict.fromkeys([f.name for f in (*a.fields, *b.fields)]))
-    if [f.name for f in a.fields] != list(names)[: len(a.fields)]:
-        return _MIXED
-    kind = DataType("object", tuple(common_field(a.field(n), b.field(n)) for n in names))
-    return kind if kind.is_typed else _MIXED
+def _common(name: str, old: Table, new: Table) -> Field:
+    """The field that holds the values of both."""
+    a, b = old.schema.field(name), new.schema.field(name)
+    if a is None or b is None:
+        there = a or b
+        assert there is not None
+        rows = len(new) if a is not None else len(old)
+        absence = united_absence(there.absence, "missing") if rows else there.absence
+        return replace(there, absence=absence, type=_MIXED if absence == "both" else there.type)
+    kind = united_type(a.type, b.type) or _as_floats(a, old, b, new) or _MIXED
+    absence = b.absence if not len(old) and a.absence == "never" else united_absence(a.absence, b.absence)
+    return replace(a, type=_MIXED if absence == "both" else kind, absence=absence)
 
 
 _MIXED = DataType("mixed")
 
 
+def _as_floats(a: Field, old: Table, b: Field, new: Table) -> DataType | None:
+    """Float, for ints on one side that floats hold exactly, and floats on the other."""
+    if {a.type.kind, b.type.kind} != {"int", "float"}:
+        return None
+    ints = (old if a.type.kind == "int" else new).frame.get_column(a.name)
+    low, high = ints.min(), ints.max()
+    exact = low is None or (isinstance(low, int) and isinstance(high, int) and -_EXACT <= low <= high <= _EXACT)
+    return DataType("float") if exact else None
+
+
 def _as(table: Table, fields: tuple[Field, ...]) -> pl.DataFrame:
     """The table's rows in columns of those fields."""
-    columns = []
-    for wanted in fields:
-        have = table.schema.field(wanted.name)
-        if have is None:
-            filler = MISSING if wanted.type.kind == "mixed" else None
-            columns.append(_filled(wanted, filler, table.frame.height))
-        elif wanted.type.kind == "mixed" and have.type.kind != "mixed":
-            columns.append(_boxed(table, have))
-        else:
-            columns.append(_cast(table.frame.get_column(wanted.name), wanted))
-    return pl.DataFrame(columns)
+    return pl.DataFrame([_column(table, field) for field in fields])
 
 
-def _filled(field: Field, value: Any, height: int) -> pl.Series:
-    return pl.Series(field.name, [value] * height, dtype=field.type.to_polars())
+def _column(table: Table, wanted: Field) -> pl.Series:
+    have, name = table.schema.field(wanted.name), wanted.name
+    if wanted.type.kind == "mixed":
+        return _boxed(table, name) if have is None or have.type.kind != "mixed" else table.frame[name]
+    if have is None:
+        return pl.Series(name, [None], dtype=wanted.type.to_polars()).new_from_index(0, len(table))
+    if have.type.kind == wanted.type.kind and not wanted.type.fields and wanted.type.item is None:
+        return table.frame[name]  # the same kind in another width: concatenation relaxes that
+    return recast_series(table.frame[name], wanted.type.to_polars())
 
 
-def _boxed(table: Table, field: Field) -> pl.Series:
-    one = Table(frame=table.frame.select(field.name), schema=table.schema.select([field.name]))
-    values = [document.get(field.name, MISSING) for document in one.documents]
-    return pl.Series(field.name, values, dtype=pl.Object)
-
-
-def _cast(column: pl.Series, field: Field) -> pl.Series:
-    if column.dtype == pl.Null and field.type.kind != "null":
-        return column.cast(field.type.to_polars())
-    return column
-
-
-def _inferred(schema: Schema, documents: Sequence[dict[str, Any]]) -> Table:
-    from xrepo_nb.schema.inference import infer
-
-    found = infer(documents)
-    return Table(frame=found.frame, schema=found.schema)
-
-
-def _fresh(schema: Schema, documents: Sequence[dict[str, Any]]) -> tuple[pl.DataFrame, Schema]:
-    empty = pl.DataFrame(schema=schema.to_polars())
-    return united(Table(frame=empty, schema=schema), _inferred(schema, documents))
+def _boxed(table: Table, name: str) -> pl.Series:
+    if table.schema.field(name) is None:
+        values: list[Any] = [MISSING] * len(table)
+    else:
+        one = Table(frame=table.frame.select(name), schema=table.schema.select([name]))
+        values = [document.get(name, MISSING) for document in one.documents]
+    return pl.Series(name, values, dtype=pl.Object)

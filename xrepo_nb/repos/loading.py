@@ -13,6 +13,8 @@ from pydantic import BaseModel
 from xrepo_nb.core.errors import XRepoConflictError, XRepoValidationError
 from xrepo_nb.repos.documents import key_of
 from xrepo_nb.repos.shaping import plain
+from xrepo_nb.resources.tables import table_of
+from xrepo_nb.schema.inference import infer
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -71,36 +73,24 @@ def _schema_of(model: type[Any] | None) -> Schema | None:
 
 
 def _table(data: Any, wanted: Schema | None) -> tuple[Table, InferenceReport | None]:
-    if isinstance(data, Table):
-        return data, None
-    frame = _frame(data)
-    if frame is not None:
-        return Table(frame=frame), None
-    documents = [plain(item) if isinstance(item, BaseModel) else item for item in data]
+    if isinstance(data, Sequence) and not isinstance(data, str | bytes):
+        return _documents([plain(item) if isinstance(item, BaseModel) else item for item in data], wanted)
+    made = table_of(data)
+    return made.table, made.report
+
+
+def _documents(
+    documents: list[dict[str, Any]], wanted: Schema | None
+) -> tuple[Table, InferenceReport | None]:
     wrong = next((i for i, item in enumerate(documents) if not isinstance(item, Mapping)), None)
     if wrong is not None:
-        raise XRepoValidationError(
-            f"row {wrong} is a {type(documents[wrong]).__name__}, not a dict", hint="pass a list of dicts or a frame"
-        )
+        kind = type(documents[wrong]).__name__
+        raise XRepoValidationError(f"row {wrong} is a {kind}, not a dict", hint="pass a list of dicts, or a frame")
     if not documents:
         schema = wanted or Schema(())
         return Table(frame=pl.DataFrame(schema=schema.to_polars()), schema=schema), None
-    from xrepo_nb.schema.inference import infer
-
     inferred = infer(documents, schema=wanted)
     return Table(frame=inferred.frame, schema=inferred.schema), inferred.report
-
-
-def _frame(data: Any) -> pl.DataFrame | None:
-    """The data as a Polars frame, when it is a frame of any library."""
-    if isinstance(data, pl.LazyFrame):
-        return data.collect()
-    if isinstance(data, pl.DataFrame):
-        return data
-    if hasattr(data, "__arrow_c_stream__"):
-        found = pl.DataFrame(data)
-        return found
-    return None
 
 
 def _described(found: Schema, wanted: Schema | None, key: tuple[str, ...]) -> Schema:

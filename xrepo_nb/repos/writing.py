@@ -48,12 +48,15 @@ class Writer:
     def created(self, given: Any) -> tuple[Item, Any]:
         """A new record as an item, and as an instance of the model."""
         repo = self.repo
+        if isinstance(given, Mapping):
+            self._only_shown(given)
+            given = {**given, **self._stamps(given, "created_at", "updated_at")}
         document, instance = document_of(given, repo.model_class)
         self._only_shown(document)
         added = self._stamps(document, "created_at", "updated_at")
         document.update(added)
         document = repo._completed(document)
-        record_id = key_of(document, repo.key) if repo.key else None
+        record_id = repo._id_of(document)
         self._must_pass_check(document)
         return Item(record_id, document), (instance if not added and self.grant.is_open else None)
 
@@ -159,7 +162,7 @@ async def create_one(writer: Writer, given: Any) -> Any:
     result = await writer.repo._apply(Change("create", (item,)))
     must_be_applied(result, writer.repo)
     stored = stored_at(result, 0, item)
-    finish(writer, (item.id if item.id is not None else None,))
+    finish(writer, (item.id if item.id is not None else writer.repo._id_of(stored),))
     if instance is not None and stored is item.document:
         return instance
     return shown_record(writer, stored)

@@ -1,0 +1,182 @@
+"""ConnectedRepo: a repo over a source that is asked anew at each call."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+import polars as pl
+from pydantic import PrivateAttr
+
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoUnsupportedError, XRepoValidationError
+from xrepo_nb.core.missing import MISSING
+from xrepo_nb.governance.identity import Identity
+from xrepo_nb.query.plan import Match, Plan, Scan
+from xrepo_nb.query.predicates import And, Compare, In, Or, Predicate
+from xrepo_nb.repos import fitting
+from xrepo_nb.repos.base import XRepo
+from xrepo_nb.repos.change import Change, Current, Item
+from xrepo_nb.repos.documents import key_of
+from xrepo_nb.repos.execution import Opened, execute, gather, streamed
+from xrepo_nb.repos.materialized import default_metadata
+from xrepo_nb.repos.metadata import RepoMetadata
+from xrepo_nb.resources.base import ScanRequest, WriteResult, XResource
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
+
+T = TypeVar("T")
+
+_SCHEMALESS = frozenset({"memory", "mongodb", "redis"})
+"""Sources whose records may have any field."""
+
+
+class ConnectedRepo(XRepo[T]):
+    """A collection of a resource, read when asked and never loaded whole.
+
+    The part of a query that the source can run is pushed down to it; the rest is done here, on the
+    rows that remain. Writes go through the resource, which says so when it takes none. `schema` is
+    what `XInspector` discovered; `collection` may be left out where the resource has only one.
+    """
+
+    kind = "connected"
+
+    _collection: str | None = PrivateAttr(None)
+
+    def __init__(
+        self,
+        schema: Schema | Mapping[str, Any],
+        resource: XResource,
+        model_class: type[T] | None = None,
+        *,
+        collection: str | None = None,
+        name: str | None = None,
+        metadata: RepoMetadata | None = None,
+    ) -> None:
+        known = Schema.of(schema)
+        if not isinstance(resource, XResource):
+            raise XRepoConfigurationError(
+                f"a ConnectedRepo needs an XResource, not a {type(resource).__name__}",
+                hint="make one with ResourceFactory.create(...)",
+            )
+        name = name or collection or known.name or resource.name
+        metadata = metadata or default_metadata(name, model_class, resource.name)
+        super().__init__(resource, model_class, metadata, known)
+        self._collection = collection
+        if not self._key:
+            self._key = next(((n,) for n in ("_id", "id") if known.field(n) is not None), ())
+
+    @property
+    def collection(self) -> str | None:
+        """Which collection of the resource it is; None for the only one."""
+        return self._collection
+
+    @property
+    def source(self) -> XResource:
+        """The resource, which a ConnectedRepo always has."""
+        assert self._resource is not None
+        return self._resource
+
+    # What XRepo asks of it: reading.
+
+    async def _open(self, identity: Identity) -> Opened:
+        if not self.source.capabilities.lazy:
+            return Opened(self._schema)
+        return Opened(self._schema, Table(lazy=await self.source.lazy(self._collection), schema=self._schema))
+
+    async def _scan(self, plan: Plan) -> tuple[Plan, Table]:
+        native, residual = self._split(plan)
+        tables = [table async for table in self.source.scan(self._collection, ScanRequest(native))]
+        return residual, joined(tables, self._schema)
+
+    async def _stream(self, plan: Plan, size: int) -> AsyncIterator[Table]:
+        native, residual = self._split(plan)
+        if isinstance(residual, Scan):
+            async for table in self.source.scan(self._collection, ScanRequest(native, size)):
+                yield table
+            return
+        rest, table = await self._scan(plan)
+        async for batch in streamed(rest, {self.metadata.name: table}, size):
+            yield batch
+
+    def _split(self, plan: Plan) -> tuple[Plan, Plan]:
+        from xrepo_nb.query.optimize import split
+
+        found = split(plan, self.source.capabilities)
+        return found.native, found.residual
+
+    async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
+        name = self.metadata.name
+        opened = {name: await self._open(identity)}
+        plan, inputs = await gather(Match(Scan(name), self._one_of(ids)), opened, {name: self})
+        answer = await execute(plan, inputs)
+        found = {key_of(document, self._key): document for document in answer.table.documents}
+        return [Current(found[i]) if i in found else None for i in ids]
+
+    def _one_of(self, ids: Sequence[Any]) -> Predicate:
+        if len(self._key) == 1:
+            path = (self._key[0],)
+            return Compare(path, "$eq", ids[0]) if len(ids) == 1 else In(path, tuple(ids))
+        rows = [
+            And(tuple(Compare((n,), "$eq", v) for n, v in zip(self._key, record_id, strict=True)))
+            for record_id in ids
+        ]
+        return rows[0] if len(rows) == 1 else Or(tuple(rows))
+
+    # Writing.
+
+    async def _apply(self, change: Change, partial: bool = False) -> WriteResult:
+        source, items = self.source, change.items
+        self._must_take(change.kind)
+        if change.kind == "create":
+            return await source.insert(self._collection, [item.document or {} for item in items])
+        if change.kind == "delete":
+            return await source.delete(self._collection, [item.id for item in items])
+        return await source.update(self._collection, [(item.id, self._settable(item)) for item in items])
+
+    def _must_take(self, kind: str) -> None:
+        wanted = {"create": "insert"}.get(kind, kind)
+        if not getattr(self.source.capabilities, wanted):
+            raise XRepoUnsupportedError(
+                f"{self.metadata.name} is read-only: a {self.source.connection_type} source takes no {kind}",
+                asked=kind,
+                hint="open it with materialized=True and change the copy",
+            )
+
+    def _settable(self, item: Item) -> dict[str, Any]:
+        """The changed fields; one that was removed becomes null where the source has no absence."""
+        out = {}
+        for name, value in item.changed.items():
+            field = self._schema.field(name)
+            tabular = field is not None and field.absence in ("never", "null")
+            out[name] = None if value is MISSING and tabular else value
+        return out
+
+    def _id_of(self, document: dict[str, Any]) -> Any:
+        """The id, None where the source is left to give one."""
+        try:
+            return key_of(document, self._key) if self._key else None
+        except XRepoValidationError:
+            return None
+
+    @property
+    def _closed(self) -> bool:
+        return self.source.connection_type not in _SCHEMALESS
+
+    def _completed(self, document: dict[str, Any]) -> dict[str, Any]:
+        return self._fitted(document)
+
+    def _fitted(self, values: dict[str, Any]) -> dict[str, Any]:
+        return fitting.fitted(values, self._schema, closed=self._closed, name=self.metadata.name)
+
+
+def joined(tables: Sequence[Table], schema: Schema) -> Table:
+    """The rows of batches of one scan as one table."""
+    if not tables:
+        return Table(frame=pl.DataFrame(schema=schema.to_polars()), schema=schema)
+    if len(tables) == 1:
+        return tables[0]
+    if all(table.is_frame for table in tables):
+        frame = pl.concat([table.frame for table in tables], how="vertical_relaxed", rechunk=False)
+        return Table(frame=frame, schema=tables[0].schema)
+    return Table(documents=[document for table in tables for document in table.documents])

@@ -1,0 +1,105 @@
+"""JoinReport: what a join did with the rows it was given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from xrepo_nb.query.plan import Join, Plan
+
+
+@dataclass(frozen=True, slots=True)
+class JoinStep:
+    """One join: rows in on both sides, how many found a partner, and how many rows came out.
+
+    `fan_out` is the largest number of right rows that met one left row.
+    """
+
+    left: str
+    right: str
+    on: tuple[tuple[str, str], ...]
+    how: str
+    left_rows: int
+    right_rows: int
+    left_matched: int
+    right_matched: int
+    fan_out: int
+
+    @property
+    def left_unmatched(self) -> int:
+        """Left rows without a partner."""
+        return self.left_rows - self.left_matched
+
+    @property
+    def right_unmatched(self) -> int:
+        """Right rows without a partner."""
+        return self.right_rows - self.right_matched
+
+    def __str__(self) -> str:
+        keys = ", ".join(a if a == b else f"{a} = {b}" for a, b in self.on)
+        return (
+            f"{self.left} {self.how} join {self.right} on {keys}: "
+            f"{self.left_matched:,} of {self.left_rows:,} left rows and "
+            f"{self.right_matched:,} of {self.right_rows:,} right rows matched, fan-out {self.fan_out}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class JoinReport(Sequence[JoinStep]):
+    """The steps of a view's join in order, and the rows it came to. Shows itself inline."""
+
+    steps: tuple[JoinStep, ...]
+    rows: int
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def __getitem__(self, index):  # type: ignore[no-untyped-def,override]
+        return self.steps[index]
+
+    def __iter__(self) -> Iterator[JoinStep]:
+        return iter(self.steps)
+
+    def __str__(self) -> str:
+        return "\n".join([*map(str, self.steps), f"{self.rows:,} rows"])
+
+
+def report_of(plan: Plan, rows: int, frames: Mapping[Plan, pl.LazyFrame], labels: Mapping[Plan, str]) -> JoinReport:
+    """The report on a chain of joins; `frames` gives the key columns of each side. Blocking."""
+    steps: list[JoinStep] = []
+    while isinstance(plan, Join):
+        steps.append(_step(plan, frames[plan.left], frames[plan.right], labels))
+        plan = plan.left
+    return JoinReport(tuple(reversed(steps)), rows)
+
+
+def _step(join: Join, left: pl.LazyFrame, right: pl.LazyFrame, labels: Mapping[Plan, str]) -> JoinStep:
+    ours, theirs = ([pair[side] for pair in join.on] for side in (0, 1))
+    if join.how == "asof":
+        ours, theirs = ours[:-1], theirs[:-1]
+    left_counts = left.group_by(ours).agg(pl.len().alias("left")) if ours else left.select(pl.len().alias("left"))
+    right_counts = (
+        right.group_by(theirs).agg(pl.len().alias("right")) if theirs else right.select(pl.len().alias("right"))
+    )
+    if ours:
+        both = left_counts.join(right_counts, left_on=ours, right_on=theirs, how="inner")
+    else:
+        both = left_counts.join(right_counts, how="cross")
+    met = both.select(
+        pl.col("left").sum().alias("left"), pl.col("right").sum().alias("right"), pl.col("right").max().alias("most")
+    )
+    totals, counts, matched = pl.collect_all([left.select(pl.len()), right.select(pl.len()), met])
+    found = matched.row(0, named=True)
+    return JoinStep(
+        labels[join.left],
+        labels[join.right],
+        join.on,
+        join.how,
+        int(totals.item()),
+        int(counts.item()),
+        int(found["left"] or 0),
+        int(found["right"] or 0),
+        int(found["most"] or 0),
+    )
