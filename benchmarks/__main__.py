@@ -58,9 +58,10 @@ def _heading() -> str:
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     return (
         "# Benchmarks\n\n"
-        "Each line is a ratio measured in one run: ours and the alternatives in turn, medians of several runs\n"
-        "after a warm-up, against the fastest alternative. `make bench` prints this page anew.\n\n"
-        f"Machine: {os.cpu_count()} cores, {pages:.0f} GiB, Python {platform.python_version()}, {_versions()}."
+        "Each line is a ratio measured in one run: ours and the alternatives in turn, medians of several\n"
+        "runs after a warm-up, against the fastest alternative. `make bench` prints this page anew.\n\n"
+        f"Machine: {os.cpu_count()} cores, {pages:.0f} GiB, Python {platform.python_version()},\n"
+        f"{_versions()}."
     )
 
 
