@@ -19,7 +19,6 @@ from uuid import UUID
 
 import polars as pl
 
-from xrepo_nb.core.missing import MISSING, Missing
 from xrepo_nb.schema.foreign import plain
 from xrepo_nb.schema.report import FieldReport, InferenceReport
 from xrepo_nb.schema.types import Absence, DataType, Field
@@ -56,36 +55,40 @@ class Builder:
     widen: bool = True
     parse_dates: bool = False
 
-    def field(self, name: str, values: list[Any], path: str, depth: int = 0) -> Nested:
-        """The column of one field; `MISSING` values say where the field is absent."""
-        types = count_types(values)
+    def field(self, name: str, values: list[Any], path: str, missing: int = 0, depth: int = 0) -> Nested:
+        """The column of one field; of the None among its values, `missing` stand for no field."""
         entry = self.report.at(path)
-        entry.count({type_name(t): n for t, n in types.items() if t is not Missing})
-        nulls, missing = types.pop(NoneType, 0), types.pop(Missing, 0)
-        if nulls and missing:
+        quick = _quick(values) if self.widen else None
+        if quick is not None:
+            series, kind = quick
+            empty = series.null_count()
+            entry.count({kind.kind: len(values) - empty, "null": empty - missing})
+        else:
+            types = count_types(values)
+            types[NoneType] -= missing
+            entry.count({type_name(of): count for of, count in types.items()})
+            empty = types.pop(NoneType) + missing
+            series, kind = self.column(values, types, entry, depth)
+        if missing and empty > missing:
             raise Mixed("both null and missing")
-        if missing:
-            values = [None if value is MISSING else value for value in values]
-        series, kind = self.column(values, types, entry, depth)
-        absence: Absence = "null" if nulls else "missing" if missing else "never"
+        absence: Absence = "missing" if missing else "null" if empty else "never"
         return Nested(series.alias(name), Field(name, kind, absence))
 
     def fields(self, documents: Sequence[dict[str, Any]], path: str, depth: int) -> list[Nested]:
         """The columns of nested documents, in the one order that all of them keep."""
-        names, complete = list(documents[0]), True
+        names, present = list(documents[0]), {}
         if list(chain.from_iterable(documents)) != names * len(documents):
-            names, complete = _several_shapes(documents, path), False
+            names, present = _several_shapes(documents, path)
         if not all(type(name) is str for name in names):
             raise Mixed(f"{path} has names that are not text")
-        return [
-            self.field(
-                name,
-                [d[name] for d in documents] if complete else [d.get(name, MISSING) for d in documents],
-                f"{path}.{name}",
-                depth + 1,
-            )
-            for name in names
-        ]
+        out = []
+        for name in names:
+            if missing := len(documents) - present.get(name, len(documents)):
+                values = [document.get(name) for document in documents]
+            else:
+                values = [document[name] for document in documents]
+            out.append(self.field(name, values, f"{path}.{name}", missing, depth + 1))
+        return out
 
     def column(self, values: list[Any], types: Counter[type], entry: FieldReport, depth: int) -> Column:
         """The column of values of these types, of which None is null."""
@@ -130,12 +133,9 @@ _WIDE, _SPARSE = 256, 10
 
 def count_types(values: Sequence[Any]) -> Counter[type]:
     """How many values there are of each type."""
-    if not values:
-        return Counter()
-    first = type(values[0])
-    if (count := countOf(map(type, values), first)) == len(values):
-        return Counter({first: count})
-    return Counter(map(type, values))
+    first = type(values[0]) if values else NoneType
+    count = countOf(map(type, values), first)
+    return Counter({first: count}) if count == len(values) else Counter(map(type, values))
 
 
 def type_name(of: type) -> str:
@@ -143,14 +143,50 @@ def type_name(of: type) -> str:
     return _NAMES.get(of) or ("objectid" if of.__name__ == "ObjectId" else of.__name__)
 
 
-def _several_shapes(documents: Sequence[dict[str, Any]], path: str) -> list[str]:
-    shapes = dict.fromkeys(map(tuple, documents))
+def _several_shapes(documents: Sequence[dict[str, Any]], path: str) -> tuple[list[str], Counter[str]]:
+    shapes = Counter(map(tuple, documents))
     names = merged_names(shapes)
     if names is None:
         raise Mixed(f"{path} holds the same names in different orders")
     if len(names) > _WIDE and len(names) * len(documents) > _SPARSE * sum(map(len, documents)):
         raise Mixed(f"{path} has {len(names):,} names, most of them in few documents")
-    return names
+    present: Counter[str] = Counter()
+    for shape, count in shapes.items():
+        present.update(dict.fromkeys(shape, count))
+    return names, present
+
+
+def _quick(values: list[Any]) -> Column | None:
+    """The column of values that are plain scalars of one type, or None when they seem not to be.
+
+    Polars' strict constructors refuse other types, but take bools for ints and both for
+    floats: only values at which that can have happened are looked at once more.
+    """
+    first = next((value for value in values if value is not None), None)
+    of = type(first)
+    if of not in _PLAIN:
+        return None
+    kind, dtype = _PLAIN[of]
+    try:
+        series = pl.Series(values, dtype=dtype, strict=True)
+    except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+        return None
+    if of is int:
+        doubtful = series.is_between(0, 1)
+    elif of is float:
+        doubtful = series == series.floor()
+    else:
+        return series, kind
+    looked_at = [values[place] for place in doubtful.arg_true()]
+    return (series, kind) if countOf(map(type, looked_at), of) == len(looked_at) else None
+
+
+_PLAIN: dict[type, tuple[DataType, Any]] = {
+    str: (DataType("string"), pl.String),
+    int: (DataType("int"), pl.Int64),
+    float: (DataType("float"), pl.Float64),
+    bool: (DataType("bool"), pl.Boolean),
+}
 
 
 def _known(of: type) -> bool:
@@ -186,7 +222,7 @@ def _objects(builder: Builder, values: list[Any], entry: FieldReport, depth: int
 def _arrays(builder: Builder, values: list[Any], entry: FieldReport, depth: int) -> Column:
     import pyarrow as pa
 
-    items = builder.field("item", list(chain.from_iterable(values)), f"{entry.path}[]", depth + 1)
+    items = builder.field("item", list(chain.from_iterable(values)), f"{entry.path}[]", depth=depth + 1)
     offsets = pa.array([0, *accumulate(map(len, values))], pa.int64())
     flat = items.series.to_arrow(compat_level=pl.CompatLevel.newest())
     array = pa.LargeListArray.from_arrays(offsets, flat)

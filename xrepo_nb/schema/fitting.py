@@ -84,7 +84,9 @@ def _converted(values: list[Any], declared: Field, builder: Builder) -> Nested:
         raise Misfits(bad)
     kept, builder.report.fields[declared.name] = builder.report.fields.get(declared.name), entry
     try:
-        column = builder.field(declared.name, values, declared.name)
+        missing = values.count(MISSING)
+        plain_values = [None if value is MISSING else value for value in values]
+        column = builder.field(declared.name, plain_values, declared.name, missing)
     except Mixed as reason:
         raise Misfits(dict.fromkeys(range(len(values)), str(reason))) from None
     if kept is not None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from itertools import chain, compress
-from operator import countOf
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, compress, repeat
+from operator import contains, countOf
 from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
 from xrepo_nb.core.errors import XRepoValidationError
-from xrepo_nb.core.missing import MISSING
+from xrepo_nb.core.missing import MISSING, Missing
 from xrepo_nb.schema.columns import Builder, Mixed, Nested, count_types, type_name
 from xrepo_nb.schema.fitting import Misfits, fitted
 from xrepo_nb.schema.report import InferenceReport, Rejected
@@ -117,17 +117,12 @@ class _Loading:
         growing: dict[str, _Growing] = {}
         for start in range(0, len(self.documents), SLICE):
             part = self.documents[start : start + SLICE]
-            seen = set()
-            for name, values in _split(part):
-                seen.add(name)
-                column = growing.get(name)
-                if column is None:
-                    column = growing[name] = _Growing(name, self.builder)
+            for name, values, missing in _split(part, list(growing)):
+                if name not in growing:
+                    growing[name] = _Growing(name, self.builder)
                     if start:
-                        column.absent(start)
-                column.add(values)
-            for name in growing.keys() - seen:
-                growing[name].absent(len(part))
+                        growing[name].absent(start)
+                growing[name].add(values, missing)
         return {name: column.finish() or self.whole(name) for name, column in growing.items()}
 
     def values(self, name: str) -> list[Any]:
@@ -136,9 +131,10 @@ class _Loading:
     def whole(self, name: str) -> Nested:
         """A column that its slices could not settle, from all values at once."""
         report, values = self.builder.report, self.values(name)
+        missing = countOf(map(type, values), Missing)
         report.forget(name)
         try:
-            return self.builder.field(name, values, name)
+            return self.builder.field(name, _without_marks(values), name, missing)
         except Mixed as reason:
             report.forget(name)
             return _mixed(name, values, str(reason), report)
@@ -171,10 +167,10 @@ class _Growing:
         self.field: Field | None = None
         self.settled = True
 
-    def add(self, values: list[Any]) -> None:
+    def add(self, values: list[Any], missing: int) -> None:
         if self.settled:
             try:
-                self._append(self.builder.field(self.name, values, self.name))
+                self._append(self.builder.field(self.name, values, self.name, missing))
             except Mixed:
                 self.settled = False
 
@@ -200,16 +196,27 @@ class _Growing:
         return Nested(pl.concat(self.pieces, rechunk=True), self.field)
 
 
-def _split(part: Sequence[dict[str, Any]]) -> list[tuple[str, list[Any]]]:
-    """The values of each top-level name."""
-    names = tuple(part[0])
-    if countOf(map(len, part), len(names)) == len(part):
-        try:
-            return list(zip(names, [[d[name] for d in part] for name in names], strict=True))
-        except KeyError:
-            pass
-    names = tuple(dict.fromkeys(chain.from_iterable(part)))
-    return [(name, [d.get(name, MISSING) for d in part]) for name in names]
+def _split(part: Sequence[dict[str, Any]], names: list[str]) -> Iterator[tuple[str, list[Any], int]]:
+    """The values of each name, None where it is missing, and how often that is. `names` are
+    those known already; others follow."""
+    present = 0
+    for name in names or list(part[0]):
+        values, missing = _values_of(part, name)
+        present += len(part) - missing
+        yield name, values, missing
+    if present < sum(map(len, part)):
+        known = set(names or part[0])
+        for name in dict.fromkeys(chain.from_iterable(part)):
+            if name not in known:
+                yield name, *_values_of(part, name)
+
+
+def _values_of(part: Sequence[dict[str, Any]], name: str) -> tuple[list[Any], int]:
+    try:
+        return [document[name] for document in part], 0
+    except KeyError:
+        values = [document.get(name) for document in part]
+        return values, countOf(map(contains, part, repeat(name)), False)
 
 
 def _nothing(name: str, count: int) -> Nested:
@@ -225,6 +232,10 @@ def _mixed(name: str, values: list[Any], reason: str, report: InferenceReport) -
     entry.hint = reason
     absence = united_absence("null" if entry.nulls else "never", "missing" if missing else "never")
     return Nested(pl.Series(name, values, dtype=pl.Object), Field(name, DataType("mixed"), absence))
+
+
+def _without_marks(values: list[Any]) -> list[Any]:
+    return [None if value is MISSING else value for value in values]
 
 
 def _holds_decimals(kind: DataType) -> bool:

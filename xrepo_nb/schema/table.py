@@ -92,7 +92,7 @@ class Table:
     def _infer(self) -> None:
         from xrepo_nb.schema.inference import infer
 
-        inferred = infer(self._documents or [], schema=self._schema)
+        inferred = infer(self._documents or [], self._schema, on_reject="keep", widen=False)
         self._frame, self._schema = inferred.frame, inferred.schema
 
 
