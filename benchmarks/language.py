@@ -1,0 +1,69 @@
+"""What a query costs before any row is read: parsing, checking, optimising and lowering, per call."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import polars as pl
+
+from benchmarks.timing import Row
+from xrepo_nb.engines.polars import lower
+from xrepo_nb.query.optimize import optimize
+from xrepo_nb.query.parsing import parse_filter, parse_pipeline
+from xrepo_nb.query.plan import Match, Scan
+from xrepo_nb.schema.table import Table
+
+FILTER = {"origin": "JFK", "dep_delay": {"$gt": 60}}
+PIPELINE: list[dict[str, Any]] = [
+    {"$match": {"origin": {"$in": ["JFK", "LGA"]}, "dep_delay": {"$ne": None}}},
+    {"$addFields": {"late": {"$subtract": ["$arr_delay", "$dep_delay"]}}},
+    {"$match": {"late": {"$gt": 0}}},
+    {
+        "$group": {
+            "_id": {"carrier": "$carrier", "month": "$month"},
+            "late": {"$avg": "$late"},
+            "n": {"$sum": 1},
+        }
+    },
+    {"$match": {"n": {"$gte": 10}}},
+    {"$sort": {"late": -1, "n": 1}},
+    {"$skip": 5},
+    {"$limit": 20},
+    {"$project": {"_id": 0, "carrier": "$_id.carrier", "late": 1, "n": 1}},
+    {"$set": {"late": {"$round": ["$late", 1]}}},
+]
+
+
+def measure(*, quick: bool) -> list[Row]:
+    """Medians over many calls, in milliseconds; polars' own cost of building the frame is in them."""
+    runs = 50 if quick else 500
+    schema = dict.fromkeys(("month", "dep_delay", "arr_delay"), pl.Int64)
+    frame = pl.DataFrame(schema=schema | {"origin": pl.String, "carrier": pl.String})
+    table = {"flights": Table(frame=frame)}
+    schemas = {"flights": table["flights"].schema}
+
+    def parsed(pipeline: list[dict[str, Any]]) -> Any:
+        return optimize(parse_pipeline(pipeline, Scan("flights")), schemas)
+
+    def simple() -> Any:
+        return lower(optimize(Match(Scan("flights"), parse_filter(FILTER)), schemas), table)
+
+    return [
+        _row("simple filter: parse and lower", simple, runs, 0.1),
+        _row("ten-stage pipeline: parse and lower", lambda: lower(parsed(PIPELINE), table), runs, 0.3),
+        _row("simple filter: parse alone", lambda: parse_filter(FILTER), runs, None),
+        _row("ten-stage pipeline: parse and optimise alone", lambda: parsed(PIPELINE), runs, None),
+    ]
+
+
+def _row(name: str, call: Callable[[], Any], runs: int, target: float | None) -> Row:
+    call()
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        call()
+        times.append((time.perf_counter() - start) * 1000)
+    return Row(name, median(times), None, "", target)
