@@ -81,13 +81,14 @@ def _pattern(value: re.Pattern[Any], emit: Emit) -> None:
 
 def _node(value: Any, emit: Emit) -> None:
     emit(f"n{type(value).__name__}(")
-    for name in _compared(type(value)):
+    kind: type[Any] = type(value)
+    for name in _compared(kind):
         _write(getattr(value, name), emit)
     emit(")")
 
 
 @cache
-def _compared(kind: type) -> tuple[str, ...]:
+def _compared(kind: type[Any]) -> tuple[str, ...]:
     return tuple(item.name for item in fields(kind) if item.compare)
 
 
@@ -102,13 +103,18 @@ def _other(value: Any, emit: Emit) -> None:
         state = f"{value.subtype}/{bytes(value).hex()}"
     elif name in ("Code", "DBRef") or isinstance(value, (str, int, float, datetime.date, bytes)):
         state = repr(value)
-    elif type(value).__str__ is not object.__str__ or type(value).__repr__ is not object.__repr__:
+    elif "__str__" in _own(type(value)) or "__repr__" in _own(type(value)):
         state = str(value)
     else:
         raise XRepoUnsupportedError(
             f"a value of type {name!r} has no stable key", asked=name, hint="use plain values in queries"
         )
     _text(f"o{name}")(state, emit)
+
+
+def _own(kind: type) -> set[str]:
+    """The names that a type or its bases define, `object` left out."""
+    return {name for base in kind.__mro__ if base is not object for name in vars(base)}
 
 
 _WRITERS: dict[type, Callable[[Any, Emit], None]] = {

@@ -235,7 +235,7 @@ def _all(path: Path, value: Any, at: str, reading: Reading) -> p.Predicate:
     return p.All(path, tuple(items))
 
 
-_LOGICAL = frozenset({"$and", "$or", "$nor", "$expr", "$jsonSchema", "$where"})
+_LOGICAL = TOP_OPERATORS | {"$where"}
 
 
 def _elem_match(path: Path, value: Any, at: str, reading: Reading) -> p.Predicate:

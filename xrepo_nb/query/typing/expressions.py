@@ -32,7 +32,7 @@ from xrepo_nb.query.typing.values import (
     resolved,
     union,
 )
-from xrepo_nb.schema.types import DataType, Kind
+from xrepo_nb.schema.types import DataType, Field, Kind
 
 Lost = Callable[[Path, Value, str], None]
 """Told of each path that is not in the schema, what it was looked for in, and the place."""
@@ -183,8 +183,8 @@ def _element(values: Sequence[Value]) -> Value:
 
 
 def _same_array(values: Sequence[Value]) -> Value:
-    first = values[0]
-    return Value(first.type if first.kind == "array" else MIXED, nullable(values), lineage(*values))
+    found = next((value.type for value in values if value.kind == "array"), MIXED)
+    return Value(found, nullable(values), lineage(*values))
 
 
 def _arrays(values: Sequence[Value]) -> Value:
@@ -202,7 +202,7 @@ def _if_null(values: Sequence[Value]) -> Value:
 
 
 def _merged(values: Sequence[Value]) -> Value:
-    fields = {}
+    fields: dict[str, Field] = {}
     for value in values:
         if value.kind != "object":
             return Value(MIXED, "never", lineage(*values))
@@ -350,8 +350,9 @@ def _object_to_array(call: Call, scope: Scope) -> Value:
 
 
 _CONVERTED: dict[Any, Kind] = {
-    "double": "float", 1: "float", "string": "string", 2: "string", "bool": "bool", 8: "bool", "date": "datetime",
-    9: "datetime", "int": "int", 16: "int", "long": "int", 18: "int", "decimal": "decimal", 19: "decimal",
+    "double": "float", 1: "float", "string": "string", 2: "string", "bool": "bool", 8: "bool",
+    "date": "datetime", 9: "datetime", "int": "int", 16: "int", "long": "int", 18: "int",
+    "decimal": "decimal", 19: "decimal",
     "objectId": "objectid", 7: "objectid", "binData": "binary", 5: "binary",
 }  # fmt: skip
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +27,9 @@ from xrepo_nb.query.typing.values import (
 )
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field
+
+Named = tuple[Path, Value, str | None]
+"""A computed field: where, of what type, and how in text."""
 
 
 class Walk:
@@ -134,18 +137,19 @@ def _outer(predicate: p.Predicate) -> list[p.Predicate]:
 def _project(plan: s.Project, walk: Walk) -> Value:
     rows = rows_of(plan.input, walk)
     computed = [(path, value) for path, value in plan.fields if isinstance(value, Expr)]
-    found = [(path, walk.type_of(value, rows), walk.text(value)) for path, value in computed]
+    found: list[Named] = [
+        (path, walk.type_of(value, rows, _at(plan, *path)), walk.text(value)) for path, value in computed
+    ]
     kept = [path for path, value in plan.fields if value is True]
     for path in kept:
         if path != ("_id",):
-            walk.require(rows, path)
+            walk.require(rows, path, _at(plan, *path))
     if rows.kind != "object":
         return rows if not plan.inclusive else _only_known(plan, found)
     if not plan.inclusive:
         fields = rows.type.fields
-        for path, value in plan.fields:
-            if value is False:
-                fields = without_path(fields, path)
+        for path in (path for path, value in plan.fields if value is False):
+            fields = without_path(fields, path)
     else:
         hidden = any(path == ("_id",) and value is False for path, value in plan.fields)
         fields = only_paths(rows.type.fields, kept if hidden else [("_id",), *kept])
@@ -154,7 +158,7 @@ def _project(plan: s.Project, walk: Walk) -> Value:
     return object_of(fields, source=rows.lineage)
 
 
-def _only_known(plan: s.Project, found: list[tuple[Path, Value, str | None]]) -> Value:
+def _only_known(plan: s.Project, found: Sequence[Named]) -> Value:
     """An inclusive projection of unknown documents: the fields named, of unknown types."""
     hidden = any(path == ("_id",) and value is False for path, value in plan.fields)
     paths = [path for path, value in plan.fields if value is True and path != ("_id",)]
@@ -168,11 +172,13 @@ def _only_known(plan: s.Project, found: list[tuple[Path, Value, str | None]]) ->
 
 def _add_fields(plan: s.AddFields, walk: Walk) -> Value:
     rows = rows_of(plan.input, walk)
-    found = [(path, walk.type_of(expr, rows), walk.text(expr)) for path, expr in plan.fields]
-    return _with(rows, found)
+    return _with(
+        rows,
+        [(path, walk.type_of(expr, rows, _at(plan, *path)), walk.text(expr)) for path, expr in plan.fields],
+    )
 
 
-def _with(rows: Value, found: list[tuple[Path, Value, str | None]]) -> Value:
+def _with(rows: Value, found: Sequence[Named]) -> Value:
     if rows.kind != "object":
         return rows
     fields = rows.type.fields
@@ -187,7 +193,7 @@ def _unset(plan: s.Unset, walk: Walk) -> Value:
         return rows
     fields = rows.type.fields
     for path in plan.paths:
-        walk.require(rows, path)
+        walk.require(rows, path, _at(plan, *path))
         fields = without_path(fields, path)
     return object_of(fields, source=rows.lineage)
 
@@ -205,19 +211,19 @@ def _key(value: Value) -> Value:
 
 def _group(plan: s.Group, walk: Walk) -> Value:
     rows = rows_of(plan.input, walk)
-    key = field_of("_id", _key(walk.type_of(plan.key, rows)), walk.text(plan.key))
+    key = field_of("_id", _key(walk.type_of(plan.key, rows, _at(plan, "_id"))), walk.text(plan.key))
     return object_of([key, *_outputs(plan.accumulators, rows, walk)])
 
 
 def _sort(plan: s.Sort, walk: Walk) -> Value:
     rows = rows_of(plan.input, walk)
-    _sorted(plan.keys, rows, walk)
+    _sorted(plan.keys, rows, walk, _at(plan))
     return rows
 
 
-def _sorted(keys: tuple[s.SortKey, ...], rows: Value, walk: Walk) -> None:
+def _sorted(keys: tuple[s.SortKey, ...], rows: Value, walk: Walk, at: str) -> None:
     for key in keys:
-        walk.require(rows, key.path)
+        walk.require(rows, key.path, at)
 
 
 def _same(plan: s.Stage, walk: Walk) -> Value:
@@ -226,10 +232,10 @@ def _same(plan: s.Stage, walk: Walk) -> Value:
 
 def _unwind(plan: s.Unwind, walk: Walk) -> Value:
     rows = rows_of(plan.input, walk)
-    value = walk.require(rows, plan.path)
+    value = walk.require(rows, plan.path, _at(plan))
     item = value.item if value.kind == "array" else value
     absence = either(item.absence, "both" if value.absence != "never" else "missing")
-    found = [(plan.path, item.absent(absence if plan.preserve_empty else "null"), None)]
+    found: list[Named] = [(plan.path, item.absent(absence if plan.preserve_empty else "null"), None)]
     if plan.index_field is not None:
         index = Value(DataType("int"), "null" if plan.preserve_empty else "never")
         found.append((plan.index_field, index, None))
@@ -240,11 +246,11 @@ def _lookup(plan: s.Lookup, walk: Walk) -> Value:
     rows = rows_of(plan.input, walk)
     right = rows_of(plan.right, walk)
     if plan.local is not None:
-        walk.require(rows, plan.local)
+        walk.require(rows, plan.local, _at(plan, "localField"))
     if plan.foreign is not None:
-        walk.require(right, plan.foreign)
+        walk.require(right, plan.foreign, _at(plan, "foreignField"))
     if plan.pipeline is not None:
-        bound = {name: walk.type_of(expr, rows) for name, expr in plan.let}
+        bound = {name: walk.type_of(expr, rows, _at(plan, "let", name)) for name, expr in plan.let}
         right = rows_of(plan.pipeline, walk.inside(right, bound))
     return _with(rows, [(plan.target, array_of(right), None)])
 
@@ -252,9 +258,9 @@ def _lookup(plan: s.Lookup, walk: Walk) -> Value:
 def _graph_lookup(plan: s.GraphLookup, walk: Walk) -> Value:
     rows = rows_of(plan.input, walk)
     right = rows_of(plan.right, walk)
-    walk.type_of(plan.start, rows)
-    walk.require(right, plan.connect_from)
-    walk.require(right, plan.connect_to)
+    walk.type_of(plan.start, rows, _at(plan, "startWith"))
+    walk.require(right, plan.connect_from, _at(plan, "connectFromField"))
+    walk.require(right, plan.connect_to, _at(plan, "connectToField"))
     if plan.restrict is not None:
         check_predicate(plan.restrict, right, walk)
     if plan.depth_field is not None:
@@ -276,7 +282,7 @@ def _facet(plan: s.Facet, walk: Walk) -> Value:
 
 def _bucket(plan: s.Bucket, walk: Walk) -> Value:
     rows = rows_of(plan.input, walk)
-    by = walk.type_of(plan.by, rows)
+    by = walk.type_of(plan.by, rows, _at(plan, "groupBy"))
     keys = [constant(item) for item in plan.boundaries]
     keys += [constant(plan.default)] if plan.has_default else []
     key = union(keys)
@@ -290,13 +296,13 @@ def _bucket(plan: s.Bucket, walk: Walk) -> Value:
 
 def _bucket_auto(plan: s.BucketAuto, walk: Walk) -> Value:
     rows = rows_of(plan.input, walk)
-    by = _key(walk.type_of(plan.by, rows))
+    by = _key(walk.type_of(plan.by, rows, _at(plan, "groupBy")))
     bounds = object_of([field_of("min", by), field_of("max", by)], source=by.lineage)
     return object_of([field_of("_id", bounds, walk.text(plan.by)), *_outputs(plan.outputs, rows, walk)])
 
 
 def _replace_root(plan: s.ReplaceRoot, walk: Walk) -> Value:
-    root = walk.type_of(plan.root, rows_of(plan.input, walk))
+    root = walk.type_of(plan.root, rows_of(plan.input, walk), _at(plan))
     return root.absent("never") if root.kind == "object" else UNKNOWN
 
 
@@ -319,8 +325,8 @@ def _pruned(field: Field) -> Field:
 def _set_window_fields(plan: s.SetWindowFields, walk: Walk) -> Value:
     rows = rows_of(plan.input, walk)
     if plan.partition_by is not None:
-        walk.type_of(plan.partition_by, rows)
-    _sorted(plan.keys, rows, walk)
+        walk.type_of(plan.partition_by, rows, _at(plan, "partitionBy"))
+    _sorted(plan.keys, rows, walk, _at(plan, "sortBy"))
     return _with(
         rows,
         [(o.path, accumulated(o, walk.scope(rows)), o.op if walk.traced else None) for o in plan.outputs],
@@ -329,9 +335,9 @@ def _set_window_fields(plan: s.SetWindowFields, walk: Walk) -> Value:
 
 def _densify(plan: s.Densify, walk: Walk) -> Value:
     rows = rows_of(plan.input, walk)
-    value = walk.require(rows, plan.path)
+    value = walk.require(rows, plan.path, _at(plan, "field"))
     for path in plan.partition_by:
-        walk.require(rows, path)
+        walk.require(rows, path, _at(plan, "partitionByFields"))
     if rows.kind != "object":
         return rows
     kept = {plan.path[0], *(path[0] for path in plan.partition_by)}
@@ -344,15 +350,17 @@ def _densify(plan: s.Densify, walk: Walk) -> Value:
 def _fill(plan: s.Fill, walk: Walk) -> Value:
     rows = rows_of(plan.input, walk)
     if plan.partition_by is not None:
-        walk.type_of(plan.partition_by, rows)
-    _sorted(plan.keys, rows, walk)
-    return _with(rows, [(o.path, _filled(o, rows, walk), None) for o in plan.outputs])
+        walk.type_of(plan.partition_by, rows, _at(plan, "partitionBy"))
+    _sorted(plan.keys, rows, walk, _at(plan, "sortBy"))
+    return _with(
+        rows, [(o.path, _filled(o, rows, walk, _at(plan, "output", *o.path)), None) for o in plan.outputs]
+    )
 
 
-def _filled(output: s.FillOutput, rows: Value, walk: Walk) -> Value:
-    old = walk.require(rows, output.path)
+def _filled(output: s.FillOutput, rows: Value, walk: Walk, at: str) -> Value:
+    old = walk.require(rows, output.path, at)
     if output.value is not None:
-        new = walk.type_of(output.value, rows)
+        new = walk.type_of(output.value, rows, at)
         return union([old.absent("never"), new])
     if output.method == "linear":
         return Value(DataType("float") if old.kind == "int" else old.type, "null", old.lineage)

@@ -141,11 +141,15 @@ def value_of(field: Field) -> Value:
 def resolved(root: Value, path: Path) -> Value | None:
     """The value at a path below `root`; None where the schema has no such field.
 
-    A path walks into arrays: its value is then an array, without the absent ones.
+    A path walks into arrays: its value is then an array, without the absent ones; a number
+    in it picks an element.
     """
     found = root
     for i, name in enumerate(path):
         kind = found.kind
+        if kind == "array" and name.isdecimal():
+            found = found.item.absent("both")
+            continue
         if kind == "array":
             inner = resolved(found.item, path[i:])
             if inner is None:

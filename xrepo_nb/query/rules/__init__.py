@@ -1,0 +1,1 @@
+"""Rules of optimisation: small pure functions on plans that keep rows, order and errors."""

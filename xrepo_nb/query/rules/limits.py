@@ -1,0 +1,55 @@
+"""Limits, skips and sorts: brought together, and below stages that keep row for row."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from xrepo_nb.query import plan as s
+
+_ONE_TO_ONE = (s.Project, s.AddFields, s.Unset, s.ReplaceRoot, s.Lookup, s.GraphLookup)
+"""Stages that turn each row into exactly one."""
+
+
+def push_limit(limit: s.Limit) -> s.Plan:
+    """The limit below stages that keep row for row, so that it meets a sort or a scan."""
+    below = limit.input
+    if isinstance(below, s.Limit):
+        return below if below.count <= limit.count else push_limit(replace(limit, input=below.input))
+    if isinstance(below, s.Skip):
+        wider = replace(limit, input=below.input, count=limit.count + below.count)
+        return replace(below, input=push_limit(wider))
+    if isinstance(below, _ONE_TO_ONE):
+        return replace(below, input=push_limit(replace(limit, input=below.input)))
+    if isinstance(below, s.UnionWith) and not isinstance(below.input, s.Limit):
+        return replace(limit, input=_limited_union(below, limit))
+    return limit
+
+
+def _limited_union(union: s.UnionWith, limit: s.Limit) -> s.Plan:
+    """No side of a union needs to give more rows than the whole."""
+    left = push_limit(replace(limit, input=union.input))
+    return replace(union, input=left, other=push_limit(replace(limit, input=union.other)))
+
+
+def merge_skip(skip: s.Skip) -> s.Plan:
+    """Skips added up; none at all when nothing is skipped."""
+    if skip.count == 0:
+        return skip.input
+    below = skip.input
+    if isinstance(below, s.Skip):
+        return replace(below, count=below.count + skip.count)
+    if isinstance(below, _ONE_TO_ONE):
+        return replace(below, input=merge_skip(replace(skip, input=below.input)))
+    return skip
+
+
+def merge_sort(sort: s.Sort) -> s.Plan:
+    """Two sorts as one: sorting is stable, so the lower one breaks the ties of the upper."""
+    below = sort.input
+    if not sort.keys:
+        return below
+    if not isinstance(below, s.Sort):
+        return sort
+    paths = {key.path for key in sort.keys}
+    keys = (*sort.keys, *(key for key in below.keys if key.path not in paths))
+    return replace(sort, input=below.input, keys=keys)

@@ -1,0 +1,172 @@
+"""Predicates made simpler, and what may be moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from xrepo_nb.query import predicates as p
+from xrepo_nb.query.expressions import Call, Expr, Literal, Path
+from xrepo_nb.query.parsing.values import is_pattern, is_true
+from xrepo_nb.query.rules.constants import folded
+
+_SAFE = frozenset(
+    {"$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$cmp", "$and", "$or", "$not", "$cond", "$ifNull"}
+    | {"$type", "$isArray", "$isNumber"}
+)
+"""Expression operators that no value makes fail."""
+
+
+def conjuncts(predicate: p.Predicate) -> tuple[p.Predicate, ...]:
+    """The conditions that must all hold, nested conjunctions opened."""
+    if not isinstance(predicate, p.And):
+        return (predicate,)
+    return tuple(part for item in predicate.items for part in conjuncts(item))
+
+
+def conjunction(items: Iterable[p.Predicate]) -> p.Predicate:
+    """All of the items, in the simplest form."""
+    found = tuple(items)
+    if len(found) == 1:
+        return found[0]
+    return p.And(found) if found else p.EVERYTHING
+
+
+def simplified(predicate: p.Predicate) -> p.Predicate:
+    """The same condition with constants worked out and nesting opened."""
+    simplify = _SIMPLIFY.get(type(predicate))
+    return predicate if simplify is None else simplify(predicate)
+
+
+def _and(predicate: p.And) -> p.Predicate:
+    items = [part for item in predicate.items for part in conjuncts(simplified(item))]
+    if any(item == p.NOTHING for item in items):
+        return p.NOTHING
+    kept = tuple(item for item in items if item != p.EVERYTHING)
+    if len(kept) == len(predicate.items) and all(a is b for a, b in zip(kept, predicate.items, strict=True)):
+        return predicate
+    return conjunction(kept)
+
+
+def _or(predicate: p.Or) -> p.Predicate:
+    items: list[p.Predicate] = []
+    for item in map(simplified, predicate.items):
+        items += item.items if isinstance(item, p.Or) else (item,)
+    if any(item == p.EVERYTHING for item in items):
+        return p.EVERYTHING
+    kept = [item for item in items if item != p.NOTHING]
+    if not kept:
+        return p.NOTHING
+    if len(kept) == 1:
+        return kept[0]
+    path = _shared_path(kept)
+    if path is not None:
+        return p.In(path, tuple(v for item in kept for v in _values(item)), at=getattr(kept[0], "at", ""))
+    return p.Or(tuple(kept))
+
+
+def _shared_path(items: list[p.Predicate]) -> Path | None:
+    """The path that all items compare for equality with constants, if there is one."""
+    first = getattr(items[0], "path", None)
+    is_equality = all(
+        (isinstance(item, p.In) or (isinstance(item, p.Compare) and item.op == "$eq"))
+        and item.path == first
+        and not any(is_pattern(value) for value in _values(item))
+        for item in items
+    )
+    return first if is_equality else None
+
+
+def _values(item: p.Predicate) -> tuple[object, ...]:
+    if isinstance(item, p.In):
+        return item.values
+    return (item.value,) if isinstance(item, p.Compare) else ()
+
+
+def _not(predicate: p.Not) -> p.Predicate:
+    item = simplified(predicate.item)
+    if isinstance(item, p.Constant):
+        return p.Constant(not item.value)
+    if isinstance(item, p.Not):
+        return item.item
+    return predicate if item is predicate.item else p.Not(item)
+
+
+def _in(predicate: p.In) -> p.Predicate:
+    if not predicate.values:
+        return p.NOTHING
+    if len(predicate.values) == 1 and not is_pattern(predicate.values[0]):
+        return p.Compare(predicate.path, "$eq", predicate.values[0], at=predicate.at)
+    return predicate
+
+
+def _truth(predicate: p.Truth) -> p.Predicate:
+    expr = folded(predicate.expr)
+    if isinstance(expr, Literal):
+        return p.Constant(is_true(expr.value))
+    return predicate if expr is predicate.expr else p.Truth(expr)
+
+
+_SIMPLIFY: dict[type, Callable[[Any], p.Predicate]] = {
+    p.And: _and,
+    p.Or: _or,
+    p.Not: _not,
+    p.In: _in,
+    p.Truth: _truth,
+}
+
+
+def never_fails(predicate: p.Predicate) -> bool:
+    """Whether no row can make the predicate raise, so that it may run on rows it would not see."""
+    return all(_total(node.expr) for node in predicate.walk() if isinstance(node, p.Truth))
+
+
+def _total(expr: Expr) -> bool:
+    return all(node.op in _SAFE for node in expr.walk() if isinstance(node, Call))
+
+
+def is_fixed(predicate: p.Predicate) -> bool:
+    """Whether the outcome depends on the row alone and not on chance."""
+    for node in predicate.walk():
+        if isinstance(node, p.SampleRate):
+            return False
+        if isinstance(node, p.Truth) and any(
+            isinstance(part, Call) and part.op == "$rand" for part in node.expr.walk()
+        ):
+            return False
+    return True
+
+
+def ignores_absence(predicate: p.Predicate) -> bool:
+    """Whether null, missing and equal numbers of another type all give the same outcome."""
+    return not any(
+        isinstance(node, (p.Exists, p.HasType, p.JsonSchema, p.Truth)) for node in predicate.walk()
+    )
+
+
+def renamed(predicate: p.Predicate, old: Path, new: Path) -> p.Predicate | None:
+    """The predicate on documents where what is at `old` lies at `new`; None when it cannot be told.
+
+    Every path of it must lie at or below `old`.
+    """
+    if isinstance(predicate, (p.And, p.Or)):
+        items = [renamed(item, old, new) for item in predicate.items]
+        return None if None in items else type(predicate)(tuple(i for i in items if i is not None))
+    if isinstance(predicate, p.Not):
+        item = renamed(predicate.item, old, new)
+        return None if item is None else p.Not(item)
+    if isinstance(predicate, p.All):
+        items = [renamed(item, old, new) for item in predicate.items]
+        if None in items:
+            return None
+        return p.All(new + predicate.path[len(old) :], tuple(i for i in items if i is not None))
+    return _moved(predicate, old, new)
+
+
+def _moved(predicate: p.Predicate, old: Path, new: Path) -> p.Predicate | None:
+    from dataclasses import replace
+
+    path = getattr(predicate, "path", None)
+    if not path or path[: len(old)] != old or isinstance(predicate, p.JsonSchema):
+        return None
+    return replace(predicate, path=new + path[len(old) :])  # type: ignore[call-arg]
