@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConnectionError, XRepoValidationError
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoValidationError
+from xrepo_nb.core.progress import progress
 
 BLOCK = 1 << 23
+_LONGEST = 32
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _UTF8 = ("utf-8", "utf-8-sig", "ascii")
 _FOREIGN = {
@@ -28,16 +30,26 @@ def line_blocks(path: Path, encoding: str = "utf-8") -> Iterator[bytes]:
     A byte-order mark is taken away. In UTF-8 bytes pass unchecked; text in another encoding is
     converted. Raises `XRepoValidationError` for broken compression or text of another encoding.
     """
-    rest = b""
+    rest: list[bytes] = []
     for block in _converted(path, encoding):
         cut = block.rfind(b"\n") + 1
         if not cut:
-            rest += block
+            rest.append(block)
+            if len(rest) > _LONGEST:
+                raise _endless(path)
             continue
-        yield rest + block[:cut]
-        rest = block[cut:]
+        yield b"".join([*rest, block[:cut]])
+        rest = [block[cut:]] if cut < len(block) else []
     if rest:
-        yield rest
+        yield b"".join(rest)
+
+
+def _endless(path: Path) -> XRepoValidationError:
+    return XRepoValidationError(
+        f"file {path.name!r} has a line of more than {_LONGEST * BLOCK >> 20} MB",
+        asked=path.name,
+        hint="an array of documents is JSON, not NDJSON: open it as 'json'",
+    )
 
 
 def is_plain(path: Path, encoding: str = "utf-8") -> bool:
@@ -86,18 +98,17 @@ def _without_mark(blocks: Iterator[bytes]) -> Iterator[bytes]:
 
 def _raw(path: Path) -> Iterator[bytes]:
     try:
-        with path.open("rb") as file:
-            opened = _decompressed(file, path)
+        with path.open("rb") as file, progress(f"reading {path.name}", path.stat().st_size) as step:
+            opened, done = _decompressed(file, path), 0
             while block := opened.read(BLOCK):
+                step(file.tell() - done)
+                done = file.tell()
                 yield block
-    except PermissionError as error:
-        raise XRepoConnectionError(
-            f"file {path.name!r} may not be read by this process", asked=path.name
-        ) from error
+    except PermissionError:
+        raise
     except (gzip.BadGzipFile, EOFError, zlib.error, OSError) as error:
-        raise XRepoValidationError(
-            f"file {path.name!r} is cut off or damaged: {error}", asked=path.name
-        ) from error
+        message = f"file {path.name!r} is cut off or damaged: {error}"
+        raise XRepoValidationError(message, asked=path.name) from error
 
 
 def _decompressed(file: IO[bytes], path: Path) -> Any:

@@ -20,6 +20,7 @@ from xrepo_nb.resources.bytes import line_blocks
 
 _LONGEST = 1 << 16
 """Lines that one quoted field may span; past it a quote counts as unclosed."""
+_HEADER = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,25 +87,29 @@ class _Checker:
         self._stray = f"[^{quote}{separator}\n]{quote}|{quote}[^{quote}{separator}\n]"
         self._open: list[str | None] = []
         self._number = 1
+        self._width = 0
         self.found = self._header(path, dialect, first)
-        self._width = len(self.found.names)
 
     def _header(self, path: Path, dialect: Dialect, block: bytes) -> Lines:
-        lines = [line for line in _decoded(block[: 1 << 20]) if line is not None]
-        end = (self._end(lines, 0) if lines else None) or 1
-        record = "\n".join(lines[:end])
-        quoting: Literal[0, 3] = csv.QUOTE_NONE if self._quote is None else csv.QUOTE_MINIMAL
-        rows = csv.reader([record], delimiter=self._separator, quotechar=self._quote or '"', quoting=quoting)
-        names = next(rows, [])
-        if not names or "\0" in record or "\r" in record:
+        lines = _decoded(block[:_HEADER])
+        record = lines[: self._end(lines, 0) or 1]
+        names = self._fields("\n".join(line or "" for line in record))
+        self._width = len(names)
+        reason = self._fault(record) or ("it has carriage returns" if "\r" in "".join(names) else None)
+        if not names or reason is not None:
             raise XRepoValidationError(
-                f"file {path.name!r} is not CSV: line 1 is no header",
+                f"file {path.name!r} is not CSV: line 1 is no header: {reason or 'it is blank'}",
                 asked=path.name,
-                hint="lines must end with a line feed, and the text must be in the encoding named",
+                hint="lines end with a line feed; name another separator= or encoding=",
             )
         if not dialect.has_header:
             return Lines(tuple(f"column_{i + 1}" for i in range(len(names))), 0)
-        return Lines(tuple(name or f"column_{i + 1}" for i, name in enumerate(names)), end)
+        return Lines(tuple(name or f"column_{i + 1}" for i, name in enumerate(names)), len(record))
+
+    def _fields(self, record: str) -> list[str]:
+        quoting: Literal[0, 3] = csv.QUOTE_NONE if self._quote is None else csv.QUOTE_MINIMAL
+        rows = csv.reader([record], delimiter=self._separator, quotechar=self._quote or '"', quoting=quoting)
+        return next(rows, [])
 
     def feed(self, block: bytes) -> None:
         """Looks at one block of whole lines."""
@@ -139,7 +144,7 @@ class _Checker:
             end = self._end(lines, at)
             if end is None and not last and len(lines) - at < _LONGEST:
                 break
-            reason = self._fault(lines[at], lines[at:end]) if end else "a quote is opened and not closed"
+            reason = self._fault(lines[at:end]) if end else "a quote is opened and not closed"
             if reason == "":
                 self.found.blank.add(self._number + at)
             elif reason is not None:
@@ -154,14 +159,17 @@ class _Checker:
             return at + 1
         is_open = False
         for index in range(at, len(lines)):
-            is_open ^= (lines[index] or "").count(self._quote) % 2 == 1
+            line = lines[index]
+            if line is None and index > at:
+                return None
+            is_open ^= (line or "").count(self._quote) % 2 == 1
             if not is_open:
                 return index + 1
         return None
 
-    def _fault(self, first: str | None, record: Sequence[str | None]) -> str | None:
+    def _fault(self, record: Sequence[str | None]) -> str | None:
         """Why the record is no row: "" for a blank line, None when it is one."""
-        if any(line is None for line in record):
+        if record[0] is None:
             return "not valid UTF-8"
         text = "\n".join(line or "" for line in record)
         if text == "" and self._width > 1:

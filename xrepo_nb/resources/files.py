@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,7 +17,6 @@ from xrepo_nb.core.errors import (
     XRepoConfigurationError,
     XRepoConnectionError,
     XRepoError,
-    XRepoNotFoundError,
     XRepoUnsupportedError,
     XRepoValidationError,
 )
@@ -145,16 +145,14 @@ class FileResource(XResource):
             ) from error
 
     def _files(self) -> Files:
-        suffixes = {suffix for format in self.formats for suffix in format.extensions}
-        return self._selection.files(suffixes)
+        with _allowed():
+            return self._selection.files([suffix for each in self.formats for suffix in each.extensions])
 
     def _table(self, collection: str | None) -> Table:
         files = self._files()
         name = one_of(files, collection)
         paths = files[name]
-        if not paths:
-            raise XRepoNotFoundError(f"no file matches the pattern of collection {name!r}", asked=name)
-        with self._locks[name]:
+        with self._locks[name], _allowed():
             stamp = _stamp(paths)
             known = self._tables.get(name)
             if known is not None and known[0] == stamp:
@@ -187,6 +185,16 @@ class FileResource(XResource):
                 hint="materialise it (materialized=True) and work on the copy",
             )
         return super()._unsupported(what)
+
+
+@contextmanager
+def _allowed() -> Iterator[None]:
+    """Turns the operating system's refusal into ours."""
+    try:
+        yield
+    except PermissionError as error:
+        name = Path(error.filename or "").name
+        raise XRepoConnectionError(f"file {name!r} may not be read by this process", asked=name) from error
 
 
 def _stamp(paths: Sequence[Path]) -> Stamp:

@@ -7,7 +7,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
-from xrepo_nb.core.errors import XRepoConnectionError, XRepoNotFoundError, XRepoPermissionError
+from xrepo_nb.core.errors import (
+    XRepoConfigurationError,
+    XRepoConnectionError,
+    XRepoNotFoundError,
+    XRepoPermissionError,
+)
 
 COMPRESSED = (".gz", ".zst")
 
@@ -41,9 +46,15 @@ class Root:
     def of(cls, folder: str | Path) -> Root:
         """The root at that folder, which the caller is trusted to choose; `~` is the home."""
         resolved = Path(folder).expanduser().resolve()
+        if resolved.is_file():
+            raise XRepoConfigurationError(
+                f"{resolved.name!r} is a file, and its name does not tell the format",
+                asked=resolved.name,
+                hint="name the format: ResourceFactory.create('csv', file_path=...)",
+            )
         if not resolved.is_dir():
             raise XRepoNotFoundError(
-                f"folder {resolved.name!r} not found", asked=str(folder), exists=_names(resolved.parent)
+                f"no file or folder {resolved.name!r}", asked=resolved.name, exists=_names(resolved.parent)
             )
         return cls(resolved)
 
@@ -101,4 +112,5 @@ def _listing(folder: Path) -> list[Path]:
 
 
 def _names(folder: Path) -> list[str]:
-    return sorted(path.name for path in _listing(folder)) if folder.is_dir() else []
+    paths = _listing(folder) if folder.is_dir() else []
+    return sorted(path.name for path in paths if not path.name.startswith("."))

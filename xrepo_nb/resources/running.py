@@ -4,43 +4,62 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from xrepo_nb.core.errors import XRepoTimeoutError
 from xrepo_nb.core.offload import offload
-from xrepo_nb.engines.select import choose
 from xrepo_nb.resources.base import ScanRequest
 from xrepo_nb.schema.table import Table
 
 T = TypeVar("T")
-_END = object()
+_END: Any = object()
+_closing: set[asyncio.Task[None]] = set()
 
 
 async def run(request: ScanRequest, table: Table) -> AsyncIterator[Table]:
-    """The rows of the request's plan over `table`, in batches, each computed in a thread."""
-    inputs = dict.fromkeys(request.plan.sources(), table)
-    engine = await offload(choose, request.plan, inputs)
-    stream = engine.stream(request.plan, inputs, request.batch_size)
-    async for batch in in_threads(stream):
+    """The rows of the request's plan over `table`, in batches, each computed in a thread.
+
+    Raises `XRepoTimeoutError` when a batch takes longer than the request allows.
+    """
+    async for batch in in_threads(_batches(request, table), request.timeout):
         yield batch
 
 
-async def in_threads(items: Iterator[T]) -> AsyncIterator[T]:
-    """A blocking iterator as an asynchronous one; each step runs in a thread.
+def _batches(request: ScanRequest, table: Table) -> Iterator[Table]:
+    from xrepo_nb.engines.select import choose
 
-    When the consumer stops early or is cancelled, a step under way ends before the iterator is
-    closed, so that its files and locks are freed.
+    inputs = dict.fromkeys(request.plan.sources(), table)
+    yield from choose(request.plan, inputs).stream(request.plan, inputs, request.batch_size)
+
+
+async def in_threads(items: Iterator[T], patience: float | None = None) -> AsyncIterator[T]:
+    """A blocking iterator as an asynchronous one; each step runs in a thread, at most `patience` s.
+
+    A consumer that stops early, is cancelled or too late leaves at once; the iterator is closed
+    as soon as a step under way has ended, so that its files and locks are freed.
     """
-    step: asyncio.Task[object] | None = None
+    step = None
     try:
         while True:
             step = asyncio.ensure_future(offload(next, items, _END))
-            item = await asyncio.shield(step)
+            done, _ = await asyncio.wait([step], timeout=patience)
+            if not done:
+                raise XRepoTimeoutError(f"no rows came within {patience} s")
+            item = step.result()
             if item is _END:
                 return
-            yield item  # type: ignore[misc]
+            yield item
     finally:
-        if step is not None and not step.done():
-            await asyncio.wait([step])
-        close = getattr(items, "close", None)
-        if close is not None:
-            await offload(close)
+        closing = asyncio.ensure_future(_close(items, step))
+        _closing.add(closing)
+        closing.add_done_callback(_closing.discard)
+
+
+async def _close(items: Iterator[Any], step: asyncio.Future[Any] | None) -> None:
+    if step is not None:
+        await asyncio.wait([step])
+        if not step.cancelled():
+            step.exception()
+    close = getattr(items, "close", None)
+    if close is not None:
+        await offload(close)

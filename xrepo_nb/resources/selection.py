@@ -76,7 +76,7 @@ class Selection:
             return {stem(self.file): (self._single(self.file),)}
         root = Root.of(self.root or Path())
         if self.patterns:
-            return {label: tuple(root.glob(pattern)) for label, pattern in self.patterns}
+            return {label: _matching(root, pattern) for label, pattern in self.patterns}
         found = [path for path in root.files() if extension(path) in extensions]
         stems = [stem(path) for path in found]
         return {
@@ -91,6 +91,14 @@ class Selection:
         if path.is_symlink():  # the caller chose the link, so its target is what he asked for
             path = path.resolve()
         return Root.of(path.parent).file(path.name)
+
+
+def _matching(root: Root, pattern: str) -> tuple[Path, ...]:
+    found = tuple(root.glob(pattern))
+    if not found:
+        names = [path.name for path in root.files()]
+        raise XRepoNotFoundError(f"no file matches {pattern!r}", asked=pattern, exists=names)
+    return found
 
 
 def split_pattern(pattern: str | Path) -> tuple[Path, str]:
