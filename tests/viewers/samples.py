@@ -58,7 +58,7 @@ def views_with(text: str) -> list[View]:
         view(AuditLog([entry], text)),
         view(entry),
         view(report),
-        ExplorerView(table, question, question.typed, error=text),
+        ExplorerView(table, text, question, question.typed, error=text),
         view(JoinReport((JoinStep(text, text, ((text, "n"),), text, 5, 4, 3, 2, 1),), 5)),
         RepoView(text, text, schema, text, table, stats),
         RepoView(text, text, schema, text),

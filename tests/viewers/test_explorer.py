@@ -8,9 +8,10 @@ import pytest
 
 from xrepo_nb.governance.identity import Identity, acting_as
 from xrepo_nb.repos.materialized import MaterializedRepo
+from xrepo_nb.viewers import view
 from xrepo_nb.viewers.explorer import Explorer, ExplorerView, Question, explore
 from xrepo_nb.viewers.table import TableView
-from xrepo_nb.viewers.widget import told
+from xrepo_nb.viewers.widgets import told
 
 
 @pytest.fixture
@@ -20,7 +21,7 @@ def repo() -> MaterializedRepo[Any]:
 
 
 def _explorer(repo: MaterializedRepo[Any]) -> Explorer:
-    return Explorer(repo, ExplorerView(TableView(repo.schema, (), name="things")))
+    return Explorer(repo, ExplorerView(TableView(repo.schema, (), name="things"), "things"))
 
 
 async def test_a_question_is_answered_by_a_page_of_rows(repo: MaterializedRepo[Any]) -> None:
@@ -91,3 +92,13 @@ def test_a_widget_has_its_html_for_where_there_is_no_kernel(repo: MaterializedRe
     data, _ = explore(repo)._repr_mimebundle_()
     assert data["text/html"].startswith('<div class="xr">')
     assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_rows_and_tables_are_explored_whole() -> None:
+    repo = MaterializedRepo(data=[{"_id": i, "n": None if i % 2 else i} for i in range(30)], name="things")
+    widget = view(repo.sync.list({"_id__gte": 5})).widget()
+    assert "first 10 of 25 rows" in widget.html
+    assert widget.code == "await xr.MaterializedRepo(data=rows).list({}, limit=10)"
+    table = repo.peek(12)
+    assert table is not None
+    assert "first 10 of 12 rows" in view(table).widget().html

@@ -1,0 +1,1 @@
+"""What a notebook needs: `sync` (methods without await), `loops`, `progress`, `display`."""

@@ -1,7 +1,7 @@
 """Viewers: how repos, rows, schemas, statistics, logs and plans show themselves."""
 
+from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.registry import Viewer, attach, register, unregister, view
-from xrepo_nb.viewers.view import View
 
 __all__ = ["View", "Viewer", "attach", "register", "unregister", "view", "widget"]
 

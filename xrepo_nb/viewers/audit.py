@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC
 
 from xrepo_nb.governance.audit import AuditEntry, AuditLog
+from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join, tag
 from xrepo_nb.viewers.parts import count, grid, heading, note
 from xrepo_nb.viewers.values import show
-from xrepo_nb.viewers.view import View
 
 ENTRIES = 25
 

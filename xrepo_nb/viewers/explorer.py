@@ -11,11 +11,11 @@ from typing import Any, Protocol
 from xrepo_nb.core.errors import XRepoError
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import Field
+from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.condition import condition
 from xrepo_nb.viewers.html import Html, join, tag
 from xrepo_nb.viewers.rows import documents
 from xrepo_nb.viewers.table import COLUMNS, ROWS, TableView, header_attributes, label
-from xrepo_nb.viewers.view import View
 
 
 class Explorable(Protocol):
@@ -45,8 +45,8 @@ class Question:
         fields = {found.name: found for found in schema.fields}
         return {name: condition(text, fields[name]) for name, text in self.typed.items() if name in fields}
 
-    def code(self, name: str, schema: Schema) -> str:
-        """The question as a line of Python.
+    def code(self, target: str, schema: Schema) -> str:
+        """The question as a line of Python; `target` is how the repo is called there.
 
         >>> Question(sort=(("dep_delay", -1),), skip=10).code("flights", Schema(()))
         "await flights.list({}, sort=[('dep_delay', -1)], skip=10, limit=10)"
@@ -54,7 +54,7 @@ class Question:
         given = [repr(self.filters(schema))]
         given += [f"sort={list(self.sort)}"] * bool(self.sort)
         given += [f"skip={self.skip}"] * bool(self.skip)
-        return f"await {_variable(name)}.list({', '.join(given)}, limit={self.limit})"
+        return f"await {target}.list({', '.join(given)}, limit={self.limit})"
 
     def sorted_by(self, name: str) -> Question:
         """Sorted by another field: first upwards, then downwards, then no more."""
@@ -88,6 +88,7 @@ class ExplorerView(View):
     """
 
     table: TableView
+    target: str = "repo"
     question: Question = Question()
     typed: Mapping[str, str] = field(default_factory=dict)
     error: str = ""
@@ -144,12 +145,16 @@ class ExplorerView(View):
         wrong = tag("span", self.error, class_="xr-bad", role="alert") if self.error else None
         return tag("div", buttons, said, wrong, class_="xr-bar-line")
 
+    @property
+    def code(self) -> str:
+        """The question as a line of Python."""
+        return self.question.code(self.target, self.table.schema)
+
     def _code(self) -> Html:
-        code = self.question.code(self.table.name, self.table.schema)
         copy = tag(
             "button", "copy", type="button", data_do="copy", data_field="code", aria_label="copy the query"
         )
-        return tag("div", tag("code", code), copy, class_="xr-code")
+        return tag("div", tag("code", self.code), copy, class_="xr-code")
 
 
 class Explorer:
@@ -181,12 +186,16 @@ class Explorer:
         if total is None:
             total = await self._repo.count(filters)
         table = replace(self.view.table, rows=documents(rows), total=total, skip=question.skip)
-        return ExplorerView(table, question, question.typed)
+        return ExplorerView(table, self.view.target, question, question.typed)
 
 
-def explore(repo: Explorable, kind: str = "explorer") -> Any:
-    """A widget that sorts, filters and pages through a repo, as the present caller; reads at once."""
-    from xrepo_nb.viewers.widget import ExplorerWidget
+def explore(repo: Explorable, kind: str = "repo", target: str | None = None) -> Any:
+    """A widget that sorts, filters and pages through a repo, as the present caller; reads at once.
 
-    start = ExplorerView(TableView(repo.schema, (), name=repo.metadata.name, kind=kind))
-    return ExplorerWidget(Explorer(repo, start))
+    `target` is how the repo is called in the code that it shows, by default its name.
+    """
+    from xrepo_nb.viewers.widgets import ExplorerWidget
+
+    name = repo.metadata.name
+    table = TableView(repo.schema, (), name=name, kind=kind)
+    return ExplorerWidget(Explorer(repo, ExplorerView(table, target or _variable(name))))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xrepo_nb.schema.report import FieldReport, InferenceReport, counts
+from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join, tag
 from xrepo_nb.viewers.parts import count, grid, heading, note, right
-from xrepo_nb.viewers.view import View
 
 REJECTED = 20
 

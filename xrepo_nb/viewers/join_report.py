@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xrepo_nb.repos.join import JoinReport, JoinStep
+from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join, tag
 from xrepo_nb.viewers.parts import bar, count, grid, heading, right
-from xrepo_nb.viewers.view import View
 
 
 @dataclass(frozen=True, repr=False)

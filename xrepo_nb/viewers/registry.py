@@ -8,7 +8,7 @@ from typing import Any
 
 from xrepo_nb.core.errors import XRepoNotFoundError
 from xrepo_nb.notebook import display
-from xrepo_nb.viewers.view import View
+from xrepo_nb.viewers.base import View
 
 Viewer = Callable[[Any], View]
 """Makes the view of an object out of what it holds in memory."""

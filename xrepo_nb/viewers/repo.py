@@ -9,12 +9,12 @@ from xrepo_nb.core.errors import XRepoPermissionError
 from xrepo_nb.observe.stats import RepoStats
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
+from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join
 from xrepo_nb.viewers.parts import count, fold, heading, note
 from xrepo_nb.viewers.schema import SchemaView
 from xrepo_nb.viewers.statistics import milliseconds
 from xrepo_nb.viewers.table import ROWS, TableView, head
-from xrepo_nb.viewers.view import View
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,7 +80,7 @@ class RepoView(View):
         """A table that sorts, filters and pages through the repo, as the present caller."""
         from xrepo_nb.viewers.explorer import explore
 
-        return explore(self.repo) if self.repo is not None else super().widget()
+        return explore(self.repo, self.kind) if self.repo is not None else super().widget()
 
 
 def _first(glimpsed: Table, name: str) -> TableView:

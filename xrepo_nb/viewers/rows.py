@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import islice
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel
 
 from xrepo_nb.repos.rows import Rows
 from xrepo_nb.schema.table import Table
-from xrepo_nb.viewers.table import ROWS, TableView
+from xrepo_nb.viewers.table import ROWS, TableView, repo_of
 
 
 def rows_view(rows: Rows[Any], *, shown: int = ROWS) -> TableView:
     """The first of the rows, and of how many."""
-    documents = [document(row) for row in islice(rows, shown)]
-    schema = rows.schema if rows.schema is not None else Table(documents=documents).schema
+    first = documents(rows[:shown])
+    schema = rows.schema if rows.schema is not None else Table(documents=first).schema
     name = rows.provenance.repo if rows.provenance else ""
-    return TableView(schema, documents, name=name, total=len(rows), kind="rows", remark=_matched(rows))
+    source = partial(repo_of, lambda: documents(rows), schema, name or "rows")
+    remark = f"{rows.total:,} rows match" if rows.truncated else ""
+    return TableView(schema, first, name, len(rows), kind="rows", remark=remark, source=source)
 
 
 def document(row: Any) -> dict[str, Any]:
@@ -31,7 +33,3 @@ def document(row: Any) -> dict[str, Any]:
 def documents(rows: Sequence[Any]) -> list[dict[str, Any]]:
     """All records as documents."""
     return [document(row) for row in rows]
-
-
-def _matched(rows: Rows[Any]) -> str:
-    return f"{rows.total:,} rows match" if rows.truncated and rows.total is not None else ""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field
+from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join, tag
 from xrepo_nb.viewers.lineage import links, picture
 from xrepo_nb.viewers.parts import count, fold, grid, heading, note
 from xrepo_nb.viewers.values import show
-from xrepo_nb.viewers.view import View
 
 _ABSENCE = {
     "never": "always there",

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xrepo_nb.observe.stats import RepoStats
+from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join, tag
 from xrepo_nb.viewers.parts import bar, count, fold, grid, heading, note, right
-from xrepo_nb.viewers.view import View
 
 
 @dataclass(frozen=True, repr=False)

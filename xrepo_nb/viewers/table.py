@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 from xrepo_nb.schema.types import Field
+from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join, tag
 from xrepo_nb.viewers.parts import count, grid, heading, note
 from xrepo_nb.viewers.text import text_table
 from xrepo_nb.viewers.values import decimals_of, show
-from xrepo_nb.viewers.view import View
 
 ROWS = 10
 COLUMNS = 50
@@ -29,7 +30,7 @@ class TableView(View):
 
     `rows` are documents: an absent key is shown as missing, None as null. `total` is how many
     rows there are, None when nobody counted; `skip` how many come before the first shown; `remark`
-    is said below; `source` gives the repo that the widget explores.
+    is said below; `source` makes a repo of all rows for the widget.
     """
 
     schema: Schema
@@ -46,8 +47,9 @@ class TableView(View):
         """The first rows of a table in memory; of a lazy one, whose rows would have to be read, none."""
         if table.is_lazy:
             return cls(table.schema, (), total=total, **options)
+        source = partial(repo_of, lambda: table.documents, table.schema)
         total = len(table) if total is None else total
-        return cls(table.schema, head(table, rows), total=total, **options)
+        return cls(table.schema, head(table, rows), total=total, source=source, **options)
 
     def body(self) -> Html:
         return join([self.head(), self.grid(), note(self.caption())])
@@ -91,13 +93,22 @@ class TableView(View):
         """A table that sorts, filters and pages through all of the rows."""
         from xrepo_nb.viewers.explorer import explore
 
-        return explore(self.source(), self.kind) if self.source is not None else super().widget()
+        if self.source is None:
+            return super().widget()
+        return explore(self.source(), self.kind, target="xr.MaterializedRepo(data=rows)")
 
     def to_text(self) -> str:
         names = [found.name for found in self.schema.fields]
         rows = [[show(row.get(name, MISSING)) for name in names] for row in self.rows]
         first = " ".join(filter(None, [self.kind, self.name])) + f": {self.caption()}"
         return f"{first}\n{text_table(names, rows)}"
+
+
+def repo_of(documents: Callable[[], Sequence[Mapping[str, Any]]], schema: Schema, name: str = "rows") -> Any:
+    """A repo of its own over the documents, for a widget to ask."""
+    from xrepo_nb.repos.materialized import MaterializedRepo
+
+    return MaterializedRepo(schema=schema, data=documents(), name=name)
 
 
 def head(table: Table, rows: int) -> Sequence[dict[str, Any]]:

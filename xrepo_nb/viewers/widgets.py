@@ -11,8 +11,8 @@ import anywidget
 import traitlets
 
 from xrepo_nb.notebook.loops import run
+from xrepo_nb.viewers.base import STATIC, View
 from xrepo_nb.viewers.explorer import Explorer, Question
-from xrepo_nb.viewers.view import STATIC, View
 
 
 class ViewWidget(anywidget.AnyWidget):
@@ -73,7 +73,7 @@ class ExplorerWidget(ViewWidget):
             self.busy = False
         self.view = view
         if not view.error:
-            self.code = question.code(view.table.name, view.table.schema)
+            self.code = view.code
 
     def _told(self, _: Any, message: Any, __: Any) -> None:
         question = told(self._explorer.view.question, message)

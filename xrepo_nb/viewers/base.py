@@ -32,7 +32,7 @@ class View:
 
     def widget(self) -> Any:
         """The same as a widget; an `anywidget.AnyWidget`."""
-        from xrepo_nb.viewers.widget import ViewWidget
+        from xrepo_nb.viewers.widgets import ViewWidget
 
         return ViewWidget(self)
 
