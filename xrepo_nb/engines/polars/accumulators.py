@@ -8,10 +8,14 @@ import polars as pl
 
 from xrepo_nb.engines.polars.expressions.arithmetic import as_float
 from xrepo_nb.engines.polars.facts import Facts, fits
+from xrepo_nb.engines.polars.logic import negation
+from xrepo_nb.engines.polars.order import ORDERED, Order
+from xrepo_nb.engines.polars.paths import member
 from xrepo_nb.engines.polars.reasons import decline
-from xrepo_nb.engines.polars.scope import Scope
-from xrepo_nb.engines.polars.values import FLOAT, INT, Value
-from xrepo_nb.query.plan import Accumulator
+from xrepo_nb.engines.polars.scope import Scope, document
+from xrepo_nb.engines.polars.values import FLOAT, INT, NULL_VALUE, Value
+from xrepo_nb.query.expressions import Literal
+from xrepo_nb.query.plan import Accumulator, SortKey
 from xrepo_nb.schema.types import DataType
 
 Lowering = Callable[[Accumulator, "Rows"], Value]
@@ -40,6 +44,11 @@ class Rows:
     def argument(self, accumulator: Accumulator) -> Value:
         """The only argument."""
         return self.scope.typed(accumulator.args[0])
+
+    def option(self, accumulator: Accumulator, name: str) -> Value:
+        """A named argument."""
+        given = accumulator.option(name)
+        return self.scope.typed(given) if given is not None else decline(f"{accumulator.op} without {name}")
 
 
 def accumulated(accumulator: Accumulator, rows: Rows) -> Value:
@@ -101,19 +110,15 @@ def _ever(value: Value) -> str:
     return "never" if value.absence == "never" else "null"
 
 
-ORDERED = frozenset({"int", "float", "string", "bool", "datetime", "date", "time", "objectid", "decimal"})
-
-
 @accumulates("$min", "$max")
 def _extreme(accumulator: Accumulator, rows: Rows) -> Value:
     value = rows.argument(accumulator)
+    if value.kind == "null":
+        return NULL_VALUE
     if value.kind not in ORDERED:
         decline(f"{accumulator.op} of a {value.kind}")
     if accumulator.op == "$max":
         expr = value.expr.max()
-        if value.kind == "float" and value.facts.may_be_nan:
-            # Polars leaves NaN out; it is the greatest only where there is nothing else.
-            expr = expr
     else:
         nan = value.kind == "float" and value.facts.may_be_nan
         expr = value.expr.nan_min() if nan else value.expr.min()
@@ -163,3 +168,99 @@ def _deviation(accumulator: Accumulator, rows: Rows) -> Value:
         return Value(pl.lit(None, dtype=pl.Float64).first(), FLOAT, "null")
     sample = accumulator.op == "$stdDevSamp"
     return Value(as_float(value).std(ddof=int(sample)), FLOAT, "null" if sample else _ever(value))
+
+
+@accumulates("$firstN", "$lastN", "$minN", "$maxN")
+def _several(accumulator: Accumulator, rows: Rows) -> Value:
+    count, value = _count_of(accumulator), rows.option(accumulator, "input").nullable()
+    op, expr = accumulator.op, value.expr
+    if op in ("$firstN", "$lastN"):
+        chosen = expr.head(count) if op == "$firstN" else expr.tail(count)
+    else:
+        _check_order(op, value)
+        largest = op == "$maxN"
+        best = expr.drop_nulls().top_k(count) if largest else expr.drop_nulls().bottom_k(count)
+        chosen = best.sort(descending=largest)
+    return Value(chosen.implode(), DataType("array", item=value.type), "never")
+
+
+def _count_of(accumulator: Accumulator) -> int:
+    count = accumulator.option("n")
+    if not isinstance(count, Literal) or not isinstance(count.value, int) or count.value < 1:
+        decline(f"{accumulator.op} of a computed number")
+    return count.value
+
+
+def _check_order(op: str, value: Value) -> None:
+    if value.kind not in ORDERED or (value.kind == "float" and value.facts.may_be_nan):
+        decline(f"{op} of a {value.kind}")
+
+
+@accumulates("$top", "$bottom", "$topN", "$bottomN")
+def _best(accumulator: Accumulator, rows: Rows) -> Value:
+    op, value = accumulator.op, rows.option(accumulator, "output").nullable()
+    by = accumulator.option("sortBy")
+    assert isinstance(by, Literal)
+    keys = tuple(SortKey(tuple(path.split(".")), int(d) < 0) for path, d in by.value.items())
+    order = Order(keys, rows.scope)
+    expr = order.applied(value.expr)
+    if op in ("$top", "$bottom"):
+        chosen = expr.first() if op == "$top" else expr.last()
+        return Value(chosen, value.type, value.absence, facts=value.facts)
+    count = _count_of(accumulator)
+    chosen = expr.head(count) if op == "$topN" else expr.tail(count)
+    return Value(chosen.implode(), DataType("array", item=value.type), "never")
+
+
+@accumulates("$median", "$percentile")
+def _percentile(accumulator: Accumulator, rows: Rows) -> Value:
+    value = rows.option(accumulator, "input")
+    if not value.is_number or (value.facts.may_be_nan and value.kind == "float"):
+        decline(f"{accumulator.op} of a {value.kind}, or of what may be NaN")
+    if accumulator.op == "$median":
+        # The value at rank ceil(n / 2) is the lower of the two middle ones.
+        return Value(as_float(value).quantile(0.5, "lower"), FLOAT, _ever(value))
+    points = accumulator.option("p")
+    if not isinstance(points, Literal):
+        decline("$percentile at computed points")
+    ordered = as_float(value).drop_nulls().sort()
+    ranks = [(ordered.len() * float(p)).ceil().cast(pl.Int64).clip(1) - 1 for p in points.value]
+    found = pl.concat_list([ordered.get(rank, null_on_oob=True) for rank in ranks])
+    return Value(found, DataType("array", item=FLOAT), "never")
+
+
+@accumulates("$covariancePop", "$covarianceSamp")
+def _covariance(accumulator: Accumulator, rows: Rows) -> Value:
+    left, right = (rows.scope.typed(arg) for arg in accumulator.args)
+    if not (left.is_number and right.is_number):
+        decline(f"{accumulator.op} of other than numbers")
+    sample = accumulator.op == "$covarianceSamp"
+    return Value(pl.cov(as_float(left), as_float(right), ddof=int(sample)), FLOAT, "null")
+
+
+@accumulates("$mergeObjects")
+def _merged(accumulator: Accumulator, rows: Rows) -> Value:
+    value = rows.argument(accumulator)
+    if value.kind != "object":
+        decline(f"$mergeObjects of a {value.kind}")
+    fields = {}
+    for field in value.type.fields:
+        inner = member(value, field.name)
+        present = inner.is_missing()
+        kept = inner.expr if present is False else inner.expr.filter(negation(present))
+        absence = "missing" if value.absence != "never" and field.absence == "never" else field.absence
+        if value.absence != "never" and field.absence == "null":
+            decline("$mergeObjects of documents that may be absent and hold nulls")
+        fields[field.name] = Value(kept.last(), field.type, absence)
+    return document(fields)
+
+
+@accumulates("$concatArrays", "$setUnion")
+def _concatenated(accumulator: Accumulator, rows: Rows) -> Value:
+    value = rows.argument(accumulator)
+    if value.kind != "array" or value.may_be_absent:
+        decline(f"{accumulator.op} of what may be no array")
+    items = value.expr.explode(empty_as_null=False, keep_nulls=False)
+    if accumulator.op == "$setUnion":
+        items = items.unique(maintain_order=True)
+    return Value(items.implode(), value.type, "never")

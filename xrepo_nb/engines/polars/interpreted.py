@@ -41,7 +41,8 @@ def interpreted(expr: Expr, scope: Scope, reason: str) -> Value:
     try:
         evaluate = compile_expression(expr)
     except XRepoError as error:
-        decline(error.message)
+        # Not what the interpreter knows by itself either: a find projection's own operators.
+        decline(f"{reason}; {error.message}")
     name = expr.op if isinstance(expr, Call) else type(expr).__name__
     scope.notes.append(f"{name} runs in the interpreter: {reason}")
     fixed = _result(expr, scope)

@@ -7,12 +7,14 @@ from typing import Any
 
 import polars as pl
 
+from xrepo_nb.engines.polars.expressions.arithmetic import as_float
 from xrepo_nb.engines.polars.facts import Bounds, Facts
 from xrepo_nb.engines.polars.frame import Column, Frame, column, physical_names
-from xrepo_nb.engines.polars.matching import CLASS_OF_KIND
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.engines.polars.values import Value
 from xrepo_nb.query.plan import Join
+from xrepo_nb.schema.types import Absence
 
 _VALIDATE: dict[str, Any] = {
     "one_to_one": "1:1",
@@ -72,12 +74,14 @@ def _named(stage: Join, left: Frame, right: Frame, joined: pl.LazyFrame) -> Fram
 
 
 def _after(col: Column, *, nullable: bool) -> Column:
-    """What a column means after a join that may leave it without a match: null."""
+    """What a column means where rows may be without a match: there it is missing, but null in a
+    column that holds nulls, as a relational join has it."""
     if not nullable:
         return col
-    if col.type.kind == "mixed" or col.absence in ("missing", "both"):
-        decline("an unmatched row's field that is missing elsewhere")
-    return replace(col, absence="null", facts=_Nullable(col.facts))
+    if col.type.kind == "mixed" or col.masked:
+        decline("an unmatched row's field of mixed type")
+    absence: Absence = "null" if col.absence == "null" and col.facts.may_be_null else "missing"
+    return replace(col, absence=absence, facts=_Nullable(col.facts))
 
 
 class _Nullable(Facts):
@@ -102,8 +106,8 @@ def _shared(left: Column, right: Column, how: str) -> Column:
     if how == "right":
         return right
     if how == "outer":
-        absence = left.absence if left.absence == right.absence else "null"
-        return Column(left.type, absence)
+        absent = {left.absence, right.absence} - {"never"}
+        return Column(left.type, "never" if not absent else "missing" if absent == {"missing"} else "null")
     return left
 
 
@@ -118,15 +122,26 @@ def _check_keys(left: Frame, right: Frame, pair: tuple[str, str]) -> None:
     for frame, name in zip((left, right), pair, strict=True):
         if name not in frame.columns:
             decline(f"no join key {name!r}")
-    mine, other = left.columns[pair[0]], right.columns[pair[1]]
-    kinds = mine.type.kind, other.type.kind
-    if "mixed" in kinds or CLASS_OF_KIND[kinds[0]] != CLASS_OF_KIND[kinds[1]] or kinds[0] != kinds[1]:
-        decline(f"join keys of types {mine.type} and {other.type}")
-    if kinds[0] not in _KEYS:
-        decline(f"a join key of type {mine.type}")
+    mine, other = left.columns[pair[0]].type, right.columns[pair[1]].type
+    if mine.kind != other.kind or mine.kind not in _KEYS:
+        decline(f"join keys of types {mine} and {other}")
 
 
 _KEYS = frozenset({"string", "int", "bool", "datetime", "date", "time", "uuid", "objectid", "binary"})
+
+
+def comparable_keys(left: Value, right: Value) -> tuple[pl.Expr, pl.Expr]:
+    """Two values as keys that are equal in Polars where they are in MongoDB; null and missing are one."""
+    kinds = {left.kind, right.kind}
+    if len(kinds) == 1 and left.kind in _KEYS:
+        return left.expr, right.expr
+    if kinds == {"int", "float"} or kinds == {"float"}:
+        for value in (left, right):
+            low, high = value.facts.bounds
+            if value.kind == "int" and not -(2**53) <= low <= high <= 2**53:
+                decline("keys of int and float, where the ints may be beyond 2^53")
+        return as_float(left), as_float(right)
+    return decline(f"keys of types {left.type} and {right.type}")
 
 
 def _semi(stage: Join, left: Frame, right: Frame) -> pl.LazyFrame:

@@ -59,7 +59,8 @@ class Scope:
     def lower(self, expr: Expr) -> Value:
         """The value of an expression; of a single operator without lowering, by the interpreter."""
         try:
-            return _LOWERINGS[type(expr)](self, expr)
+            lowering = _LOWERINGS.get(type(expr))
+            return lowering(self, expr) if lowering else decline(f"{type(expr).__name__} has no lowering")
         except Unsupported as declined:
             if self.columns is None or isinstance(expr, FieldRef | Literal | Variable):
                 raise

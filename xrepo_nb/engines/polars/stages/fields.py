@@ -93,8 +93,17 @@ def _nothing(value: Value | None) -> None:
         decline("a projection below a field of mixed type")
 
 
-def _computed_below(value: Value | None, tree: Tree) -> Value | None:
-    return decline("a computed field within a projected object")
+def _computed_below(value: Value | None, tree: Tree) -> Value:
+    """An object with computed fields, beside those that are kept of the given one."""
+    if value is not None and value.kind in ("array", "mixed"):
+        decline(f"computed fields below one of type {value.type}")
+    fields = {}
+    for name, what in tree.items():
+        known = value is not None and value.type.field(name) is not None
+        kept = _included(member(value, name) if known and value is not None else None, what)
+        if kept is not None:
+            fields[name] = kept
+    return document(fields)
 
 
 def _rebuilt(value: Value, fields: Mapping[str, Value]) -> Value:
@@ -160,9 +169,13 @@ def _unset(stage: Unset, lowering: Lowering) -> Frame:
 def _add_fields(stage: AddFields, lowering: Lowering) -> Frame:
     frame = lowering.frame(stage.input)
     scope = lowering.scope(frame)
-    tree = _tree((path, scope.lower(expr)) for path, expr in stage.fields)
-    values = {name: _added(frame, name, what) for name, what in tree.items()}
-    return frame.assign(values)
+    return added(frame, {path: scope.lower(expr) for path, expr in stage.fields})
+
+
+def added(frame: Frame, values: Mapping[Path, Value]) -> Frame:
+    """The rows with values set at paths; each value sees the rows as they were."""
+    tree = _tree(values.items())
+    return frame.assign({name: _added(frame, name, what) for name, what in tree.items()})
 
 
 def _added(frame: Frame, name: str, what: Any) -> Value:

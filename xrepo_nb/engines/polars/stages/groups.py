@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import polars as pl
 
 from xrepo_nb.engines.polars.accumulators import Rows, accumulated
+from xrepo_nb.engines.polars.expressions.arithmetic import guarded
+from xrepo_nb.engines.polars.expressions.comparison import compared
+from xrepo_nb.engines.polars.expressions.conditional import branched
 from xrepo_nb.engines.polars.frame import Column, Frame, assignments, column, column_of
+from xrepo_nb.engines.polars.logic import conjunction
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
+from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, document
-from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.engines.polars.values import NULL_VALUE, Value, literal
 from xrepo_nb.query.expressions import DocumentExpr, Expr, Literal
-from xrepo_nb.query.plan import Group
+from xrepo_nb.query.plan import Bucket, Group
 
 _PART = "\0key\0"
 
@@ -62,3 +68,25 @@ def _whole(frame: Frame, key: Value, outputs: Mapping[str, Value]) -> Frame:
     columns: dict[str, Column] = {"_id": column_of(key)}
     columns |= {name: column_of(value) for name, value in outputs.items()}
     return Frame(lazy, columns, 1)
+
+
+@lowers_stage(Bucket)
+def _bucket(stage: Bucket, lowering: Lowering) -> Frame:
+    frame = lowering.frame(stage.input)
+    scope = lowering.scope(frame)
+    by, edges = scope.typed(stage.by), stage.boundaries
+    branches = [
+        (conjunction(compared("$gte", by, literal(low)), compared("$lt", by, literal(high))), literal(low))
+        for low, high in pairwise(edges)
+    ]
+    if stage.has_default:
+        key = branched(branches, literal(stage.default))
+    else:
+        key = branched(branches, NULL_VALUE)
+        if key.kind == "null":
+            decline("boundaries of another type than the value")
+        inside = guarded(key.expr, lambda s: s.is_null(), "a value outside of the boundaries")
+        key = Value(inside, key.type, "never")
+    rows = Rows(scope, frame.height)
+    made = _by(frame, {"_id": key}, {a.name: accumulated(a, rows) for a in stage.outputs})
+    return made.over(made.lazy.sort("_id"))

@@ -10,12 +10,15 @@ from xrepo_nb.engines.polars.logic import as_expr, disjunction
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.predicates import rows_where
 from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.engines.polars.stages.combine import is_equality, unwound_lookup
 from xrepo_nb.engines.polars.values import INT, Value, absence_of
 from xrepo_nb.query.plan import Unwind
 
 
 @lowers_stage(Unwind)
 def _unwind(stage: Unwind, lowering: Lowering) -> Frame:
+    if stage.index_field is None and is_equality(stage.input) and stage.input.target == stage.path:  # type: ignore[attr-defined]
+        return unwound_lookup(stage.input, lowering, keep=stage.preserve_empty)  # type: ignore[arg-type]
     frame = lowering.frame(stage.input)
     if len(stage.path) > 1 or (stage.index_field is not None and len(stage.index_field) > 1):
         decline("$unwind of a nested path")

@@ -1,0 +1,67 @@
+"""Orders: sort keys as Polars takes them. Nulls and missing come first, then NaN, then values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.engines.polars.scope import Scope
+from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.query.plan import SortKey
+
+ORDERED = frozenset({"int", "float", "string", "bool", "datetime", "date", "time", "objectid", "decimal"})
+"""Kinds whose order in Polars is MongoDB's."""
+
+
+class Order:
+    """The order of sort keys, to be applied to rows or to a column."""
+
+    __slots__ = ("by", "descending")
+
+    def __init__(self, keys: Sequence[SortKey], scope: Scope) -> None:
+        self.by: list[pl.Expr] = []
+        self.descending: list[bool] = []
+        for key in keys:
+            for expr in _parts(scope.path(key.path), key.descending):
+                self.by.append(expr)
+                self.descending.append(key.descending)
+
+    def sorted(self, lazy: pl.LazyFrame) -> pl.LazyFrame:
+        """The rows in this order; ties keep theirs. A limit above makes it a top-k."""
+        if not self.by:
+            return lazy
+        return lazy.sort(self.by, descending=self.descending, nulls_last=self.descending, maintain_order=True)
+
+    def applied(self, expr: pl.Expr) -> pl.Expr:
+        """A column in this order."""
+        if not self.by:
+            return expr
+        return expr.sort_by(
+            self.by, descending=self.descending, nulls_last=self.descending, maintain_order=True
+        )
+
+
+def _parts(value: Value, descending: bool) -> list[pl.Expr]:
+    if value.kind == "null":
+        return []
+    if value.kind == "array":
+        return _array_parts(value, descending)
+    if value.kind not in ORDERED:
+        decline(f"a sort by a field of type {value.type}")
+    if value.kind == "float" and value.facts.may_be_nan:
+        return [value.expr.is_not_nan(), value.expr]
+    return [value.expr]
+
+
+def _array_parts(value: Value, descending: bool) -> list[pl.Expr]:
+    """An array sorts by its least element, or its greatest when descending; an empty one before null."""
+    item = value.type.item
+    if item is None or item.kind not in ORDERED or item.kind == "float":
+        decline(f"a sort by a field of type {value.type}")
+    array = value.expr
+    has_null = array.list.eval(pl.element().is_null()).list.any()
+    least = pl.when(has_null).then(None).otherwise(array.list.min())
+    filled = ~(array.list.len() == 0).fill_null(False)
+    return [filled, array.list.max() if descending else least]

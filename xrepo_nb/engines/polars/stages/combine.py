@@ -1,0 +1,180 @@
+"""Stages that read other plans or make several results: lookup, union, facet, documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from xrepo_nb.engines.polars.frame import Column, Frame, assignments, column, column_of, scan
+from xrepo_nb.engines.polars.join import comparable_keys
+from xrepo_nb.engines.polars.logic import as_expr, conjunction, disjunction
+from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
+from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.engines.polars.scope import document
+from xrepo_nb.engines.polars.stages.fields import added
+from xrepo_nb.engines.polars.values import MISSING_VALUE, NULL_VALUE, Value, absence_of, unified, widened
+from xrepo_nb.query.expressions import Literal
+from xrepo_nb.query.plan import (
+    AddFields,
+    Documents,
+    Facet,
+    Input,
+    Lookup,
+    Match,
+    Plan,
+    Project,
+    UnionWith,
+    Unset,
+)
+from xrepo_nb.schema.types import DataType, Field
+
+_KEY, _FOUND = "\0lookup", "\0found"
+_ROW_WISE = (Input, Match, Project, AddFields, Unset)
+
+
+@lowers_stage(Lookup)
+def _lookup(stage: Lookup, lowering: Lowering) -> Frame:
+    """The rows found for each key as arrays, joined to the keys."""
+    left = lowering.frame(stage.input)
+    if stage.local is None or stage.foreign is None:
+        return _crossed(stage, left, _right(stage, lowering))
+    found, value, left = _matched(stage, left, lowering)
+    grouped = found.group_by(_KEY).agg(column(_FOUND).implode())
+    lazy = left.lazy.join(grouped, on=_KEY, how="left", nulls_equal=True, maintain_order="left")
+    array = Value(column(_FOUND).fill_null([]), DataType("array", item=value.type), "never")
+    return _placed(left.over(lazy), stage, array)
+
+
+def unwound_lookup(stage: Lookup, lowering: Lowering, *, keep: bool) -> Frame:
+    """A lookup whose result is unwound at once: a plain join."""
+    left = lowering.frame(stage.input)
+    found, value, left = _matched(stage, left, lowering)
+    how = "left" if keep else "inner"
+    lazy = left.lazy.join(found, on=_KEY, how=how, nulls_equal=True, maintain_order="left")  # type: ignore[arg-type]
+    one = Value(column(_FOUND), value.type, "missing" if keep else "never")
+    return _placed(Frame(lazy, left.columns), stage, one)
+
+
+def is_equality(stage: Plan) -> bool:
+    """Whether a stage is a lookup by equality whose rows can be joined one by one."""
+    return isinstance(stage, Lookup) and stage.local is not None and len(stage.target) == 1
+
+
+def _matched(stage: Lookup, left: Frame, lowering: Lowering) -> tuple[pl.LazyFrame, Value, Frame]:
+    """The other rows as keys and documents, their type, and these rows with their key."""
+    assert stage.local is not None and stage.foreign is not None
+    right = lowering.frame(stage.right)
+    local = lowering.scope(left).path(stage.local)
+    foreign = lowering.scope(right).path(stage.foreign)
+    key, other = comparable_keys(local, foreign)
+    keyed = right.over(right.lazy.with_columns(other.alias(_KEY)))
+    keyed = _narrowed(stage, keyed, lowering)
+    root = lowering.scope(keyed).root()
+    found = keyed.lazy.select(column(_KEY), root.expr.alias(_FOUND))
+    return found, root, left.over(left.lazy.with_columns(key.alias(_KEY)))
+
+
+def _narrowed(stage: Lookup, right: Frame, lowering: Lowering) -> Frame:
+    """The other rows after a pipeline that treats each by itself."""
+    if stage.pipeline is None:
+        return right
+    if stage.let or not all(isinstance(node, _ROW_WISE) for node in stage.pipeline.walk()):
+        decline("a $lookup pipeline that depends on the rows found for each row")
+    kept = Frame(right.lazy, dict(right.columns) | {_KEY: Column(DataType("mixed"))}, right.height)
+    if not all(isinstance(node, Input | Match) for node in stage.pipeline.walk()):
+        decline("a $lookup pipeline beside an equality that changes fields")
+    narrowed = lowering.within(kept).frame(stage.pipeline)
+    return Frame(narrowed.lazy, right.columns, narrowed.height)
+
+
+def _right(stage: Lookup, lowering: Lowering) -> Frame:
+    right = lowering.frame(stage.right)
+    if stage.let:
+        decline("a $lookup with variables of each row")
+    return right if stage.pipeline is None else lowering.within(right).frame(stage.pipeline)
+
+
+def _crossed(stage: Lookup, left: Frame, right: Frame) -> Frame:
+    """The same array for every row."""
+    array = _gathered(right)
+    one = right.lazy.select(array.expr.alias(_FOUND))
+    lazy = left.lazy.join(one, how="cross", maintain_order="left")
+    return _placed(left.over(lazy), stage, Value(column(_FOUND), array.type, "never"))
+
+
+def _gathered(frame: Frame) -> Value:
+    """All rows of a frame as one array of documents."""
+    root = document({name: col.value(name) for name, col in frame.columns.items()})
+    return Value(root.expr.implode(), DataType("array", item=root.type), "never")
+
+
+def _placed(frame: Frame, stage: Lookup, value: Value) -> Frame:
+    placed = added(frame, {stage.target: value})
+    return placed.select(placed.columns)
+
+
+@lowers_stage(UnionWith)
+def _union(stage: UnionWith, lowering: Lowering) -> Frame:
+    first, second = lowering.frame(stage.input), lowering.frame(stage.other)
+    names = dict.fromkeys([*first.columns, *second.columns])
+    pairs = {name: (_value(first, name), _value(second, name)) for name in names}
+    height = None if first.height is None or second.height is None else first.height + second.height
+    columns = {name: _united(a, b) for name, (a, b) in pairs.items()}
+    sides = [
+        frame.lazy.select(
+            *(e for name, col in columns.items() for e in _aligned(name, pairs[name][side], col))
+        )
+        for side, frame in enumerate((first, second))
+    ]
+    return Frame(pl.concat(sides, how="vertical"), columns, height)
+
+
+def _value(frame: Frame, name: str) -> Value:
+    col = frame.columns.get(name)
+    if col is None:
+        return MISSING_VALUE
+    if col.type.kind == "mixed":
+        decline("a union of fields of mixed type")
+    return col.value(name)
+
+
+def _united(a: Value, b: Value) -> Column:
+    """The column that holds both."""
+    null = conjunction(a.absence in ("null", "both") or b.absence in ("null", "both"))
+    missing = a.absence in ("missing", "both") or b.absence in ("missing", "both")
+    absence, _ = absence_of(null, missing)
+    return Column(unified([a.type, b.type]), absence)
+
+
+def _aligned(name: str, value: Value, col: Column) -> list[pl.Expr]:
+    expr = widened(value, col.type)
+    if col.absence != "both":
+        return [expr.alias(name)]
+    return assignments(name, Value(expr, col.type, "both", as_expr(value.is_missing())))
+
+
+@lowers_stage(Facet)
+def _facet(stage: Facet, lowering: Lowering) -> Frame:
+    frame = lowering.frame(stage.input)
+    shared = lowering.within(frame.over(frame.lazy.cache()))
+    parts: list[pl.LazyFrame] = []
+    columns: dict[str, Column] = {}
+    for name, branch in stage.branches:
+        made = shared.frame(branch)
+        array = _gathered(made)
+        parts.append(made.lazy.select(array.expr.alias(name)))
+        columns[name] = column_of(array)
+    return Frame(pl.concat(parts, how="horizontal"), columns, 1)
+
+
+@lowers_stage(Documents)
+def _documents(stage: Documents, lowering: Lowering) -> Frame:
+    from xrepo_nb.schema.table import Table
+
+    if not isinstance(stage.items, Literal):
+        decline("computed $documents")
+    return scan(Table(documents=list(stage.items.value)))
+
+
+_ = (Field, Mapping, NULL_VALUE, disjunction)

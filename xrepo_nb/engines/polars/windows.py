@@ -1,0 +1,173 @@
+"""Window operators: expressions over the rows around each row, in a frame sorted by partition and keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from xrepo_nb.engines.polars.accumulators import Rows, accumulated
+from xrepo_nb.engines.polars.frame import column
+from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.engines.polars.scope import Scope
+from xrepo_nb.engines.polars.values import FLOAT, INT, NULL_VALUE, Value, unified, widened
+from xrepo_nb.query.expressions import Literal
+from xrepo_nb.query.plan import Accumulator, Window, WindowOutput
+
+ROW, PART, KEY, TIES = "\0row", "\0part", "\0key", "\0ties"
+FAR = 2**31
+"""Further away than any row."""
+
+FOREVER = 10**18
+"""Microseconds, longer than any dates are apart."""
+
+Operator = Callable[[WindowOutput, "Partition"], Value]
+OPERATORS: dict[str, Operator] = {}
+
+
+def windows(*names: str) -> Callable[[Operator], Operator]:
+    """Registers the lowering of operators that have a window of their own."""
+
+    def register(function: Operator) -> Operator:
+        OPERATORS.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+@dataclass(frozen=True, slots=True)
+class Partition:
+    """The rows of a partition, in order: the scope, the sort key's value, how many rows at most."""
+
+    scope: Scope
+    key: Value | None
+    height: int | None
+
+    def over(self, expr: pl.Expr) -> pl.Expr:
+        """The expression within each partition."""
+        return expr.over(PART)
+
+    def argument(self, output: WindowOutput, name: str | None = None) -> Value:
+        """The argument, by name or the only one."""
+        given = output.option(name) if name else output.args[0]
+        return self.scope.typed(given) if given is not None else decline(f"{output.op} without {name}")
+
+
+@windows("$documentNumber")
+def _number(output: WindowOutput, rows: Partition) -> Value:
+    return Value(rows.over(pl.int_range(1, pl.len() + 1, dtype=pl.Int64)), INT, "never")
+
+
+@windows("$denseRank")
+def _dense_rank(output: WindowOutput, rows: Partition) -> Value:
+    return Value(column(TIES).cast(pl.Int64) + 1, INT, "never")
+
+
+@windows("$rank")
+def _rank(output: WindowOutput, rows: Partition) -> Value:
+    place = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over(PART)
+    return Value(place.first().over(PART, TIES), INT, "never")
+
+
+@windows("$shift")
+def _shift(output: WindowOutput, rows: Partition) -> Value:
+    value = rows.argument(output, "output")
+    by, default = output.option("by"), output.option("default")
+    if value.absence in ("missing", "both") or not isinstance(by, Literal):
+        decline("$shift of a field that may be missing")
+    fill = NULL_VALUE if default is None else rows.scope.typed(default)
+    type_ = unified([value.type, fill.type])
+    moved = widened(value, type_).shift(-int(by.value), fill_value=None)
+    if fill.kind != "null":
+        place = pl.int_range(pl.len())
+        target = place + int(by.value)
+        moved = pl.when((target >= 0) & (target < pl.len())).then(moved).otherwise(widened(fill, type_))
+        absence = value.absence
+        return Value(rows.over(moved), type_, absence)
+    return Value(rows.over(moved), type_, "null")
+
+
+@windows("$locf")
+def _locf(output: WindowOutput, rows: Partition) -> Value:
+    value = rows.argument(output)
+    return Value(rows.over(value.expr.forward_fill()), value.type, "null")
+
+
+@windows("$linearFill")
+def _linear(output: WindowOutput, rows: Partition) -> Value:
+    value = rows.argument(output)
+    return Value(rows.over(interpolated(value, rows.key)), FLOAT, "null")
+
+
+def interpolated(value: Value, key: Value | None) -> pl.Expr:
+    """Nulls between two values on the line through them, by the sort key."""
+    if key is None or key.may_be_absent or key.kind not in ("int", "float", "datetime"):
+        decline("a linear fill by a key that is no number or date")
+    if not value.is_number:
+        decline(f"a linear fill of a {value.kind}")
+    by = key.expr.cast(pl.Int64) if key.kind == "datetime" else key.expr
+    return value.expr.cast(pl.Float64).interpolate_by(by)
+
+
+@windows("$expMovingAvg")
+def _moving(output: WindowOutput, rows: Partition) -> Value:
+    value = rows.argument(output, "input")
+    if not value.is_number or value.may_be_absent:
+        decline("$expMovingAvg of what may be no number")
+    count, alpha = output.option("N"), output.option("alpha")
+    weight = alpha.value if isinstance(alpha, Literal) else None
+    if isinstance(count, Literal):
+        weight = 2 / (count.value + 1)
+    if weight is None:
+        decline("$expMovingAvg with a computed weight")
+    expr = value.expr.cast(pl.Float64).ewm_mean(alpha=weight, adjust=False)
+    return Value(rows.over(expr), FLOAT, "never")
+
+
+def accumulator(output: WindowOutput, rows: Partition) -> Value:
+    """The accumulator of an output, over whatever rows it will be given."""
+    made = Accumulator(output.path[-1], output.op, output.args, output.options, output.at)
+    return accumulated(made, Rows(rows.scope, rows.height))
+
+
+def is_whole(window: Window | None) -> bool:
+    """Whether the window is the whole partition."""
+    return window is None or (window.lower == "unbounded" and window.upper == "unbounded")
+
+
+Span = tuple[str, str, str, tuple[str, ...]]
+"""Index column, period, offset (the window is open on the left), and the columns by which results are
+matched to rows."""
+
+
+def span(window: Window, key: Value | None) -> Span:
+    """The window as Polars' `rolling` takes it."""
+    low, high = _bound(window.lower, -FAR), _bound(window.upper, FAR)
+    if not (isinstance(low, int) and isinstance(high, int)):
+        decline("a window with fractions")
+    if window.kind == "documents":
+        return ROW, f"{high - low + 1}i", f"{low - 1}i", (ROW,)
+    if key is None or key.may_be_absent:
+        decline("a range window over a key that may be absent")
+    if key.kind == "int" and window.unit is None:
+        return KEY, f"{high - low + 1}i", f"{low - 1}i", (PART, KEY)
+    unit = MICROS.get(window.unit or "")
+    if key.kind != "datetime" or unit is None:
+        decline(f"a range window of unit {window.unit} over a {key.kind}")
+    low, high = max(low, -FOREVER // unit), min(high, FOREVER // unit)
+    return KEY, f"{(high - low) * unit + 1}us", f"{low * unit - 1}us", (PART, KEY)
+
+
+MICROS = {
+    "week": 604_800_000_000, "day": 86_400_000_000, "hour": 3_600_000_000, "minute": 60_000_000,
+    "second": 1_000_000, "millisecond": 1_000,
+}  # fmt: skip
+"""Units of a fixed length; months and years are not."""
+
+
+def _bound(given: Any, far: int) -> Any:
+    if given == "unbounded":
+        return far
+    return 0 if given == "current" else given
