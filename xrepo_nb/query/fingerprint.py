@@ -8,7 +8,6 @@ import re
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
-from functools import cache
 from hashlib import blake2b
 from typing import Any
 
@@ -81,15 +80,20 @@ def _pattern(value: re.Pattern[Any], emit: Emit) -> None:
 
 def _node(value: Any, emit: Emit) -> None:
     emit(f"n{type(value).__name__}(")
-    kind: type[Any] = type(value)
-    for name in _compared(kind):
+    for name in _compared(type(value)):
         _write(getattr(value, name), emit)
     emit(")")
 
 
-@cache
+_COMPARED: dict[type[Any], tuple[str, ...]] = {}
+
+
 def _compared(kind: type[Any]) -> tuple[str, ...]:
-    return tuple(item.name for item in fields(kind) if item.compare)
+    """The fields of a node's type that tell nodes apart."""
+    found = _COMPARED.get(kind)
+    if found is None:
+        found = _COMPARED[kind] = tuple(item.name for item in fields(kind) if item.compare)
+    return found
 
 
 def _other(value: Any, emit: Emit) -> None:

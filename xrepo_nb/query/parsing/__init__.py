@@ -10,9 +10,11 @@ from xrepo_nb.query.parsing.entry import (
     parse_sort,
     parse_update,
 )
+from xrepo_nb.query.views import SourceFilters, split_view_filters
 
 __all__ = [
     "Filter",
+    "SourceFilters",
     "parse_equal",
     "parse_expression",
     "parse_filter",
@@ -20,4 +22,5 @@ __all__ = [
     "parse_projection",
     "parse_sort",
     "parse_update",
+    "split_view_filters",
 ]
