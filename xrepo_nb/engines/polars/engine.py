@@ -97,6 +97,17 @@ class PolarsEngine:
             for start in range(given, len(rows), batch_size):
                 yield Table(documents=rows[start : start + batch_size], schema=schema)
 
+    def notes(self, plan: Plan, inputs: Inputs) -> list[str]:
+        """Which operators run in the interpreter inside the frame, and why, in the order of stages."""
+        notes: list[str] = []
+        frames = {name: table.schema for name, table in inputs.items()}
+        Lowering(lambda name: empty_scan(frames[name]), _constants(None), notes).frame(plan)
+        return notes
+
+    def native(self, plan: Plan, inputs: Inputs) -> str:
+        """Polars' own optimised query plan."""
+        return str(self._lowered(plan, inputs, None).lazy.explain())
+
     def _lowered(self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None) -> Frame:
         try:
             return lower_frame(plan, inputs, variables)

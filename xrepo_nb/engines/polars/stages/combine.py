@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import polars as pl
 
 from xrepo_nb.engines.polars.frame import Column, Frame, assignments, column, column_of, scan
 from xrepo_nb.engines.polars.join import comparable_keys
-from xrepo_nb.engines.polars.logic import as_expr, conjunction, disjunction
+from xrepo_nb.engines.polars.logic import as_expr, conjunction
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import document
 from xrepo_nb.engines.polars.stages.fields import added
-from xrepo_nb.engines.polars.values import MISSING_VALUE, NULL_VALUE, Value, absence_of, unified, widened
+from xrepo_nb.engines.polars.values import MISSING_VALUE, Value, absence_of, unified, widened
 from xrepo_nb.query.expressions import Literal
 from xrepo_nb.query.plan import (
     AddFields,
@@ -27,7 +25,7 @@ from xrepo_nb.query.plan import (
     UnionWith,
     Unset,
 )
-from xrepo_nb.schema.types import DataType, Field
+from xrepo_nb.schema.types import DataType
 
 _KEY, _FOUND = "\0lookup", "\0found"
 _ROW_WISE = (Input, Match, Project, AddFields, Unset)
@@ -105,6 +103,8 @@ def _crossed(stage: Lookup, left: Frame, right: Frame) -> Frame:
 
 def _gathered(frame: Frame) -> Value:
     """All rows of a frame as one array of documents."""
+    if not frame.columns:
+        decline("documents without any known field")
     root = document({name: col.value(name) for name, col in frame.columns.items()})
     return Value(root.expr.implode(), DataType("array", item=root.type), "never")
 
@@ -175,6 +175,3 @@ def _documents(stage: Documents, lowering: Lowering) -> Frame:
     if not isinstance(stage.items, Literal):
         decline("computed $documents")
     return scan(Table(documents=list(stage.items.value)))
-
-
-_ = (Field, Mapping, NULL_VALUE, disjunction)
