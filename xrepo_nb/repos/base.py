@@ -451,9 +451,13 @@ class XRepo(XObjPrototype, Generic[T], ABC):
     async def _refreshed(self) -> None:
         """Forgets what is kept of the source."""
 
-    def _translated(self, filters: Any) -> Any:
+    def _translated(self, filters: Any, identity: Identity) -> Any:
         """The filters in terms of this repo's own fields."""
         return filters
+
+    def _schema_for(self, identity: Identity) -> Schema:
+        """The schema before this repo's own rules: of a view, what its sources show the identity."""
+        return self._schema
 
     def _id_of(self, document: dict[str, Any]) -> Any:
         """The id of a new record; raises `XRepoValidationError` when it has none and needs one."""
@@ -466,6 +470,10 @@ class XRepo(XObjPrototype, Generic[T], ABC):
     def _fitted(self, values: dict[str, Any]) -> dict[str, Any]:
         """Values in the types of the fields they are for."""
         return values
+
+    def _policy_key(self, identity: Identity) -> str:
+        """Names what the identity may see: equal keys, equal rows."""
+        return "open" if self._acl_manager is None else self._acl_manager.policy(identity).version
 
     # Deletion and time.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from xrepo_nb.core.offload import offload
@@ -44,11 +44,14 @@ _SYSTEM_VARIABLES = frozenset({"ROOT", "CURRENT", "NOW", "REMOVE", "DESCEND", "P
 class Opened:
     """A repo's collection as one call sees it: its schema, and its rows where they are at hand.
 
-    `table` is an immutable snapshot or a lazy frame; None when the source must be asked.
+    `table` is an immutable snapshot or a lazy frame; None when the source must be asked, or when
+    the rows are what `plan` makes of other repos, its `sources`.
     """
 
     schema: Schema
     table: Table | None = None
+    plan: Plan | None = None
+    sources: Mapping[str, XRepo[Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

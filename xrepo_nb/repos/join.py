@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import polars as pl
 
-from xrepo_nb.query.plan import Join, Plan
+from xrepo_nb.query.plan import Join
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class JoinReport(Sequence[JoinStep]):
     def __len__(self) -> int:
         return len(self.steps)
 
-    def __getitem__(self, index):  # type: ignore[no-untyped-def,override]
+    def __getitem__(self, index: Any) -> Any:
         return self.steps[index]
 
     def __iter__(self) -> Iterator[JoinStep]:
@@ -66,16 +67,21 @@ class JoinReport(Sequence[JoinStep]):
         return "\n".join([*map(str, self.steps), f"{self.rows:,} rows"])
 
 
-def report_of(plan: Plan, rows: int, frames: Mapping[Plan, pl.LazyFrame], labels: Mapping[Plan, str]) -> JoinReport:
-    """The report on a chain of joins; `frames` gives the key columns of each side. Blocking."""
-    steps: list[JoinStep] = []
-    while isinstance(plan, Join):
-        steps.append(_step(plan, frames[plan.left], frames[plan.right], labels))
-        plan = plan.left
-    return JoinReport(tuple(reversed(steps)), rows)
+def report_of(
+    joins: Sequence[Join], rows: int, frames: Mapping[int, pl.LazyFrame], labels: Mapping[int, str]
+) -> JoinReport:
+    """The report on a chain of joins.
+
+    `frames` and `labels` give the key columns and the name of each side, by the plan's `id`. Blocking.
+    """
+    steps = [
+        _step(join, frames[id(join.left)], frames[id(join.right)], labels[id(join.left)], labels[id(join.right)])
+        for join in joins
+    ]
+    return JoinReport(tuple(steps), rows)
 
 
-def _step(join: Join, left: pl.LazyFrame, right: pl.LazyFrame, labels: Mapping[Plan, str]) -> JoinStep:
+def _step(join: Join, left: pl.LazyFrame, right: pl.LazyFrame, left_name: str, right_name: str) -> JoinStep:
     ours, theirs = ([pair[side] for pair in join.on] for side in (0, 1))
     if join.how == "asof":
         ours, theirs = ours[:-1], theirs[:-1]
@@ -93,8 +99,8 @@ def _step(join: Join, left: pl.LazyFrame, right: pl.LazyFrame, labels: Mapping[P
     totals, counts, matched = pl.collect_all([left.select(pl.len()), right.select(pl.len()), met])
     found = matched.row(0, named=True)
     return JoinStep(
-        labels[join.left],
-        labels[join.right],
+        left_name,
+        right_name,
         join.on,
         join.how,
         int(totals.item()),

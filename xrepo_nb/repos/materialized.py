@@ -92,11 +92,13 @@ class MaterializedRepo(XRepo[T]):
     @property
     def data(self) -> builtins.list[dict[str, Any]]:
         """All rows that whoever acts now may see, as documents. Blocking for large repos."""
-        return list(reading.glimpse(self, None).documents)
+        found = self._at_hand(resolve())
+        return [] if found is None else list(reading.glimpse(self, found, None).documents)
 
     def peek(self, n: int = 10) -> Table | None:
         """Up to `n` rows for whoever acts now."""
-        return reading.glimpse(self, n)
+        found = self._at_hand(resolve())
+        return None if found is None else reading.glimpse(self, found, n)
 
     async def close(self) -> None:
         """Closes the file behind it, if there is one; the rows stay readable."""
@@ -111,7 +113,8 @@ class MaterializedRepo(XRepo[T]):
         self._schema = table.schema
         return Opened(table.schema, table)
 
-    def _opened(self, identity: Identity) -> Opened:
+    def _at_hand(self, identity: Identity) -> Opened | None:
+        """What `_open` gives, where that needs no waiting."""
         table = self._storage.table()
         return Opened(table.schema, table)
 

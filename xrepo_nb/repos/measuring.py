@@ -48,12 +48,10 @@ def _snapshot(repo: XRepo[Any], counted: dict[str, Any]) -> RepoStats:
 
 
 async def _cardinalities(repo: XRepo[Any], operation: Operation) -> dict[str, int]:
-    opened = await repo._open(operation.identity)
-    shown = reading.seen(repo, opened.schema, operation.policy)
-    if opened.table is not None and shown.is_typed:
-        governed = await reading.lazily(repo, Scan(repo.metadata.name), operation, opened)
-        if governed is not None:
-            return await offload(_unique_values, governed)
+    governed = await reading.lazily(repo, operation)
+    if governed is not None and governed.schema.is_typed:
+        return await offload(_unique_values, governed)
+    shown = reading.seen(repo, repo._schema, operation.policy)
     return {name: await _values(repo, name, operation) for name in shown.names}
 
 

@@ -98,7 +98,7 @@ class Operation:
 
     def _tell(self) -> None:
         repo, name = self.repo, _EVENTS.get(self.name, "read")
-        if repo.events.wants(name) and (name == "read" or self.rows):
+        if repo.events.wants(name) and (name in ("read", "refreshed") or self.rows):
             repo.events.emit(
                 Event(name, repo.metadata.name, self.identity.user_id, self.ids, self.rows, self.duration_ms)
             )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError
 from xrepo_nb.core.offload import offload
-from xrepo_nb.governance.identity import Identity
+from xrepo_nb.governance.identity import Identity, resolve
 from xrepo_nb.governance.policy import OPEN, Policy
 from xrepo_nb.governance.rewrite import govern
 from xrepo_nb.governance.rules import Permission
@@ -48,8 +49,9 @@ def matching(repo: XRepo[Any], filters: Any, operation: Operation) -> Plan:
         return scan
     from xrepo_nb.query.parsing import parse_filter
 
-    known = seen(repo, repo._schema, operation.policy, _reading(operation)).names
-    predicate = parse_filter(repo._translated(filters), fields=known)
+    schema = repo._schema_for(operation.identity)
+    known = seen(repo, schema, operation.policy, _reading(operation)).names
+    predicate = parse_filter(repo._translated(filters, operation.identity), fields=known)
     return scan if predicate == EVERYTHING else Match(scan, predicate)
 
 
@@ -128,38 +130,98 @@ async def answer(
 ) -> Answer:
     """Runs a plan for the operation's caller: checked, governed, optimised, split, collected."""
     reached = await reach(repo, plan, repos)
-    opened = {name: await other._open(operation.identity) for name, other in reached.items()}
-    governed = narrowed(plan, reached, opened, operation)
+    scope = await opened(reached, operation)
+    check(plan, scope)
+    governed, scope = await narrowed(plan, scope)
     cache = repo._cache if len(reached) == 1 else None
     if cache is None:
-        return await _run(governed, reached, opened, engine)
+        return await run(governed, scope, engine)
     from xrepo_nb.query.fingerprint import fingerprint
 
-    key, generation = f"{engine}:{operation.policy.version}:{fingerprint(governed)}", cache.generation
+    key, generation = f"{engine}:{repo._policy_key(scope.identity)}:{fingerprint(governed)}", cache.generation
     found = await cache.get(key)
     if found is not None:
         return Answer(found.table, found.engine, cached=True)
-    made = await _run(governed, reached, opened, engine)
+    made = await run(governed, scope, engine)
     await cache.put(key, made, generation)
     return made
 
 
-def narrowed(
-    plan: Plan, reached: Mapping[str, XRepo[Any]], opened: Mapping[str, Opened], operation: Operation
-) -> Plan:
-    """The plan with each scan cut down to what its repo's rules and deletions leave."""
-    policies = {name: _policy(repo, operation) for name, repo in reached.items()}
-    permission = _reading(operation)
-    visible = {
-        name: seen(reached[name], found.schema, policies[name], permission) for name, found in opened.items()
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a plan reads, by the names of its scans, and for whom."""
+
+    identity: Identity
+    permission: Permission
+    repos: Mapping[str, XRepo[Any]]
+    opened: Mapping[str, Opened]
+    policies: Mapping[str, Policy]
+
+
+async def opened(reached: Mapping[str, XRepo[Any]], operation: Operation) -> Scope:
+    """The scope over these repos, each opened once, for the operation's caller."""
+    identity = operation.identity
+    policies = {
+        name: operation.policy if repo is operation.repo else policy_of(repo, identity)
+        for name, repo in reached.items()
     }
-    if all(schema.fields for schema in visible.values()):
+    found = {name: await repo._open(identity) for name, repo in reached.items()}
+    return Scope(identity, _reading(operation), reached, found, policies)
+
+
+def policy_of(repo: XRepo[Any], identity: Identity) -> Policy:
+    """What the repo's rules leave to the identity, which must be allowed to list it."""
+    if repo._acl_manager is None:
+        return OPEN
+    repo._acl_manager.require(Permission.LIST, identity)
+    return repo._acl_manager.policy(identity)
+
+
+def check(plan: Plan, scope: Scope) -> None:
+    """Refuses fields that the caller cannot see, as ones that do not exist."""
+    visible = {
+        name: seen(repo, scope.opened[name].schema, scope.policies[name], scope.permission)
+        for name, repo in scope.repos.items()
+    }
+    if not isinstance(plan, Scan) and all(schema.fields for schema in visible.values()):
         from xrepo_nb.query.check import check_fields
 
         check_fields(plan, visible)
-    if any(policy is not OPEN for policy in policies.values()):
-        plan = govern(plan, policies, permission)
-    marked = {name: repo for name, repo in reached.items() if repo._marks_deleted(opened[name].schema)}
+
+
+async def narrowed(plan: Plan, scope: Scope) -> tuple[Plan, Scope]:
+    """The plan with each scan cut down to what rules and deletions leave, down to the sources of views."""
+    plan = _governed(plan, scope)
+    defined = {name: found for name, found in scope.opened.items() if found.plan is not None}
+    for name, found in defined.items():
+        assert found.plan is not None
+        inner, below = await _definition(name, found, scope)
+        plan = plan.transform(lambda node, name=name, inner=inner: inner if node == Scan(name) else node)
+        scope = Scope(
+            scope.identity,
+            scope.permission,
+            {**{n: r for n, r in scope.repos.items() if n != name}, **below.repos},
+            {**{n: o for n, o in scope.opened.items() if n != name}, **below.opened},
+            {**{n: p for n, p in scope.policies.items() if n != name}, **below.policies},
+        )
+    return plan, scope
+
+
+async def _definition(name: str, found: Opened, scope: Scope) -> tuple[Plan, Scope]:
+    """A view's own plan over its sources' governed scans, under labels that no other scan has."""
+    label = {source: f"{name}/{source}" for source in found.sources}
+    assert found.plan is not None
+    plan = found.plan.transform(lambda node: Scan(label[node.source]) if isinstance(node, Scan) else node)
+    repos = {label[source]: repo for source, repo in found.sources.items()}
+    policies = {key: policy_of(repo, scope.identity) for key, repo in repos.items()}
+    below = {key: await repo._open(scope.identity) for key, repo in repos.items()}
+    return await narrowed(plan, Scope(scope.identity, Permission.LIST, repos, below, policies))
+
+
+def _governed(plan: Plan, scope: Scope) -> Plan:
+    if any(policy is not OPEN for policy in scope.policies.values()):
+        plan = govern(plan, scope.policies, scope.permission)
+    marked = {n: repo for n, repo in scope.repos.items() if repo._marks_deleted(scope.opened[n].schema)}
     return plan.transform(lambda node: _alive(node, marked)) if marked else plan
 
 
@@ -180,17 +242,8 @@ def visible_schema(repo: XRepo[Any], identity: Identity) -> Schema:
     policy = OPEN if repo._acl_manager is None else repo._acl_manager.policy(identity)
     for permission in (Permission.LIST, Permission.READ):
         if permission in policy.grants:
-            return seen(repo, repo._schema, policy, permission)
+            return seen(repo, repo._schema_for(identity), policy, permission)
     return repo._schema.select(())
-
-
-def _policy(repo: XRepo[Any], operation: Operation) -> Policy:
-    if repo is operation.repo:
-        return operation.policy
-    if repo._acl_manager is None:
-        return OPEN
-    repo._acl_manager.require(Permission.LIST, operation.identity)
-    return repo._acl_manager.policy(operation.identity)
 
 
 def _alive(node: Plan, marked: Mapping[str, XRepo[Any]]) -> Plan:
@@ -245,14 +298,14 @@ async def stream(
 async def _batches(
     repo: XRepo[Any], plan: Plan, operation: Operation, size: int, engine: str
 ) -> AsyncIterator[Table]:
-    opened = {repo.metadata.name: await repo._open(operation.identity)}
-    reached = {repo.metadata.name: repo}
-    plan = narrowed(plan, reached, opened, operation)
-    if opened[repo.metadata.name].table is None:
-        async for table in repo._stream(plan, size):
+    scope = await opened({repo.metadata.name: repo}, operation)
+    check(plan, scope)
+    plan, scope = await narrowed(plan, scope)
+    if all(found.table is None for found in scope.opened.values()) and len(scope.repos) == 1:
+        async for table in next(iter(scope.repos.values()))._stream(plan, size):
             yield table
         return
-    rest, inputs = await gather(plan, opened, reached)
+    rest, inputs = await gather(plan, scope.opened, scope.repos)
     async for table in streamed(rest, inputs, size, engine):
         yield table
 
@@ -269,33 +322,25 @@ async def handed_on(frame: pl.DataFrame, method: str) -> Any:
     return await offload(getattr(frame, method))
 
 
-def glimpse(repo: Any, n: int | None) -> Table:
-    """Up to `n` rows for whoever acts now, of a repo whose rows are in memory; not recorded."""
-    operation = Operation(repo, "peek", Permission.LIST)
-    if repo._acl_manager is not None:
-        operation.policy = repo._acl_manager.policy(operation.identity)
-        operation.grant = repo._acl_manager.require(Permission.LIST, operation.identity)
-    name = repo.metadata.name
-    opened = repo._opened(operation.identity)
-    plan = narrowed(windowed(Scan(name), None, 0, n), {name: repo}, {name: opened}, operation)
-    if isinstance(plan, Scan):
-        return opened.table  # type: ignore[no-any-return]
-    return run_now(plan, {name: opened.table})
+def glimpse(repo: XRepo[Any], found: Opened, n: int | None) -> Table:
+    """Up to `n` rows, at hand as `found`, for whoever acts now; not recorded."""
+    identity, name = resolve(), repo.metadata.name
+    scope = Scope(identity, Permission.LIST, {name: repo}, {name: found}, {name: policy_of(repo, identity)})
+    plan = _governed(windowed(Scan(name), None, 0, n), scope)
+    assert found.table is not None
+    return found.table if isinstance(plan, Scan) else run_now(plan, {name: found.table})
 
 
-async def lazily(
-    repo: XRepo[Any], plan: Plan, operation: Operation, opened: Opened
-) -> Table | None:
-    """The governed rows of a plan over the repo, unread; None where Polars cannot run it."""
+async def lazily(repo: XRepo[Any], operation: Operation) -> Table | None:
+    """The rows that the caller may see, unread; None where Polars cannot run that."""
     from xrepo_nb.engines.polars import PolarsEngine, lower
 
-    name = repo.metadata.name
-    assert opened.table is not None
-    inputs = {name: opened.table}
-    governed = narrowed(plan, {name: repo}, {name: opened}, operation)
-    if PolarsEngine().supports(governed, inputs) is not None:
+    scope = await opened({repo.metadata.name: repo}, operation)
+    plan, scope = await narrowed(Scan(repo.metadata.name), scope)
+    inputs = {name: found.table for name, found in scope.opened.items() if found.table is not None}
+    if len(inputs) < len(scope.opened) or PolarsEngine().supports(plan, inputs) is not None:
         return None
-    lazy, schema = lower(governed, inputs)
+    lazy, schema = lower(plan, inputs)
     return Table(lazy=lazy, schema=schema)
 
 
@@ -322,12 +367,11 @@ async def repo_named(name: str, repos: Mapping[str, XRepo[Any]] | None = None) -
     return found  # type: ignore[no-any-return]
 
 
-async def _run(
-    plan: Plan, reached: Mapping[str, XRepo[Any]], opened: Mapping[str, Opened], engine: str
-) -> Answer:
-    from xrepo_nb.query.optimize import optimize
-
+async def run(plan: Plan, scope: Scope, engine: str = "auto") -> Answer:
+    """Optimises a governed plan, splits it by what its sources take, and runs it."""
     if not isinstance(plan, Scan):
-        plan = optimize(plan, {name: found.schema for name, found in opened.items()})
-    rest, inputs = await gather(plan, opened, reached)
+        from xrepo_nb.query.optimize import optimize
+
+        plan = optimize(plan, {name: found.schema for name, found in scope.opened.items()})
+    rest, inputs = await gather(plan, scope.opened, scope.repos)
     return await execute(rest, inputs, engine)

@@ -1,0 +1,208 @@
+"""`open` and `join`: from a file, a URI or rows in hand to a repo, in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from xrepo_nb.cache import namespace
+from xrepo_nb.core.errors import XRepoConfigurationError
+from xrepo_nb.core.offload import offload
+from xrepo_nb.core.progress import progress as reported
+from xrepo_nb.core.progress import reporting, silent
+from xrepo_nb.governance.rules import ACLRule
+from xrepo_nb.repos.base import XRepo
+from xrepo_nb.repos.factory import XRepoFactory
+from xrepo_nb.repos.materialized import MaterializedRepo, default_metadata
+from xrepo_nb.repos.metadata import RepoMetadata
+from xrepo_nb.repos.reading import repo_named
+from xrepo_nb.repos.view import ViewRepo
+from xrepo_nb.resources.base import XResource
+from xrepo_nb.schema.schema import Schema
+
+
+async def open(
+    target: Any,
+    *,
+    collection: str | None = None,
+    name: str | None = None,
+    model: type[Any] | bool = True,
+    schema: Schema | Mapping[str, Any] | None = None,
+    materialized: bool | None = None,
+    path: str | Path | None = None,
+    primary_key: str | Sequence[str] | None = None,
+    rules: Sequence[ACLRule | Mapping[str, Any]] = (),
+    metadata: RepoMetadata | None = None,
+    register: bool = True,
+    progress: bool = True,
+    **config: Any,
+) -> XRepo[Any]:
+    """A repo over `target`: a file, folder, pattern, URI, resource, frame or list of dicts.
+
+    In one call: makes the resource and connects it, discovers the schema, generates a model and
+    registers it, makes the repo and registers it as `ns.repos.<name>`. Files and databases are
+    scanned when asked and never loaded whole, unless `materialized=True` reads them into memory;
+    rows in hand are materialised, and with `path` kept in a DuckDB file. `model=False` gives
+    records as dicts, a class gives them as its instances. `rules` are access rules; `config` goes to
+    the resource. Discovering reads the file's head, a sample or all of it, as the source needs.
+
+    Raises `XRepoNotFoundError` for a file or collection that is not there, `XRepoValidationError`
+    for one that cannot be read.
+    """
+    from xrepo_nb.resources.factory import resource_for
+    from xrepo_nb.resources.tables import is_data
+
+    if isinstance(target, XRepo):
+        return target
+    settings = _Settings(name, model, schema, primary_key, rules, metadata)
+    with _shown(progress), reported(f"opening {name or _label(target)}"):
+        if materialized is not False and is_data(target) and not isinstance(target, tuple):
+            repo = await settings.over_data(target, path)
+        else:
+            resource, found = resource_for(target, **config)
+            repo = await settings.over_resource(resource, collection or found, materialized, path)
+    if register:
+        await namespace.register_ns(f"ns.repos.{repo.metadata.name}", repo)
+    return repo
+
+
+class _Settings:
+    """What `open` was asked, apart from the target."""
+
+    def __init__(
+        self,
+        name: str | None,
+        model: type[Any] | bool,
+        schema: Schema | Mapping[str, Any] | None,
+        primary_key: str | Sequence[str] | None,
+        rules: Sequence[Any],
+        metadata: RepoMetadata | None,
+    ) -> None:
+        self.name = name
+        self.model = model
+        self.schema = schema
+        self.primary_key = primary_key
+        self.rules = [ACLRule.model_validate(rule) if isinstance(rule, Mapping) else rule for rule in rules]
+        self.metadata = metadata
+
+    async def over_data(self, target: Any, path: str | Path | None) -> XRepo[Any]:
+        """The repo over rows in hand."""
+        from xrepo_nb.repos.loading import load
+
+        given = self.model if isinstance(self.model, type) else None
+        loaded = await offload(load, self.schema, target, given, primary_key=self.primary_key, path=path)
+        name = self.name or loaded.schema.name or "data"
+        model = await self._model(name, loaded.schema)
+        return MaterializedRepo(model_class=model, loaded=loaded, metadata=self._metadata(name, model, "memory"))
+
+    async def over_resource(
+        self, resource: XResource, collection: str | None, materialized: bool | None, path: str | Path | None
+    ) -> XRepo[Any]:
+        """The repo over a collection of a resource."""
+        await resource.connect()
+        if collection is None:
+            collection = await _only(resource)
+        schema = Schema.of(self.schema) if self.schema is not None else await _discovered(resource, collection)
+        if self.primary_key is not None:
+            key = (self.primary_key,) if isinstance(self.primary_key, str) else tuple(self.primary_key)
+            schema = schema.replace(primary_key=key)
+        name = self.name or collection or schema.name or resource.name
+        model = await self._model(name, schema)
+        return await XRepoFactory.create_from_resource(
+            resource,
+            model,
+            collection,
+            materialized if path is None else True,
+            schema=schema,
+            metadata=self._metadata(name, model, resource.name),
+            name=name,
+            path=path,
+        )
+
+    async def _model(self, name: str, schema: Schema) -> type[Any] | None:
+        if isinstance(self.model, type):
+            return self.model
+        if not self.model:
+            return None
+        from xrepo_nb.schema.models import build_model
+        from xrepo_nb.schema.registry import model_registry
+
+        model = build_model(schema, name)
+        model_registry.register(model)
+        return model
+
+    def _metadata(self, name: str, model: type[Any] | None, resource: str) -> RepoMetadata:
+        made = self.metadata or default_metadata(name, model, resource)
+        return made.model_copy(update={"acl_rules": [*made.acl_rules, *self.rules]})
+
+
+async def _only(resource: XResource) -> str | None:
+    """The resource's only collection; raises `XRepoConfigurationError` when it has several."""
+    names = await resource.list_collections_or_tables()
+    if len(names) > 1:
+        raise XRepoConfigurationError(
+            f"{resource.name} has {len(names)} collections", exists=names, hint="say which: collection=..."
+        )
+    return names[0] if names else None
+
+
+async def _discovered(resource: XResource, collection: str | None) -> Schema:
+    from xrepo_nb.resources.inspector import XInspector
+
+    schema: Schema = await XInspector(resource).discover_schema(collection)
+    return schema
+
+
+async def join(
+    name: str,
+    sources: Mapping[str, XRepo[Any] | str] | Sequence[XRepo[Any]],
+    on: Any = None,
+    how: str = "left",
+    *,
+    validate: str | None = None,
+    model: type[Any] | None = None,
+    materialize: bool = True,
+    ttl: float | None = None,
+    metadata: RepoMetadata | None = None,
+    register: bool = True,
+    progress: bool = True,
+) -> ViewRepo[Any]:
+    """The join of repos as a view, registered as `ns.repos.<name>`.
+
+    `sources` by the name that prefixes their fields (a repo, or its name in the namespace); each
+    further one is joined to what came before. `on`: the key, a list of keys, or `(left, right)` pairs;
+    None puts the sources one after another instead. `how`: left, inner, right, outer, semi, anti,
+    asof. `validate`: one_to_one, one_to_many, many_to_one. The rows are computed now, and again
+    when a source changes, after `ttl` seconds and on `refresh()`; `materialize=False` keeps none.
+
+    Raises `XRepoConfigurationError` for a key that a source lacks, keys of different types, and a
+    view that would read itself; `XRepoValidationError` when `validate` does not hold.
+    """
+    named = sources if isinstance(sources, Mapping) else {repo.metadata.name: repo for repo in sources}
+    repos = {
+        source: await repo_named(repo) if isinstance(repo, str) else repo for source, repo in named.items()
+    }
+    config = {} if on is None else {"on": on, "type": how, "validate": validate}
+    with _shown(progress), reported(f"joining {name}"):
+        view = await XRepoFactory._view(
+            name,
+            repos,
+            XRepoFactory._joined(config, name),
+            model,
+            materialize=materialize,
+            ttl=ttl,
+            metadata=metadata,
+        )
+    if register:
+        await namespace.register_ns(f"ns.repos.{name}", view)
+    return view
+
+
+def _shown(progress: bool) -> AbstractContextManager[Any]:
+    return nullcontext() if progress else reporting(silent)
+
+
+def _label(target: Any) -> str:
+    return Path(target).name if isinstance(target, str | Path) else type(target).__name__

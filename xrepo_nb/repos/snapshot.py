@@ -1,0 +1,67 @@
+"""ResourceSnapshot: a MaterializedRepo of what a resource held when it was read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import PrivateAttr
+
+from xrepo_nb.core.offload import offload
+from xrepo_nb.core.progress import progress
+from xrepo_nb.governance.identity import ANONYMOUS
+from xrepo_nb.query.plan import Scan
+from xrepo_nb.repos.connected import ConnectedRepo
+from xrepo_nb.repos.execution import execute, gather
+from xrepo_nb.repos.loading import load
+from xrepo_nb.repos.materialized import MaterializedRepo
+from xrepo_nb.resources.base import XResource
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
+
+T = TypeVar("T")
+
+
+class ResourceSnapshot(MaterializedRepo[T]):
+    """The rows of a resource's collection, read into memory; `refresh()` reads them anew.
+
+    Changes stay in memory: the resource is not written to, and a refresh drops them.
+    """
+
+    _origin: ConnectedRepo[Any] = PrivateAttr()
+
+    @classmethod
+    async def of_resource(
+        cls,
+        resource: XResource,
+        collection: str | None,
+        schema: Schema | Mapping[str, Any],
+        model_class: type[Any] | None = None,
+        **options: Any,
+    ) -> ResourceSnapshot[Any]:
+        """Reads the collection; `options` go to the repo."""
+        origin: ConnectedRepo[Any] = ConnectedRepo(schema, resource, collection=collection)
+        name = options.pop("name", None) or origin.metadata.name
+        key, path = options.pop("primary_key", None), options.pop("path", None)
+        table = await _read(origin)
+        known = Schema.of(schema)
+        loaded = await offload(load, known, table, model_class, primary_key=key, path=path)
+        repo = cls(model_class=model_class, name=name, loaded=loaded, **options)
+        repo._origin, repo._resource = origin, resource
+        repo.metadata.resource_name = resource.name
+        return repo
+
+    async def _refreshed(self) -> None:
+        table = await _read(self._origin)
+        loaded = await offload(load, self._origin._schema, table, self._model_class)
+        self._storage.replace_all(loaded.frame, loaded.schema)
+        self._schema = loaded.schema
+
+
+async def _read(origin: ConnectedRepo[Any]) -> Table:
+    """All rows of the collection, rules aside."""
+    name = origin.metadata.name
+    with progress(f"reading {name}"):
+        opened = {name: await origin._open(ANONYMOUS)}
+        plan, inputs = await gather(Scan(name), opened, {name: origin})
+        return (await execute(plan, inputs)).table

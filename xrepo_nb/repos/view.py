@@ -1,0 +1,265 @@
+"""ViewRepo: the rows that a plan makes of other repos, kept for each way of seeing them."""
+
+from __future__ import annotations
+
+import asyncio
+import builtins
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from weakref import WeakMethod
+
+from pydantic import PrivateAttr
+
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoPermissionError, XRepoUnsupportedError
+from xrepo_nb.core.progress import progress
+from xrepo_nb.governance.identity import Identity, resolve
+from xrepo_nb.governance.rules import Permission
+from xrepo_nb.observe.events import Event
+from xrepo_nb.query.plan import Plan
+from xrepo_nb.repos import naming, reading
+from xrepo_nb.repos.base import XRepo
+from xrepo_nb.repos.change import Change, Current
+from xrepo_nb.repos.execution import Opened
+from xrepo_nb.repos.join import JoinReport
+from xrepo_nb.repos.joining import Shape
+from xrepo_nb.repos.loading import Loaded
+from xrepo_nb.repos.materialized import MaterializedRepo
+from xrepo_nb.repos.metadata import RepoMetadata
+from xrepo_nb.repos.operation import Operation
+from xrepo_nb.repos.reporting import join_report
+from xrepo_nb.resources.base import WriteResult
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
+
+T = TypeVar("T")
+
+Definition = Callable[[Mapping[str, Schema]], Shape]
+"""What a view makes of its sources, given their schemas as the caller sees them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A view's rows under one effective policy."""
+
+    table: Table
+    report: JoinReport | None
+    generation: int
+    made: float
+
+
+class ViewRepo(MaterializedRepo[T]):
+    """What a plan makes of other repos: a join, a union, an aggregation.
+
+    The rows are computed from the sources' governed scans when first asked for, once for each
+    effective policy, and kept in memory; they are computed again after `refresh()`, after `ttl`
+    seconds, and after a change to a source that this process saw. With `materialize=False`
+    nothing is kept: every query runs down to the sources, which filters and columns are pushed to.
+
+    A view is read-only: `XRepoUnsupportedError` tells to write into the sources.
+    """
+
+    kind = "view"
+
+    _sources: dict[str, XRepo[Any]] = PrivateAttr()
+    _define: Definition = PrivateAttr()
+    _materialize: bool = PrivateAttr(True)
+    _ttl: float | None = PrivateAttr(None)
+    _kept: dict[str, _Kept] = PrivateAttr()
+    _locks: dict[str, asyncio.Lock] = PrivateAttr()
+    _generation: int = PrivateAttr(0)
+
+    def __init__(
+        self,
+        name: str,
+        sources: Mapping[str, XRepo[Any]],
+        define: Definition,
+        *,
+        model_class: type[T] | None = None,
+        metadata: RepoMetadata | None = None,
+        materialize: bool = True,
+        ttl: float | None = None,
+    ) -> None:
+        must_not_read_itself(name, sources)
+        shape = define({source: repo._schema for source, repo in sources.items()})
+        schema = shape.schema.replace(name=name)
+        empty = Loaded(schema_frame(schema), schema, (), declared=frozenset(schema.names))
+        super().__init__(model_class=model_class, name=name, metadata=metadata, loaded=empty)
+        self._sources = dict(sources)
+        self._define = define
+        self._materialize = materialize
+        self._ttl = ttl
+        self._kept = {}
+        self._locks = {}
+        self._generation = 0
+        self._follow()
+
+    @property
+    def sources(self) -> Mapping[str, XRepo[Any]]:
+        """The repos it reads, by the names it knows them by."""
+        return dict(self._sources)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan over the sources, as whoever acts now may see them."""
+        return self._shape(resolve()).plan
+
+    @property
+    def join_report(self) -> JoinReport | None:
+        """Rows in, matched, unmatched and fan-out of the rows kept for whoever acts now. No I/O."""
+        kept = self._kept.get(self._sources_key(resolve()))
+        return None if kept is None else kept.report
+
+    async def ready(self, identity: Identity | None = None) -> None:
+        """Computes the rows for the identity, or whoever acts now, if that is not done.
+
+        A caller whom a source refuses finds nothing computed, and is refused when reading.
+        """
+        try:
+            await self._open(identity or resolve())
+        except XRepoPermissionError:
+            return
+
+    # What XRepo asks of it.
+
+    async def _open(self, identity: Identity) -> Opened:
+        for repo in self._sources.values():
+            reading.policy_of(repo, identity)
+        shape = self._shape(identity)
+        if not self._materialize:
+            return Opened(shape.schema, plan=shape.plan, sources=self._sources)
+        kept = await self._fresh(identity, shape)
+        return Opened(kept.table.schema, kept.table)
+
+    def _at_hand(self, identity: Identity) -> Opened | None:
+        kept = self._kept.get(self._sources_key(identity))
+        return None if kept is None else Opened(kept.table.schema, kept.table)
+
+    async def _fresh(self, identity: Identity, shape: Shape) -> _Kept:
+        key = self._sources_key(identity)
+        async with self._locks.setdefault(key, asyncio.Lock()):
+            kept = self._kept.get(key)
+            if kept is None or self._is_stale(kept):
+                if len(self._kept) >= _KEPT:
+                    self._kept.clear()
+                kept = self._kept[key] = await self._compute(identity, shape)
+            return kept
+
+    def _is_stale(self, kept: _Kept) -> bool:
+        too_old = self._ttl is not None and time.monotonic() - kept.made > self._ttl
+        return too_old or kept.generation != self._generation
+
+    async def _compute(self, identity: Identity, shape: Shape) -> _Kept:
+        generation = self._generation
+        operation = Operation(self, "compute", Permission.LIST, identity)
+        scope = await reading.opened(self._sources, operation)
+        plan, scope = await reading.narrowed(shape.plan, scope)
+        with progress(f"computing {self.metadata.name}"):
+            answer = await reading.run(plan, scope)
+            frame = await reading.frame_of(answer.table)
+            report = await join_report(plan, scope, frame.height, self._sources)
+        table = Table(frame=frame, schema=described(answer.table.schema, shape.schema))
+        return _Kept(table, report, generation, time.monotonic())
+
+    def _shape(self, identity: Identity) -> Shape:
+        schemas = {name: reading.visible_schema(repo, identity) for name, repo in self._sources.items()}
+        return self._define(schemas)
+
+    def _sources_key(self, identity: Identity) -> str:
+        return " ".join(repo._policy_key(identity) for repo in self._sources.values())
+
+    def _policy_key(self, identity: Identity) -> str:
+        return f"{super()._policy_key(identity)} {self._sources_key(identity)}"
+
+    def _translated(self, filters: Any, identity: Identity) -> Any:
+        rest, predicates = naming.by_source(filters, self._shape(identity).names)
+        return naming.combined(rest, predicates)
+
+    def _schema_for(self, identity: Identity) -> Schema:
+        kept = self._kept.get(self._sources_key(identity))
+        return self._shape(identity).schema if kept is None else kept.table.schema
+
+    # Following its sources.
+
+    def _follow(self) -> None:
+        changed = WeakMethod(self._changed)
+
+        def forget(event: Event) -> None:
+            method = changed()
+            if method is not None:
+                method(event)
+
+        for repo in self._sources.values():
+            for name in ("created", "updated", "deleted", "refreshed"):
+                repo.events.on(name, forget)
+
+    def _changed(self, event: Event) -> None:
+        self._generation += 1
+        if self._cache is not None:
+            self._cache.invalidate()
+        self.events.emit(Event("refreshed", self.metadata.name))
+
+    async def _refreshed(self) -> None:
+        self._generation += 1
+        await self._open(resolve())
+
+    # It takes no writes.
+
+    async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
+        raise self._read_only()
+
+    async def _apply(self, change: Change, partial: bool = False) -> WriteResult:
+        raise self._read_only()
+
+    def _completed(self, document: dict[str, Any]) -> dict[str, Any]:
+        raise self._read_only()
+
+    async def _replace_all(self, *_: Any) -> None:
+        raise self._read_only()
+
+    def _read_only(self) -> XRepoUnsupportedError:
+        return XRepoUnsupportedError(
+            f"{self.metadata.name} is a view, and takes no writes",
+            asked=self.metadata.name,
+            hint=f"write into its sources: {', '.join(self._sources)}",
+        )
+
+
+_KEPT = 32
+"""Effective policies for which a view keeps its rows at once."""
+
+
+def must_not_read_itself(name: str, sources: Mapping[str, XRepo[Any]]) -> None:
+    """Raises `XRepoConfigurationError` when a source of the view reads the view's own name."""
+    waiting = [(repo, (name, repo.metadata.name)) for repo in sources.values()]
+    while waiting:
+        repo, path = waiting.pop()
+        if repo.metadata.name == name:
+            raise XRepoConfigurationError(
+                f"the view would read itself: {' reads '.join(path)}", asked=name, hint="give it another name"
+            )
+        if isinstance(repo, ViewRepo):
+            waiting += [(inner, (*path, inner.metadata.name)) for inner in repo._sources.values()]
+
+
+def schema_frame(schema: Schema) -> Any:
+    """An empty frame of the schema."""
+    import polars as pl
+
+    return pl.DataFrame(schema=schema.to_polars())
+
+
+def described(found: Schema, known: Schema) -> Schema:
+    """The schema of computed rows, with the lineage and the rest that the view's own has."""
+    from dataclasses import replace
+
+    fields = []
+    for field in found.fields:
+        own = known.field(field.name)
+        if own is None:
+            fields.append(field)
+        else:
+            fields.append(replace(field, source=own.source, lineage=own.lineage, extra=own.extra))
+    return known.replace(fields=tuple(fields))
+
