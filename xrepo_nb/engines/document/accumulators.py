@@ -1,0 +1,224 @@
+"""Accumulators: one value from the rows of a group or a window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from xrepo_nb.core.errors import XRepoQueryError
+from xrepo_nb.core.missing import MISSING
+from xrepo_nb.engines.document import statistics
+from xrepo_nb.engines.document import values as v
+from xrepo_nb.engines.document.expressions import compile_expression
+from xrepo_nb.engines.document.expressions.arrays import count_of, element_order, need_array
+from xrepo_nb.engines.document.expressions.objects import merge_objects
+from xrepo_nb.engines.document.sorting import best, row_keys
+from xrepo_nb.query.expressions import Expr, Literal
+from xrepo_nb.query.plan import SortKey
+
+Rows = Sequence[Any]
+Variables = Mapping[str, Any]
+Aggregate = Callable[[Rows, Variables, Any], Any]
+"""The value over the rows; the last argument is the group's key, which an `n` may use."""
+
+
+class Aggregation(Protocol):
+    """What accumulators of groups and operators of windows have in common."""
+
+    @property
+    def op(self) -> str: ...
+    @property
+    def args(self) -> tuple[Expr, ...]: ...
+    @property
+    def at(self) -> str: ...
+    def option(self, name: str) -> Expr | None: ...
+
+
+def compile_accumulator(node: Aggregation) -> Aggregate:
+    """The accumulator as a function of rows; raises `XRepoQueryError` for an unknown one."""
+    made = _ACCUMULATORS.get(node.op)
+    if made is None:
+        raise XRepoQueryError(
+            f"unknown accumulator {node.op!r}", at=node.at, asked=node.op, exists=_ACCUMULATORS
+        )
+    return made(node)
+
+
+def column(expression: Expr) -> Callable[[Rows, Variables], list[Any]]:
+    """The expression's values over rows."""
+    if isinstance(expression, Literal) and not isinstance(expression.value, (dict, list)):
+        value = expression.value
+        return lambda rows, variables: [value] * len(rows)
+    evaluate = compile_expression(expression)
+    return lambda rows, variables: [evaluate(row, variables) for row in rows]
+
+
+def _over(aggregate: Callable[[Sequence[Any]], Any]) -> Callable[[Aggregation], Aggregate]:
+    """An accumulator of all the argument's values."""
+
+    def make(node: Aggregation) -> Aggregate:
+        values = column(node.args[0])
+        return lambda rows, variables, key: aggregate(values(rows, variables))
+
+    return make
+
+
+def _present(values: Sequence[Any]) -> list[Any]:
+    return [value for value in values if value is not MISSING]
+
+
+def _merged(values: Sequence[Any]) -> Any:
+    return merge_objects(*values) if len(values) != 1 else merge_objects(values[0], None)
+
+
+def _concatenated(values: Sequence[Any]) -> list[Any]:
+    found = _present(values)
+    for value in found:
+        need_array("$concatArrays", value)
+    return [item for value in found for item in value]
+
+
+def _at_end(position: int) -> Callable[[Aggregation], Aggregate]:
+    def make(node: Aggregation) -> Aggregate:
+        evaluate = compile_expression(node.args[0])
+
+        def aggregate(rows: Rows, variables: Variables, key: Any) -> Any:
+            return _or_null(evaluate(rows[position], variables)) if rows else None
+
+        return aggregate
+
+    return make
+
+
+def _or_null(value: Any) -> Any:
+    return None if value is MISSING else value
+
+
+def _counted(choose: Callable[[list[Any], int], list[Any]]) -> Callable[[Aggregation], Aggregate]:
+    """`$firstN` and its kin: `choose` picks `n` of the input's values."""
+
+    def make(node: Aggregation) -> Aggregate:
+        count, values = _count(node), column(_needed(node, "input"))
+        return lambda rows, variables, key: choose(values(rows, variables), count(variables, key))
+
+    return make
+
+
+def _count(node: Aggregation) -> Callable[[Variables, Any], int]:
+    evaluate, op = compile_expression(_needed(node, "n")), node.op
+    return lambda variables, key: count_of(op, evaluate(key if isinstance(key, dict) else {}, variables))
+
+
+def _needed(node: Aggregation, name: str) -> Expr:
+    found = node.option(name)
+    assert found is not None, f"{node.op} without {name}"
+    return found
+
+
+def _nulls(values: list[Any]) -> list[Any]:
+    return [_or_null(value) for value in values]
+
+
+def _least(values: list[Any], count: int) -> list[Any]:
+    return sorted((value for value in values if not v.is_absent(value)), key=v.key)[:count]
+
+
+def _greatest(values: list[Any], count: int) -> list[Any]:
+    found = (value for value in values if not v.is_absent(value))
+    return sorted(found, key=v.key, reverse=True)[:count]
+
+
+def _top(*, bottom: bool, one: bool) -> Callable[[Aggregation], Aggregate]:
+    def make(node: Aggregation) -> Aggregate:
+        order = _needed(node, "sortBy")
+        assert isinstance(order, Literal)
+        keys = element_order(order.value)
+        assert isinstance(keys, tuple)
+        evaluate = compile_expression(_needed(node, "output"))
+        count = _single if one else _count(node)
+
+        def aggregate(rows: Rows, variables: Variables, key: Any) -> Any:
+            found = _ordered(rows, keys, count(variables, key), bottom)
+            out = [_or_null(evaluate(row, variables)) for row in found]
+            return (out[0] if out else None) if one else out
+
+        return aggregate
+
+    return make
+
+
+def _single(variables: Variables, key: Any) -> int:
+    return 1
+
+
+def _ordered(rows: Rows, keys: tuple[SortKey, ...], count: int, bottom: bool) -> list[Any]:
+    if not bottom:
+        return best(rows, keys, count)
+    return sorted(rows, key=row_keys(keys))[-count:]
+
+
+def _percentile(node: Aggregation) -> Aggregate:
+    values, points = column(_needed(node, "input")), compile_expression(_needed(node, "p"))
+
+    def aggregate(rows: Rows, variables: Variables, key: Any) -> Any:
+        wanted = statistics.checked_points(points({}, variables))
+        return statistics.percentiles(values(rows, variables), wanted)
+
+    return aggregate
+
+
+def _median(node: Aggregation) -> Aggregate:
+    values = column(_needed(node, "input"))
+    return lambda rows, variables, key: statistics.percentiles(values(rows, variables), [0.5])[0]
+
+
+def _covariance(sample: bool) -> Callable[[Aggregation], Aggregate]:
+    def make(node: Aggregation) -> Aggregate:
+        left, right = (column(arg) for arg in node.args)
+
+        def aggregate(rows: Rows, variables: Variables, key: Any) -> Any:
+            pairs = list(zip(left(rows, variables), right(rows, variables), strict=True))
+            return statistics.covariance(pairs, sample=sample)
+
+        return aggregate
+
+    return make
+
+
+def _how_many(node: Aggregation) -> Aggregate:
+    return lambda rows, variables, key: len(rows)
+
+
+VALUES: dict[str, Callable[[Sequence[Any]], Any]] = {
+    "$sum": statistics.total,
+    "$avg": statistics.mean,
+    "$min": statistics.least,
+    "$max": statistics.greatest,
+    "$push": _present,
+    "$addToSet": statistics.distinct,
+    "$setUnion": lambda values: statistics.distinct(_concatenated(values)),
+    "$concatArrays": _concatenated,
+    "$mergeObjects": _merged,
+    "$stdDevPop": lambda values: statistics.deviation(values, sample=False),
+    "$stdDevSamp": lambda values: statistics.deviation(values, sample=True),
+}
+"""The accumulators of one argument that need nothing but its values."""
+
+_ACCUMULATORS: dict[str, Callable[[Aggregation], Aggregate]] = {
+    **{op: _over(aggregate) for op, aggregate in VALUES.items()},
+    "$first": _at_end(0),
+    "$last": _at_end(-1),
+    "$firstN": _counted(lambda values, count: _nulls(values[:count])),
+    "$lastN": _counted(lambda values, count: _nulls(values[-count:])),
+    "$minN": _counted(_least),
+    "$maxN": _counted(_greatest),
+    "$top": _top(bottom=False, one=True),
+    "$topN": _top(bottom=False, one=False),
+    "$bottom": _top(bottom=True, one=True),
+    "$bottomN": _top(bottom=True, one=False),
+    "$percentile": _percentile,
+    "$median": _median,
+    "$count": _how_many,
+    "$covariancePop": _covariance(False),
+    "$covarianceSamp": _covariance(True),
+}

@@ -1,0 +1,304 @@
+"""Arrays: access, search, `$map` and its kin."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xrepo_nb.core.missing import MISSING
+from xrepo_nb.engines.document import limits, numbers
+from xrepo_nb.engines.document import values as v
+from xrepo_nb.engines.document.expressions.registry import (
+    Compile,
+    Evaluate,
+    Variables,
+    nullable,
+    special,
+    values,
+)
+from xrepo_nb.engines.document.numbers import fail
+from xrepo_nb.engines.document.sorting import sort_elements
+from xrepo_nb.query.expressions import Call, Literal
+from xrepo_nb.query.plan import SortKey
+
+
+def need_array(op: str, value: Any) -> None:
+    """Refuses what is no array."""
+    if not isinstance(value, list):
+        fail(f"{op} takes an array, not {v.type_name(value)}")
+
+
+@nullable("$arrayElemAt")
+def array_elem_at(array: Any, position: Any) -> Any:
+    need_array("$arrayElemAt", array)
+    if not v.is_number(position):
+        fail(f"$arrayElemAt takes a numeric position, not {v.type_name(position)}")
+    at = numbers.whole(position, "the position of $arrayElemAt")
+    return array[at] if -len(array) <= at < len(array) else MISSING
+
+
+def _end(op: str, at: int) -> None:
+    def apply(array: Any) -> Any:
+        need_array(op, array)
+        return array[at] if array else MISSING
+
+    nullable(op)(apply)
+
+
+_end("$first", 0)
+_end("$last", -1)
+
+
+def count_of(op: str, n: Any) -> int:
+    """The `n` of `$firstN` and its kin: a whole number above zero."""
+    count = numbers.whole_long(n, f"the n of {op}")
+    if count < 1:
+        fail(f"the n of {op} is a number above zero, not {count}")
+    return count
+
+
+@values("$firstN")
+def first_n(n: Any, input: Any) -> Any:
+    count = count_of("$firstN", n)
+    need_array("$firstN", input)
+    return input[:count]
+
+
+@values("$lastN")
+def last_n(n: Any, input: Any) -> Any:
+    count = count_of("$lastN", n)
+    need_array("$lastN", input)
+    return input[-count:]
+
+
+@values("$minN")
+def min_n(n: Any, input: Any) -> Any:
+    count = count_of("$minN", n)
+    need_array("$minN", input)
+    return sorted((item for item in input if item is not None), key=v.key)[:count]
+
+
+@values("$maxN")
+def max_n(n: Any, input: Any) -> Any:
+    count = count_of("$maxN", n)
+    need_array("$maxN", input)
+    return sorted((item for item in input if item is not None), key=v.key, reverse=True)[:count]
+
+
+@values("$concatArrays")
+def concat_arrays(*arrays: Any) -> Any:
+    for array in arrays:
+        if not v.is_absent(array):
+            need_array("$concatArrays", array)
+    if any(map(v.is_absent, arrays)):
+        return None
+    limits.checked_size(sum(map(len, arrays)))
+    return [item for array in arrays for item in array]
+
+
+@values("$in")
+def in_(value: Any, array: Any) -> bool:
+    need_array("$in", array)
+    wanted = v.hash_key(value)
+    return any(v.hash_key(item) == wanted for item in array)
+
+
+@values("$indexOfArray")
+def index_of_array(array: Any, value: Any, start: Any = 0, end: Any = None) -> Any:
+    if v.is_absent(array):
+        return None
+    need_array("$indexOfArray", array)
+    first, last = index_range("$indexOfArray", start, end, len(array))
+    wanted = v.key(value)
+    return next((i for i in range(first, min(last, len(array))) if v.key(array[i]) == wanted), -1)
+
+
+def index_range(op: str, start: Any, end: Any, length: int) -> tuple[int, int]:
+    """The bounds of a search, checked."""
+    first = numbers.whole(start, f"the start of {op}")
+    last = length if end is None else numbers.whole(end, f"the end of {op}")
+    if first < 0 or last < 0:
+        fail(f"{op} takes bounds from zero on")
+    return first, last
+
+
+@values("$isArray")
+def is_array(value: Any) -> bool:
+    return isinstance(value, list)
+
+
+@values("$size")
+def size(array: Any) -> int:
+    need_array("$size", array)
+    return len(array)
+
+
+@nullable("$reverseArray")
+def reverse_array(array: Any) -> Any:
+    need_array("$reverseArray", array)
+    return array[::-1]
+
+
+@values("$range")
+def range_(start: Any, end: Any, step: Any = 1) -> Any:
+    first, last = numbers.whole(start, "the start of $range"), numbers.whole(end, "the end of $range")
+    by = numbers.whole(step, "the step of $range")
+    if by == 0:
+        fail("the step of $range is not zero")
+    found = range(first, last, by)
+    limits.checked_size(len(found))
+    return list(found)
+
+
+@nullable("$slice")
+def slice_(array: Any, *bounds: Any) -> Any:
+    need_array("$slice", array)
+    first = numbers.whole(bounds[0], "the second argument of $slice")
+    if len(bounds) == 1:
+        return array[:first] if first >= 0 else array[first:]
+    count = numbers.whole(bounds[1], "the count of $slice")
+    if count <= 0:
+        fail(f"the count of $slice is a number above zero, not {count}")
+    start = max(0, len(array) + first) if first < 0 else first
+    return array[start : start + count]
+
+
+@special("$sortArray")
+def sort_array(call: Call, compile: Compile) -> Evaluate:
+    given, order = call.option("input"), call.option("sortBy")
+    assert given is not None and isinstance(order, Literal)
+    read, by = compile(given), element_order(order.value)
+
+    def evaluate(document: Any, variables: Variables) -> Any:
+        array = read(document, variables)
+        if v.is_absent(array):
+            return None
+        need_array("$sortArray", array)
+        return sort_elements(array, by)
+
+    return evaluate
+
+
+def element_order(given: Any) -> int | tuple[SortKey, ...]:
+    """The order of array elements that a constant `sortBy` means."""
+    if not isinstance(given, dict):
+        return int(v.plain(given))
+    return tuple(SortKey(tuple(path.split(".")), v.plain(order) < 0) for path, order in given.items())
+
+
+def _over(
+    call: Call, compile: Compile, *names: str
+) -> tuple[Evaluate, Evaluate, str]:
+    """What `$map` and `$filter` share: the array, the inner expression, the element's variable."""
+    given, inner, name = call.option("input"), call.option(names[0]), call.option("as")
+    assert given is not None and inner is not None
+    return compile(given), compile(inner), name.value if isinstance(name, Literal) else "this"
+
+
+@special("$map")
+def map_(call: Call, compile: Compile) -> Evaluate:
+    read, inner, name = _over(call, compile, "in")
+
+    def evaluate(document: Any, variables: Variables) -> Any:
+        array = read(document, variables)
+        if v.is_absent(array):
+            return None
+        need_array("$map", array)
+        bound, out = dict(variables), []
+        for item in array:
+            bound[name] = item
+            value = inner(document, bound)
+            out.append(None if value is MISSING else value)
+        return out
+
+    return evaluate
+
+
+@special("$filter")
+def filter_(call: Call, compile: Compile) -> Evaluate:
+    read, inner, name = _over(call, compile, "cond")
+    bound_of = call.option("limit")
+    limit = None if bound_of is None else compile(bound_of)
+
+    def evaluate(document: Any, variables: Variables) -> Any:
+        array = read(document, variables)
+        most = None if limit is None else _limit(limit(document, variables))
+        if v.is_absent(array):
+            return None
+        need_array("$filter", array)
+        bound, out = dict(variables), []
+        for item in array:
+            bound[name] = item
+            if v.truth(inner(document, bound)):
+                out.append(item)
+                if len(out) == most:
+                    break
+        return out
+
+    return evaluate
+
+
+def _limit(value: Any) -> int | None:
+    if v.is_absent(value):
+        return None
+    limit = numbers.whole(value, "the limit of $filter")
+    if limit < 1:
+        fail(f"the limit of $filter is a number above zero, not {limit}")
+    return limit
+
+
+@special("$reduce")
+def reduce_(call: Call, compile: Compile) -> Evaluate:
+    parts = [call.option(name) for name in ("input", "initialValue", "in")]
+    read, initial, inner = (compile(part) for part in parts if part is not None)
+
+    def evaluate(document: Any, variables: Variables) -> Any:
+        array = read(document, variables)
+        if v.is_absent(array):
+            return None
+        need_array("$reduce", array)
+        bound = dict(variables)
+        value = initial(document, variables)
+        for item in array:
+            bound["this"], bound["value"] = item, value
+            value = inner(document, bound)
+        return value
+
+    return evaluate
+
+
+@special("$zip")
+def zip_(call: Call, compile: Compile) -> Evaluate:
+    given, fill = call.option("inputs"), call.option("defaults")
+    assert given is not None
+    read = compile(given)
+    read_fill: Evaluate = (lambda d, s: None) if fill is None else compile(fill)
+    flag = call.option("useLongestLength")
+    longest = isinstance(flag, Literal) and flag.value is True
+
+    def evaluate(document: Any, variables: Variables) -> Any:
+        return _zipped(read(document, variables), longest, read_fill(document, variables))
+
+    return evaluate
+
+
+def _zipped(inputs: Any, longest: bool, defaults: Any) -> Any:
+    if v.is_absent(inputs):
+        return None
+    need_array("the inputs of $zip", inputs)
+    if not inputs:
+        fail("$zip needs at least one array")
+    if any(map(v.is_absent, inputs)):
+        return None
+    for array in inputs:
+        need_array("$zip", array)
+    fill = [None] * len(inputs)
+    if not v.is_absent(defaults):
+        need_array("the defaults of $zip", defaults)
+        if len(defaults) != len(inputs):
+            fail("$zip takes one default for each array")
+        fill = defaults
+    length = (max if longest else min)(map(len, inputs))
+    return [
+        [array[i] if i < len(array) else default for array, default in zip(inputs, fill, strict=True)]
+        for i in range(length)
+    ]

@@ -1,0 +1,205 @@
+"""Dates: parts, arithmetic, bins, text."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from typing import Any
+
+from xrepo_nb.core.errors import XRepoQueryError
+from xrepo_nb.engines.document import dateformat, dates, numbers
+from xrepo_nb.engines.document import values as v
+from xrepo_nb.engines.document.dates import DAY, Zone
+from xrepo_nb.engines.document.expressions.registry import (
+    Compile,
+    Evaluate,
+    Variables,
+
+    special,
+    values,
+)
+from xrepo_nb.engines.document.numbers import fail
+from xrepo_nb.query.expressions import Call
+
+_INT16_MIN, _INT16_MAX = -(2**15), 2**15 - 1
+
+
+def _part(op: str, read: Callable[[int], int], direct: str = "") -> None:
+    """Enters an operator for one part of the local time; `direct` names it on a `datetime`."""
+
+    def apply(date: Any, timezone: Any = "UTC") -> Any:
+        if direct and timezone == "UTC" and type(date) is dt.datetime and date.tzinfo is dt.UTC:
+            return getattr(date, direct)
+        if v.is_absent(date) or v.is_absent(timezone):
+            return None
+        return read(dates.zone(timezone).local(dates.micros(date)))
+
+    values(op)(apply)
+
+
+def _day_of_year(local: int) -> int:
+    days = local // DAY
+    return days - dates.days_of(dates.date_of(days)[0], 1, 1) + 1
+
+
+def _week(local: int) -> int:
+    days = local // DAY
+    return dateformat.week_of_year(days, dates.days_of(dates.date_of(days)[0], 1, 1))
+
+
+_part("$year", lambda local: dates.civil(local).year, "year")
+_part("$month", lambda local: dates.civil(local).month, "month")
+_part("$dayOfMonth", lambda local: dates.civil(local).day, "day")
+_part("$hour", lambda local: dates.civil(local).hour, "hour")
+_part("$minute", lambda local: dates.civil(local).minute, "minute")
+_part("$second", lambda local: dates.civil(local).second, "second")
+_part("$millisecond", lambda local: dates.civil(local).micro // 1000)
+_part("$dayOfYear", _day_of_year)
+_part("$dayOfWeek", lambda local: (dates.weekday(local // DAY) + 1) % 7 + 1)
+_part("$week", _week)
+_part("$isoDayOfWeek", lambda local: dates.weekday(local // DAY) + 1)
+_part("$isoWeek", lambda local: dates.iso_week(local // DAY)[1])
+_part("$isoWeekYear", lambda local: v.as_long(dates.iso_week(local // DAY)[0]))
+
+
+@values("$dateToParts")
+def date_to_parts(date: Any, timezone: Any = "UTC", iso8601: Any = False) -> Any:
+    if v.is_absent(date) or v.is_absent(timezone) or v.is_absent(iso8601):
+        return None
+    if not isinstance(iso8601, bool):
+        fail(f"iso8601 is true or false, not {v.type_name(iso8601)}")
+    local = dates.zone(timezone).local(dates.micros(date))
+    parts, days = dates.civil(local), local // DAY
+    if iso8601:
+        year, week = dates.iso_week(days)
+        out = {"isoWeekYear": year, "isoWeek": week, "isoDayOfWeek": dates.weekday(days) + 1}
+    else:
+        out = {"year": parts.year, "month": parts.month, "day": parts.day}
+    out |= {"hour": parts.hour, "minute": parts.minute, "second": parts.second}
+    return out | {"millisecond": parts.micro // 1000}
+
+
+@values("$dateFromParts")
+def date_from_parts(timezone: Any = "UTC", **parts: Any) -> Any:
+    iso = "isoWeekYear" in parts
+    wrong = {"year", "month", "day"} if iso else {"isoWeek", "isoDayOfWeek"}
+    if wrong & parts.keys():
+        fail("$dateFromParts takes either year, month, day or isoWeekYear, isoWeek, isoDayOfWeek")
+    if not iso and "year" not in parts:
+        fail("$dateFromParts needs a year or an isoWeekYear")
+    found = {name: _part_of(name, value) for name, value in parts.items() if not v.is_absent(value)}
+    if len(found) < len(parts) or v.is_absent(timezone):
+        return None
+    where = dates.zone(timezone)
+    if iso:
+        days = dates.days_of_iso(found["isoWeekYear"], found.get("isoWeek", 1), found.get("isoDayOfWeek", 1))
+    else:
+        days = dates.days_of(found["year"], found.get("month", 1), found.get("day", 1))
+    time = sum(found.get(unit, 0) * dates.FIXED[unit] for unit in ("hour", "minute", "second", "millisecond"))
+    return dates.from_micros(where.instant(days * DAY + time))
+
+
+def _part_of(name: str, value: Any) -> int:
+    number = numbers.whole_long(value, name)
+    if name in ("year", "isoWeekYear"):
+        if not 1 <= number <= 9999:
+            fail(f"{name} runs from 1 to 9999, not {number}")
+    elif name not in ("second", "millisecond") and not _INT16_MIN <= number <= _INT16_MAX:
+        fail(f"{name} runs from {_INT16_MIN} to {_INT16_MAX}, not {number}")
+    return number
+
+
+def _shift(op: str, sign: int) -> None:
+    def apply(startDate: Any, unit: Any, amount: Any, timezone: Any = "UTC") -> Any:
+        if any(map(v.is_absent, (startDate, unit, amount, timezone))):
+            return None
+        name = dates.unit_of(unit)
+        count = dates.checked_amount(numbers.whole_long(amount, f"the amount of {op}"), name)
+        moved = dates.add_units(dates.micros(startDate), name, sign * count, dates.zone(timezone))
+        return dates.from_micros(moved)
+
+    values(op)(apply)
+
+
+_shift("$dateAdd", 1)
+_shift("$dateSubtract", -1)
+
+
+@values("$dateDiff")
+def date_diff(
+    startDate: Any, endDate: Any, unit: Any, timezone: Any = "UTC", startOfWeek: Any = "sunday"
+) -> Any:
+    if any(map(v.is_absent, (startDate, endDate, unit, timezone))):
+        return None
+    name = dates.unit_of(unit)
+    if name == "week" and v.is_absent(startOfWeek):
+        return None
+    first = dates.first_weekday(startOfWeek) if name == "week" else 0
+    start, end = dates.micros(startDate), dates.micros(endDate)
+    return numbers.integer(dates.difference(start, end, name, dates.zone(timezone), first), long=True)
+
+
+@values("$dateTrunc")
+def date_trunc(
+    date: Any, unit: Any, binSize: Any = 1, timezone: Any = "UTC", startOfWeek: Any = "sunday"
+) -> Any:
+    if any(map(v.is_absent, (date, unit, binSize, timezone))):
+        return None
+    instant, name = dates.micros(date), dates.unit_of(unit)
+    if name == "week" and v.is_absent(startOfWeek):
+        return None
+    size = numbers.whole_long(binSize, "the binSize of $dateTrunc")
+    if size < 1:
+        fail(f"the binSize of $dateTrunc is above zero, not {size}")
+    first = dates.first_weekday(startOfWeek) if name == "week" else 0
+    return dates.from_micros(dates.truncated(instant, name, size, dates.zone(timezone), first))
+
+
+@values("$dateToString")
+def date_to_string(date: Any, format: Any = dateformat.ISO, timezone: Any = "UTC", onNull: Any = None) -> Any:
+    if v.is_absent(format) or v.is_absent(timezone):
+        return None
+    if not isinstance(format, str):
+        fail(f"the format of $dateToString is a string, not {v.type_name(format)}")
+    where = dates.zone(timezone)
+    if v.is_absent(date):
+        return onNull
+    return dateformat.format_date(dates.micros(date), format, where)
+
+
+@special("$dateFromString")
+def date_from_string(call: Call, compile: Compile) -> Evaluate:
+    options = {name: compile(item) for name, item in call.options}
+    read = options["dateString"]
+    form, zone = options.get("format"), options.get("timezone")
+    on_error, on_null = options.get("onError"), options.get("onNull")
+
+    def evaluate(document: Any, variables: Variables) -> Any:
+        text = read(document, variables)
+        template = "" if form is None else form(document, variables)
+        name = "" if zone is None else zone(document, variables)
+        if not v.is_absent(template) and not isinstance(template, str):
+            fail(f"the format of $dateFromString is a string, not {v.type_name(template)}")
+        where = None if zone is None or v.is_absent(name) else dates.zone(name)
+        if v.is_absent(text):
+            return None if on_null is None else on_null(document, variables)
+        if v.is_absent(template) or v.is_absent(name):
+            return None
+        try:
+            return _from_text(text, template, where)
+        except XRepoQueryError:
+            if on_error is None:
+                raise
+            return on_error(document, variables)
+
+    return evaluate
+
+
+def _from_text(text: Any, template: str, where: Zone | None) -> Any:
+    if not isinstance(text, str):
+        fail(f"$dateFromString takes a string, not {v.type_name(text)}")
+    if template:
+        return dates.from_micros(dateformat.parse_date(text, template, where))
+    return dates.from_micros(dateformat.parse_any(text, where))
+
+

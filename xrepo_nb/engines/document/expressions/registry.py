@@ -1,0 +1,67 @@
+"""The table of operators, and the ways to enter one.
+
+`values`: a function of the arguments' values, the common kind; named options are passed by
+keyword when they were given. `nullable`: the same, and null as soon as any argument is null or
+missing. `special`: what decides by itself which arguments to evaluate, with which variables.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from xrepo_nb.core.missing import MISSING
+from xrepo_nb.query.expressions import Call, Expr
+
+Variables = Mapping[str, Any]
+Evaluate = Callable[[Any, Variables], Any]
+"""The value of an expression for a document under variables; `MISSING` when it has none."""
+Compile = Callable[[Expr], Evaluate]
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {}
+SPECIALS: dict[str, Callable[[Call, Compile], Evaluate]] = {}
+
+
+def values(*names: str) -> Callable[[Function], Function]:
+    """Enters a function of argument values under these operator names."""
+
+    def enter(function: Function) -> Function:
+        for name in names:
+            FUNCTIONS[name] = function
+        return function
+
+    return enter
+
+
+def nullable(*names: str) -> Callable[[Function], Function]:
+    """Like `values`; the function is not asked when an argument is null or missing."""
+
+    def enter(function: Function) -> Function:
+        @functools.wraps(function)
+        def checked(*args: Any, **options: Any) -> Any:
+            for value in args:
+                if value is None or value is MISSING:
+                    return None
+            for value in options.values():
+                if value is None or value is MISSING:
+                    return None
+            return function(*args, **options)
+
+        for name in names:
+            FUNCTIONS[name] = checked
+        return function
+
+    return enter
+
+
+def special(*names: str) -> Callable[[Function], Function]:
+    """Enters a compiler of the whole call under these operator names."""
+
+    def enter(function: Function) -> Function:
+        for name in names:
+            SPECIALS[name] = function
+        return function
+
+    return enter

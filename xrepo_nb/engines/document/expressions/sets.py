@@ -1,0 +1,85 @@
+"""Arrays as sets: order and repetition do not count."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xrepo_nb.engines.document import values as v
+from xrepo_nb.engines.document.expressions.arrays import need_array
+from xrepo_nb.engines.document.expressions.registry import nullable, values
+
+
+def distinct(items: Any) -> dict[Any, Any]:
+    """The different items by their hash keys, in the order met first."""
+    out: dict[Any, Any] = {}
+    for item in items:
+        out.setdefault(v.hash_key(item), item)
+    return out
+
+
+def _in_order(found: dict[Any, Any]) -> list[Any]:
+    return sorted(found.values(), key=v.key)
+
+
+def _checked(op: str, sets: tuple[Any, ...]) -> bool:
+    """Whether all are there; refuses what is neither null nor an array."""
+    for given in sets:
+        if v.is_absent(given):
+            return False
+        need_array(op, given)
+    return True
+
+
+@values("$setUnion")
+def set_union(*sets: Any) -> Any:
+    if not _checked("$setUnion", sets):
+        return None
+    return _in_order(distinct(item for given in sets for item in given))
+
+
+@values("$setIntersection")
+def set_intersection(*sets: Any) -> Any:
+    if not _checked("$setIntersection", sets):
+        return None
+    if not sets:
+        return []
+    found = distinct(sets[0])
+    for given in sets[1:]:
+        kept = set(map(v.hash_key, given))
+        found = {key: item for key, item in found.items() if key in kept}
+    return _in_order(found)
+
+
+@nullable("$setDifference")
+def set_difference(left: Any, right: Any) -> Any:
+    need_array("$setDifference", left)
+    need_array("$setDifference", right)
+    taken = set(map(v.hash_key, right))
+    return [item for key, item in distinct(left).items() if key not in taken]
+
+
+@values("$setEquals")
+def set_equals(*sets: Any) -> bool:
+    for given in sets:
+        need_array("$setEquals", given)
+    first, *rest = [set(map(v.hash_key, given)) for given in sets]
+    return all(other == first for other in rest)
+
+
+@values("$setIsSubset")
+def set_is_subset(left: Any, right: Any) -> bool:
+    need_array("$setIsSubset", left)
+    need_array("$setIsSubset", right)
+    return set(map(v.hash_key, left)) <= set(map(v.hash_key, right))
+
+
+@values("$allElementsTrue")
+def all_elements_true(given: Any) -> bool:
+    need_array("$allElementsTrue", given)
+    return all(map(v.truth, given))
+
+
+@values("$anyElementTrue")
+def any_element_true(given: Any) -> bool:
+    need_array("$anyElementTrue", given)
+    return any(map(v.truth, given))

@@ -1,0 +1,39 @@
+"""Bounds that keep one query from taking all time or memory; each raises `XRepoLimitError`."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from xrepo_nb.core.errors import XRepoLimitError
+
+MAX_DEPTH = 200
+"""Levels of nested expressions, predicates and documents."""
+MAX_ELEMENTS = 5_000_000
+"""Elements of one array that an operator makes."""
+MAX_TEXT = 16 * 2**20
+"""Characters of one string that an operator makes."""
+MAX_DENSIFIED = 500_000
+"""Rows that one `$densify` adds."""
+REGEX_SECONDS = 1.0
+"""Time for one match of a regular expression."""
+MAX_GRAPH_DOCUMENTS = 1_000_000
+"""Documents that one row's `$graphLookup` may reach."""
+
+
+def exceeded(what: str, bound: float, hint: str | None = None) -> NoReturn:
+    """Raises the error of a passed bound."""
+    raise XRepoLimitError(f"{what}: more than {bound:,}", hint=hint)
+
+
+def checked_text(text: str) -> str:
+    """The text, unless it is too long."""
+    if len(text) > MAX_TEXT:
+        exceeded("the length of a string", MAX_TEXT)
+    return text
+
+
+def checked_size(count: int) -> int:
+    """The number of elements about to be made, unless it is too large."""
+    if count > MAX_ELEMENTS:
+        exceeded("the elements of an array", MAX_ELEMENTS)
+    return count

@@ -1,0 +1,39 @@
+"""Partitions of rows in order: what window functions, `$fill` and `$densify` work on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from xrepo_nb.core.errors import XRepoQueryError
+from xrepo_nb.engines.document import values as v
+from xrepo_nb.engines.document.sorting import sort_rows
+from xrepo_nb.engines.document.stages.compile import Context, Row, Rows
+from xrepo_nb.engines.document.stages.groups import grouping
+from xrepo_nb.query.expressions import Expr
+from xrepo_nb.query.plan import SortKey
+
+
+def partitions(
+    by: Expr | None, keys: tuple[SortKey, ...], context: Context
+) -> Callable[[Rows], Iterator[list[Row]]]:
+    """Splits rows by the expression and sorts each part; parts come in the order of their keys."""
+    split = grouping(by, context)
+
+    def run(rows: Rows) -> Iterator[list[Row]]:
+        found = split(rows)
+        for key, _ in found:
+            if isinstance(key, list):
+                raise XRepoQueryError("a partition is not by an array")
+        for _, members in sorted(found, key=lambda part: v.key(part[0])):
+            yield sort_rows(members, keys) if keys else members
+
+    return run
+
+
+def sort_values(rows: list[Row], key: SortKey) -> list[Any]:
+    """The values of a sort key over rows."""
+    from xrepo_nb.engines.document.sorting import leaf_reader
+
+    read = leaf_reader(key.path)
+    return [read(row) for row in rows]
