@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xrepo_nb.engines.explain import Explanation
 from xrepo_nb.governance.audit import AuditEntry, AuditLog
 from xrepo_nb.observe.stats import RepoStats
 from xrepo_nb.repos.join import JoinReport, JoinStep
@@ -59,6 +60,7 @@ def views_with(text: str) -> list[View]:
         view(entry),
         view(report),
         ExplorerView(table, text, question, question.typed, error=text),
+        view(Explanation(text, text, text, True, text, 5, 2.5, (Explanation(text, text, text),))),
         view(JoinReport((JoinStep(text, text, ((text, "n"),), text, 5, 4, 3, 2, 1),), 5)),
         RepoView(text, text, schema, text, table, stats),
         RepoView(text, text, schema, text),

@@ -16,6 +16,7 @@ Viewer = Callable[[Any], View]
 _viewers: dict[str, Viewer | str] = {
     "xrepo_nb.repos.base.XRepo": "xrepo_nb.viewers.repo:RepoView.of",
     "xrepo_nb.repos.rows.Rows": "xrepo_nb.viewers.rows:rows_view",
+    "xrepo_nb.engines.explain.Explanation": "xrepo_nb.viewers.explain:ExplainView.of",
     "xrepo_nb.repos.join.JoinReport": "xrepo_nb.viewers.join_report:JoinReportView.of",
     "xrepo_nb.schema.table.Table": "xrepo_nb.viewers.table:TableView.of",
     "xrepo_nb.schema.schema.Schema": "xrepo_nb.viewers.schema:SchemaView.of",
