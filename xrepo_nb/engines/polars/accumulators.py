@@ -8,7 +8,7 @@ import polars as pl
 
 from xrepo_nb.engines.polars.expressions.arithmetic import as_float
 from xrepo_nb.engines.polars.facts import Facts, fits
-from xrepo_nb.engines.polars.logic import negation
+from xrepo_nb.engines.polars.logic import as_expr, negation
 from xrepo_nb.engines.polars.order import ORDERED, Order
 from xrepo_nb.engines.polars.paths import member
 from xrepo_nb.engines.polars.reasons import decline
@@ -16,7 +16,7 @@ from xrepo_nb.engines.polars.scope import Scope, document
 from xrepo_nb.engines.polars.values import FLOAT, INT, NULL_VALUE, Value
 from xrepo_nb.query.expressions import Literal
 from xrepo_nb.query.plan import Accumulator, SortKey
-from xrepo_nb.schema.types import DataType
+from xrepo_nb.schema.types import Absence, DataType
 
 Lowering = Callable[[Accumulator, "Rows"], Value]
 ACCUMULATORS: dict[str, Lowering] = {}
@@ -105,7 +105,7 @@ def _avg(accumulator: Accumulator, rows: Rows) -> Value:
     return Value(value.expr.mean(), FLOAT, _ever(value))
 
 
-def _ever(value: Value) -> str:
+def _ever(value: Value) -> Absence:
     """Null in a group without any value, which needs absent ones."""
     return "never" if value.absence == "never" else "null"
 
@@ -247,8 +247,10 @@ def _merged(accumulator: Accumulator, rows: Rows) -> Value:
     for field in value.type.fields:
         inner = member(value, field.name)
         present = inner.is_missing()
-        kept = inner.expr if present is False else inner.expr.filter(negation(present))
-        absence = "missing" if value.absence != "never" and field.absence == "never" else field.absence
+        kept = inner.expr if present is False else inner.expr.filter(as_expr(negation(present)))
+        absence: Absence = (
+            "missing" if value.absence != "never" and field.absence == "never" else field.absence
+        )
         if value.absence != "never" and field.absence == "null":
             decline("$mergeObjects of documents that may be absent and hold nulls")
         fields[field.name] = Value(kept.last(), field.type, absence)

@@ -121,4 +121,5 @@ class PolarsEngine:
 def _interpreter() -> Engine:
     from xrepo_nb.engines.document.engine import DocumentEngine
 
-    return DocumentEngine()
+    engine: Engine = DocumentEngine()
+    return engine

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts, SeriesFacts
@@ -19,11 +21,10 @@ from xrepo_nb.schema.types import Absence, DataType, Field
 _MASK = "\0missing\0"
 
 
+@lru_cache(maxsize=4096)
 def column(name: str) -> pl.Expr:
     """The column of that very name; Polars would read some names as patterns."""
     if name == "*" or (name.startswith("^") and name.endswith("$")):
-        import polars.selectors as cs
-
         return cs.by_name(name).as_expr()
     return pl.col(name)
 
@@ -90,11 +91,11 @@ class Frame:
         columns = dict(self.columns) | {name: column_of(value) for name, value in values.items()}
         return Frame(self.lazy.with_columns(*exprs) if exprs else self.lazy, columns, self.height)
 
-    def rebuild(self, values: Mapping[str, Value]) -> Frame:
-        """Only those columns, computed from these rows."""
+    def rebuild(self, values: Mapping[str, Value], *, constant: bool = True) -> Frame:
+        """Only those columns, computed from these rows; `constant`: they may all be constants."""
         exprs = [e for name, value in values.items() for e in assignments(name, value)]
         columns = {name: column_of(value) for name, value in values.items()}
-        if any(expr.meta.root_names() for expr in exprs):
+        if not constant or any(expr.meta.root_names() for expr in exprs):
             return Frame(self.lazy.select(*exprs), columns, self.height)
         # Constants alone would make one row of any number.
         widened = self.lazy.with_columns(*exprs)
@@ -112,7 +113,10 @@ class Frame:
 def _only(lazy: pl.LazyFrame, kept: Mapping[str, Column], among: Mapping[str, Column]) -> pl.LazyFrame:
     """Only those columns; of none the rows remain, which a selection of nothing would lose."""
     names = physical_names(kept)
-    return lazy.select(*map(column, names)) if names else lazy.drop(*map(column, physical_names(among)))
+    if names:
+        return lazy.select([column(name) for name in names])
+    gone = physical_names(among)
+    return lazy.drop(cs.by_name(gone)) if gone else lazy
 
 
 def physical_names(columns: Mapping[str, Column]) -> list[str]:
@@ -150,9 +154,20 @@ def scan(table: Table) -> Frame:
 
 
 def empty_scan(schema: Schema) -> Frame:
-    """No rows of that schema, for what looks at schemas only."""
+    """No rows of that schema, for what looks at schemas only. The last ones made are kept."""
+    kept = _EMPTY.get(id(schema))
+    if kept is not None and kept[0] is schema:
+        return kept[1]
     columns = {f.name: Column(f.type, f.absence, field=f) for f in schema.fields}
-    return Frame(pl.LazyFrame(schema=schema.to_polars()), columns)
+    frame = Frame(pl.LazyFrame(schema=schema.to_polars()), columns)
+    if len(_EMPTY) >= _KEPT:
+        _EMPTY.clear()
+    _EMPTY[id(schema)] = (schema, frame)
+    return frame
+
+
+_KEPT = 64
+_EMPTY: dict[int, tuple[Schema, Frame]] = {}
 
 
 def _scanned(field: Field, dtype: Any, facts: Facts) -> Column:

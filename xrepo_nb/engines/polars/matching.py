@@ -18,7 +18,7 @@ import polars as pl
 from xrepo_nb.engines.polars.facts import INT64
 from xrepo_nb.engines.polars.logic import Condition, disjunction
 from xrepo_nb.engines.polars.reasons import decline
-from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.engines.polars.values import Value, constant
 
 CLASS_OF_KIND = {
     "int": "number", "float": "number", "decimal": "number", "string": "string", "bool": "bool",
@@ -60,10 +60,12 @@ def compares(op: str, wanted: Any, value: Value) -> Condition:
         return decline("an ordered comparison of binary data") if op != "$eq" else False
     if class_ in ("object", "array"):
         decline(f"a comparison with an {class_}")
+    if class_ in ("string", "bool"):
+        return relation(op, value.expr, constant(wanted))
     return relation(op, value.expr, pl.lit(_stored(wanted)))
 
 
-def relation(op: str, left: pl.Expr, right: Any) -> pl.Expr:
+def relation(op: str, left: pl.Expr, right: pl.Expr) -> pl.Expr:
     """The Polars comparison of that name."""
     if op == "$eq":
         return left == right
@@ -115,7 +117,7 @@ def _int(op: str, wanted: int | float, value: Value) -> Condition:
             wanted = INT64[1] + 1 if wanted > 0 else INT64[0] - 1
     wanted = int(wanted)
     if INT64[0] <= wanted <= INT64[1]:
-        return relation(op, value.expr, wanted)
+        return relation(op, value.expr, constant(wanted))
     below = wanted > 0
     return value.is_present() if op in (("$lt", "$lte") if below else ("$gt", "$gte")) else False
 
@@ -131,7 +133,7 @@ def _float(op: str, wanted: int | float, value: Value) -> Condition:
         op = {"$gte": "$gt", "$lt": "$lte"}.get(op, op)
     if near != wanted and op == "$eq":
         return False
-    found = relation(op, value.expr, near)
+    found = relation(op, value.expr, constant(near))
     if op in ("$gt", "$gte") and value.facts.may_be_nan:
         found = found & value.expr.is_not_nan()
     return found

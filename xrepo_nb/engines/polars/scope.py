@@ -49,12 +49,12 @@ class Scope:
 
     def bind(self, bindings: Mapping[str, Value]) -> Scope:
         """The same with variables bound."""
-        return Scope(self.columns, self.current, dict(self.variables) | bindings, self.constants, self.notes)
+        return Scope(self.columns, self.current, {**self.variables, **bindings}, self.constants, self.notes)
 
     def inside(self, bindings: Mapping[str, Value]) -> Scope:
         """The scope of an expression over the elements of an array: only these variables and literals."""
         fixed = {n: v for n, v in self.variables.items() if v.is_literal}
-        return Scope(None, None, fixed | bindings, self.constants, self.notes)
+        return Scope(None, None, {**fixed, **bindings}, self.constants, self.notes)
 
     def lower(self, expr: Expr) -> Value:
         """The value of an expression; of a single operator without lowering, by the interpreter."""

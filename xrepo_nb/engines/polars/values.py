@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -15,8 +16,8 @@ from xrepo_nb.engines.polars.logic import Condition, as_expr, conjunction, disju
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.schema.types import Absence, DataType, Field
 
-STRING, INT, FLOAT, BOOL = (DataType(k) for k in ("string", "int", "float", "bool"))  # type: ignore[arg-type]
-DATETIME, OBJECT, MIXED, NULL = (DataType(k) for k in ("datetime", "object", "mixed", "null"))  # type: ignore[arg-type]
+STRING, INT, FLOAT, BOOL = DataType("string"), DataType("int"), DataType("float"), DataType("bool")
+DATETIME, OBJECT, MIXED, NULL = DataType("datetime"), DataType("object"), DataType("mixed"), DataType("null")
 
 NUMBERS = frozenset({"int", "float"})
 NO_LITERAL: Any = object()
@@ -121,16 +122,23 @@ def literal(value: Any) -> Value:
     """A constant."""
     if value is None:
         return NULL_VALUE
-    made = _LITERALS.get(type(value))
-    if made is not None:
-        return made(value)
-    return _special(value)
+    made: Value = _LITERALS.get(type(value), _special)(value)
+    return made
 
 
 def _int(value: int) -> Value:
     if not INT64[0] <= value <= INT64[1]:
         decline("an integer literal beyond 64 bits")
-    return Value(pl.lit(value, dtype=pl.Int64), INT, "never", facts=Facts((value, value)), literal=value)
+    return Value(constant(value), INT, "never", facts=Facts((value, value)), literal=value)
+
+
+@lru_cache(maxsize=1024, typed=True)
+def constant(value: Any) -> pl.Expr:
+    """A number, text or bool as a Polars literal of its canonical dtype."""
+    return pl.lit(value, dtype=_DTYPES[type(value)])
+
+
+_DTYPES: dict[type, Any] = {int: pl.Int64, float: pl.Float64, str: pl.String, bool: pl.Boolean}
 
 
 def _datetime(value: datetime) -> Value:
@@ -160,10 +168,10 @@ def _document(value: dict[str, Any]) -> Value:
 
 
 _LITERALS: dict[type, Any] = {
-    bool: _plain("bool"),
+    bool: lambda v: Value(constant(v), BOOL, "never", literal=v),
     int: _int,
-    float: lambda v: Value(pl.lit(v, dtype=pl.Float64), FLOAT, "never", literal=v),
-    str: _plain("string"),
+    float: lambda v: Value(constant(v), FLOAT, "never", literal=v),
+    str: lambda v: Value(constant(v), STRING, "never", literal=v),
     bytes: _plain("binary"),
     datetime: _datetime,
     date: _plain("date"),

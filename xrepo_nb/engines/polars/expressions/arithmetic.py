@@ -172,11 +172,10 @@ def _whole(call: Call, scope: Scope) -> Value:
     if value.kind != "float":
         return value.nullable()
     expr = value.expr
-    rounded = {
-        "$ceil": expr.ceil,
-        "$floor": expr.floor,
-        "$trunc": lambda: pl.when(expr < 0).then(expr.ceil()).otherwise(expr.floor()),
-    }[call.op]()
+    if call.op == "$trunc":
+        rounded = pl.when(expr < 0).then(expr.ceil()).otherwise(expr.floor())
+    else:
+        rounded = expr.ceil() if call.op == "$ceil" else expr.floor()
     return Value(rounded, FLOAT, absent_like([value]))
 
 

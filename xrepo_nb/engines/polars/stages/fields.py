@@ -52,13 +52,7 @@ def _inclusive(frame: Frame, tree: Tree) -> Frame:
     plain = [n for n, what in tree.items() if what is True and n in values]
     if len(plain) == len(values):
         return frame.select(plain)
-    made = frame.rebuild(values)
-    return _with_originals(made, frame, plain)
-
-
-def _with_originals(made: Frame, frame: Frame, names: Iterable[str]) -> Frame:
-    """The same, where untouched columns keep all that is known of them."""
-    return made
+    return frame.rebuild(values, constant=not plain)
 
 
 def _included(value: Value | None, what: Any) -> Value | None:
@@ -75,8 +69,10 @@ def _included_below(value: Value | None, tree: Tree) -> Value | None:
     """Only some fields of an object."""
     if any(isinstance(what, Value) for what in tree.values()):
         return _computed_below(value, tree)
+    if value is not None and value.kind == "mixed":
+        decline("a projection below a field of mixed type")
     if value is None or value.kind not in ("object", "array"):
-        return _nothing(value)
+        return None
     if value.kind == "array":
         decline("a projection of fields within an array")
     inner = {}
@@ -86,11 +82,6 @@ def _included_below(value: Value | None, tree: Tree) -> Value | None:
         if kept is not None:
             inner[name] = kept
     return _rebuilt(value, inner)
-
-
-def _nothing(value: Value | None) -> None:
-    if value is not None and value.kind == "mixed":
-        decline("a projection below a field of mixed type")
 
 
 def _computed_below(value: Value | None, tree: Tree) -> Value:

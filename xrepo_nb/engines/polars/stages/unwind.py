@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import polars as pl
+import polars.selectors as cs
 
 from xrepo_nb.engines.polars.facts import UNKNOWN
-from xrepo_nb.engines.polars.frame import Column, Frame, column
+from xrepo_nb.engines.polars.frame import Column, Frame
 from xrepo_nb.engines.polars.logic import as_expr, disjunction
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.predicates import rows_where
@@ -69,7 +70,5 @@ def _elements(frame: Frame, name: str, value: Value, stage: Unwind) -> Frame:
         exprs.append(pl.int_ranges(0, array.list.len(), dtype=pl.Int64).alias(index))
         exploded.append(index)
         columns[index] = Column(INT, "null" if keep else "never")
-    lazy = frame.lazy.with_columns(*exprs).explode(
-        [column(n) for n in exploded], empty_as_null=keep, keep_nulls=keep
-    )
+    lazy = frame.lazy.with_columns(*exprs).explode(cs.by_name(exploded), empty_as_null=keep, keep_nulls=keep)
     return Frame(lazy, columns, None)
