@@ -14,7 +14,6 @@ from xrepo_nb.query.parsing.lookups import lookup_predicate
 from xrepo_nb.query.parsing.values import whole
 from xrepo_nb.query.text import predicate_text
 
-
 _NOT_FIELDS = ("__", "_repr_", "_ipython_")
 """What Python and notebooks look for on any object; such fields are named by path."""
 

@@ -13,6 +13,7 @@ from xrepo_nb.query.rules.constants import folded
 from xrepo_nb.query.rules.limits import merge_skip, merge_sort, push_limit
 from xrepo_nb.query.rules.matches import push_match
 from xrepo_nb.query.splitting import Split, Takes, split
+from xrepo_nb.query.walk import over
 from xrepo_nb.schema.schema import Schema
 
 Schemas = Mapping[str, Schema]
@@ -43,9 +44,7 @@ def _improved(plan: s.Plan, schemas: Schemas) -> s.Plan:
     if descend is not None:
         plan = descend(plan, schemas)
     elif isinstance(plan, s.Stage):
-        below = _improved(plan.input, schemas)
-        if below is not plan.input:
-            plan = replace(plan, input=below)
+        plan = over(plan, _improved(plan.input, schemas))
     rule = _RULES.get(type(plan))
     return plan if rule is None else rule(plan, schemas)
 

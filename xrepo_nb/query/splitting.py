@@ -10,6 +10,7 @@ from xrepo_nb.query import plan as s
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import ArrayExpr, Call, DocumentExpr, Expr, Let, Variable
 from xrepo_nb.query.rules.predicates import conjunction, conjuncts
+from xrepo_nb.query.walk import over
 
 
 class Takes(Protocol):
@@ -66,51 +67,51 @@ def split(plan: s.Plan, capabilities: Takes) -> Split:
     >>> found.native.predicate, found.residual.predicate
     (Compare(path=('a',), op='$eq', value=1, at='filter.a'), Size(path=('b',), length=2))
     """
-    chain = _chain(plan)
-    leaf = chain[0]
+    leaf, stages = _chain(plan)
     if not isinstance(leaf, s.Scan):
         sources = plan.sources()
         return Split(
             s.Scan(sources[0] if sources else ""), plan, (("Scan", "the plan reads several sources"),)
         )
     native: s.Plan = leaf
-    for i, stage in enumerate(chain[1:], start=1):
+    for i, stage in enumerate(stages):
         reason = refusal(stage, capabilities)
         if reason is None:
-            native = replace(stage, input=native)  # type: ignore[call-arg]
+            native = over(stage, native)
             continue
-        rest = list(chain[i:])
+        rest = stages[i:]
         if isinstance(stage, s.Match) and "Match" in capabilities.stages:
             native, rest[0] = _parted(native, stage, capabilities)
         return Split(native, _stacked(leaf, rest), _reasons(rest, reason))
     return Split(native, leaf)
 
 
-def _chain(plan: s.Plan) -> list[s.Plan]:
-    """The stages from the leaf upwards."""
-    found = [plan]
-    while isinstance(found[-1], s.Stage):
-        found.append(found[-1].input)
-    return found[::-1]
+def _chain(plan: s.Plan) -> tuple[s.Plan, list[s.Stage]]:
+    """The leaf, and the stages over it from the lowest upwards."""
+    stages: list[s.Stage] = []
+    while isinstance(plan, s.Stage):
+        stages.append(plan)
+        plan = plan.input
+    return plan, stages[::-1]
 
 
-def _stacked(leaf: s.Plan, stages: list[s.Plan]) -> s.Plan:
+def _stacked(leaf: s.Plan, stages: list[s.Stage]) -> s.Plan:
     plan = leaf
     for stage in stages:
-        plan = replace(stage, input=plan)  # type: ignore[call-arg]
+        plan = over(stage, plan)
     return plan
 
 
-def _parted(native: s.Plan, match: s.Match, takes: Takes) -> tuple[s.Plan, s.Plan]:
+def _parted(native: s.Plan, match: s.Match, takes: Takes) -> tuple[s.Plan, s.Match]:
     parts = conjuncts(match.predicate)
     taken = [part for part in parts if predicate_refusal(part, takes) is None]
-    left = [part for part in parts if part not in taken]
+    left = [part for part in parts if predicate_refusal(part, takes) is not None]
     if not taken:
         return native, match
     return s.Match(native, conjunction(taken), at=match.at), replace(match, predicate=conjunction(left))
 
 
-def _reasons(rest: list[s.Plan], reason: str) -> tuple[tuple[str, str], ...]:
+def _reasons(rest: list[s.Stage], reason: str) -> tuple[tuple[str, str], ...]:
     first, *others = (type(stage).__name__ for stage in rest)
     return ((first, reason), *((name, f"it stands above {first}") for name in others))
 

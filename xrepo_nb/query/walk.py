@@ -3,14 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from dataclasses import fields
+from typing import Any, TypeVar
 
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Expr, FieldRef, Let, Path, Variable
-from xrepo_nb.query.plan import FirstMatch, SliceOf
+from xrepo_nb.query.plan import FirstMatch, Plan, SliceOf, Stage
 
 WHOLE: Path = ()
 """Stands for the whole document among the paths that something reads."""
+
+
+def over(stage: S, source: Plan) -> S:
+    """The stage over another input; several times faster than `dataclasses.replace`."""
+    if source is stage.input:
+        return stage
+    kind = type(stage)
+    names = _REST.get(kind)
+    if names is None:
+        names = _REST[kind] = tuple(f.name for f in fields(kind) if f.name not in ("input", "at"))
+    return kind(source, *[getattr(stage, name) for name in names], at=stage.at)
+
+
+S = TypeVar("S", bound=Stage)
+_REST: dict[type, tuple[str, ...]] = {}
 
 
 def paths_of(predicate: p.Predicate) -> frozenset[Path]:

@@ -26,7 +26,7 @@ def outputs(given: Any, what: str, at: str, scope: Scope) -> tuple[Accumulator, 
 def accumulator(name: str, given: Any, at: str, scope: Scope) -> Accumulator:
     """One output `{name: {op: argument}}`."""
     field_name(name, at)
-    if not isinstance(given, Mapping):
+    if not isinstance(given, (dict, Mapping)):
         fail(f"the field {name!r} is no accumulator", at, hint='write {"total": {"$sum": "$price"}}')
     if len(given) != 1:
         fail(f"the field {name!r} needs exactly one accumulator", at)
@@ -59,7 +59,7 @@ def arguments(op: str, signature: Signature, given: Any, at: str, scope: Scope) 
 def _check_order(node: Call, at: str) -> None:
     order = node.option("sortBy")
     value = order.value if isinstance(order, Literal) else None
-    if not isinstance(value, Mapping):
+    if not isinstance(value, (dict, Mapping)):
         fail(f"sortBy of {node.op} takes a document, not {kind(value)}", f"{at}.sortBy")
     if not sort_keys(value, f"{at}.sortBy"):
         fail("a sort needs at least one key", f"{at}.sortBy")

@@ -51,7 +51,7 @@ def parse_filter(
     ready = predicate_of(given)
     if ready is not None:
         return ready
-    if not isinstance(given, Mapping):
+    if not isinstance(given, (dict, Mapping)):
         fail(
             f"a filter is a document or a condition, not {kind(given)}",
             at,
@@ -75,7 +75,7 @@ Hint: pass operators through a filter
     """
     check_bounds(values, at)
     for name, value in values.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, (dict, Mapping)):
             operator = next((key for key in value if str(key).startswith("$")), None)
             if operator is not None:
                 fail(
@@ -106,7 +106,7 @@ def parse_pipeline(
     >>> parse_pipeline([{"$limit": 5}], Scan("users"))
     Limit(input=Scan(source='users'), count=5)
     """
-    if isinstance(stages_given, Mapping):
+    if isinstance(stages_given, (dict, Mapping)):
         stages_given = [stages_given]
     if not isinstance(stages_given, Sequence) or isinstance(stages_given, (str, bytes)):
         fail(f"a pipeline is a list of stages, not {kind(stages_given)}", at)

@@ -8,6 +8,7 @@ from typing import Any
 from xrepo_nb.query.expressions import ArrayExpr, Call, DocumentExpr, Expr, FieldRef, Let, Literal, Variable
 from xrepo_nb.query.operators import EXPRESSION_NAMES, EXPRESSIONS, MANY, REFUSED, Signature
 from xrepo_nb.query.parsing.constants import CONSTANTS
+from xrepo_nb.query.parsing.limits import ATOMS
 from xrepo_nb.query.parsing.patterns import options_of, pattern_parts
 from xrepo_nb.query.parsing.values import (
     copied,
@@ -45,7 +46,9 @@ def expression(value: Any, at: str, scope: Scope = NO_VARIABLES) -> Expr:
     """The node of any expression value."""
     if isinstance(value, str):
         return _string(value, at, scope) if value[:1] == "$" else Literal(value)
-    if isinstance(value, Mapping):
+    if type(value) in ATOMS:
+        return Literal(value)
+    if isinstance(value, (dict, Mapping)):
         return _document(value, at, scope)
     if isinstance(value, (list, tuple)):
         return array_of([expression(item, f"{at}[{i}]", scope) for i, item in enumerate(value)])
@@ -174,7 +177,7 @@ def _named(op: str, signature: Signature, given: Any, at: str) -> Mapping[str, A
         if len(given) != 1:
             fail(f"{op} takes 1 argument, not {len(given)}", at, asked=op)
         return {lone: given[0]}
-    is_named = isinstance(given, Mapping) and next(iter(given), "")[:1] != "$"
+    is_named = isinstance(given, (dict, Mapping)) and next(iter(given), "")[:1] != "$"
     return given if is_named else {lone: given}
 
 
@@ -250,7 +253,7 @@ def _completed(
 
 
 def _cond(op: str, given: Any, at: str, scope: Scope) -> Expr:
-    if isinstance(given, Mapping):
+    if isinstance(given, (dict, Mapping)) and not str(next(iter(given), "")).startswith("$"):
         named = dict(options(op, _COND, given, at, scope))
         return Call(op, tuple(named[name] for name in _COND.options), (), at)
     return apply(op, EXPRESSIONS[op], given, at, scope)
@@ -305,7 +308,7 @@ def _regex(op: str, given: Any, at: str, scope: Scope) -> Expr:
     """`$regexMatch` and its kin: a constant pattern's own flags become its `options`."""
     named = dict(document(given, op, at))
     regex = named.get("regex")
-    if isinstance(regex, Mapping) and "$regex" in regex:
+    if isinstance(regex, (dict, Mapping)) and "$regex" in regex:
         parts = string(regex["$regex"], "$regex", at), options_of(regex.get("$options", ""), at)
     elif is_pattern(regex):
         parts = pattern_parts(regex, at)

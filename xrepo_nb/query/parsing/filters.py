@@ -12,6 +12,7 @@ from xrepo_nb.query.parsing import lookups
 from xrepo_nb.query.parsing.bits import mask_of
 from xrepo_nb.query.parsing.expressions import Scope, expression
 from xrepo_nb.query.parsing.jsonschema import check_json_schema
+from xrepo_nb.query.parsing.limits import ATOMS
 from xrepo_nb.query.parsing.patterns import options_of, pattern_parts
 from xrepo_nb.query.parsing.values import (
     array,
@@ -87,7 +88,9 @@ def _field(key: str, value: Any, at: str, reading: Reading, items: list[p.Predic
 
 def condition(path: Path, value: Any, at: str, reading: Reading, items: list[p.Predicate]) -> None:
     """Adds what `{path: value}` asks: equality, a pattern, or a document of operators."""
-    if isinstance(value, Mapping) and is_operators(value):
+    if type(value) in ATOMS:
+        items.append(p.Compare(path, "$eq", value, at=at))
+    elif isinstance(value, (dict, Mapping)) and is_operators(value):
         operators(path, value, at, reading, items)
     elif is_pattern(value):
         items.append(p.Regex(path, *pattern_parts(value, at), at=at))
@@ -155,7 +158,7 @@ def _in(path: Path, value: Any, at: str, _: Reading) -> p.Predicate:
     given = array(value, at.rpartition(".")[2], at)
     if not any(isinstance(item, (Mapping, list, tuple)) for item in given):
         return p.In(path, tuple(given), at=at)
-    if any(isinstance(item, Mapping) and is_operators(item) for item in given):
+    if any(isinstance(item, (dict, Mapping)) and is_operators(item) for item in given):
         fail("the values of $in and $nin are no operators", at)
     return p.In(path, tuple(copied(item, at) for item in given), at=at)
 
@@ -221,7 +224,7 @@ def _bits(op: str) -> FieldOperator:
 
 def _all(path: Path, value: Any, at: str, reading: Reading) -> p.Predicate:
     given = array(value, "$all", at)
-    matches = [isinstance(item, Mapping) and "$elemMatch" in item for item in given]
+    matches = [isinstance(item, (dict, Mapping)) and "$elemMatch" in item for item in given]
     if any(matches) and not all(matches):
         fail("$all takes either values or $elemMatch conditions, not both", at)
     items: list[p.Predicate] = []
@@ -229,7 +232,7 @@ def _all(path: Path, value: Any, at: str, reading: Reading) -> p.Predicate:
         if is_match:
             if len(item) > 1:
                 fail("$elemMatch in $all stands alone", at)
-        elif isinstance(item, Mapping) and is_operators(item):
+        elif isinstance(item, (dict, Mapping)) and is_operators(item):
             fail("the values of $all are no operators but $elemMatch", at)
         condition(path, item, at, reading, items)
     return p.All(path, tuple(items))

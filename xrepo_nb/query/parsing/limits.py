@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,12 @@ MAX_PATH = 200
 """Steps of a field path."""
 
 
+ATOMS = frozenset({str, int, float, bool, type(None), datetime.datetime})
+"""The commonest types that hold nothing: told apart before slower questions are asked."""
+
+_CONTAINERS = (dict, list, tuple, Mapping)
+
+
 def check_bounds(given: Any, at: str) -> None:
     """Refuses what is nested too deep or too long, before anything recurses into it.
 
@@ -32,10 +39,10 @@ def check_bounds(given: Any, at: str) -> None:
             raise XRepoLimitError(f"nested deeper than {MAX_DEPTH} levels", at=at, hint="flatten the query")
         below: list[Any] = []
         for container in level:
-            items = container.values() if isinstance(container, Mapping) else container
+            items = container if isinstance(container, (list, tuple)) else container.values()
             if len(items) > MAX_VALUES:
                 raise XRepoLimitError(f"more than {MAX_VALUES:,} elements", at=at, hint="join instead")
-            below += [item for item in items if isinstance(item, (dict, list, tuple, Mapping))]
+            below += [item for item in items if type(item) not in ATOMS and isinstance(item, _CONTAINERS)]
         level = below
 
 

@@ -62,7 +62,7 @@ def _flattened(
         path = prefix + field_path(name, here)
         if isinstance(value, bool) or is_number(value):
             yield path, is_true(value)
-        elif isinstance(value, Mapping) and not _is_operator(value):
+        elif isinstance(value, (dict, Mapping)) and not _is_operator(value):
             if not value:
                 fail("an empty document is no projection", here, hint="use {'$literal': {}}")
             yield from _flattened(path, value, here, scope, find)
@@ -75,7 +75,7 @@ def _is_operator(value: Mapping[str, Any]) -> bool:
 
 
 def _computed(path: Path, value: Any, at: str, scope: Scope, find: _Find | None) -> Expr:
-    if find is not None and isinstance(value, Mapping) and len(value) == 1:
+    if find is not None and isinstance(value, (dict, Mapping)) and len(value) == 1:
         (op, argument), *_ = value.items()
         if op == "$elemMatch":
             condition = document(argument, op, f"{at}.{op}")

@@ -46,7 +46,6 @@ from xrepo_nb.query.plan import (
     Unset,
     Unwind,
 )
-from xrepo_nb.query.predicates import Predicate
 
 Parse = Callable[[Any, Plan, str, Scope], Plan]
 
@@ -92,7 +91,7 @@ def _starts(start: Plan) -> bool:
 
 
 def _stage(step: Any, at: str) -> tuple[str, Any]:
-    if not isinstance(step, Mapping):
+    if not isinstance(step, (dict, Mapping)):
         fail(f"a stage is a document, not {kind(step)}", at)
     if len(step) != 1:
         fail(f"a stage has exactly one field, this has {len(step)}", at)
@@ -112,14 +111,14 @@ def update_pipeline(steps: Sequence[Any], at: str, scope: Scope) -> Plan:
 
 
 def _match(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
-    if isinstance(given, Predicate):
-        return Match(source, given, at=at)
+    if type(given) is dict:
+        return Match(source, filter_document(given, at, Reading(scope)), at=at)
     from xrepo_nb.query.parsing.entry import predicate_of
 
     built = predicate_of(given)
-    if built is not None:
-        return Match(source, built, at=at)
-    return Match(source, filter_document(document(given, "$match", at), at, Reading(scope)), at=at)
+    if built is None:
+        built = filter_document(document(given, "$match", at), at, Reading(scope))
+    return Match(source, built, at=at)
 
 
 def _project(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
@@ -139,9 +138,9 @@ def _computed(prefix: Path, named: Mapping[str, Any], at: str, scope: Scope) -> 
     for name, value in named.items():
         here = f"{at}.{name}"
         path = prefix + field_path(name, here)
-        if isinstance(value, Mapping) and value and not any(str(key)[:1] == "$" for key in value):
+        if isinstance(value, (dict, Mapping)) and value and not any(str(key)[:1] == "$" for key in value):
             yield from _computed(path, value, here, scope)
-        elif isinstance(value, Mapping) and not value and prefix:
+        elif isinstance(value, (dict, Mapping)) and not value and prefix:
             fail("an empty document is no expression here", here, hint="use {'$literal': {}}")
         else:
             yield path, expression(value, here, scope)
@@ -235,7 +234,9 @@ def _count(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
 
 def _sort_by_count(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     is_reference = isinstance(given, str) and given.startswith("$")
-    is_operator = isinstance(given, Mapping) and len(given) == 1 and str(next(iter(given))).startswith("$")
+    is_operator = (
+        isinstance(given, (dict, Mapping)) and len(given) == 1 and str(next(iter(given))).startswith("$")
+    )
     if not (is_reference or is_operator):
         fail("$sortByCount takes a field path with '$' before it, or an operator", at)
     count = Accumulator("count", "$sum", (Literal(1),), at=at)

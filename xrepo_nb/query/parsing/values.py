@@ -7,12 +7,13 @@ import decimal
 import re
 import uuid
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.operators import REFUSED
-from xrepo_nb.query.parsing.limits import MAX_PATH
+from xrepo_nb.query.parsing.limits import ATOMS, MAX_PATH
 
 
 def fail(message: str, at: str, **context: Any) -> NoReturn:
@@ -39,6 +40,10 @@ def field_path(text: Any, at: str) -> Path:
     """The steps of a path in a pipeline, where each must be a proper field name."""
     if not isinstance(text, str):
         fail(f"a field path is a string, not {kind(text)}", at, asked=text)
+    if len(text) <= _SHORT:
+        known = _proper(text)
+        if known is not None:
+            return known
     if "\0" in text:
         fail("a field path holds no null byte", at)
     path = split_path(text, at)
@@ -53,6 +58,16 @@ def field_path(text: Any, at: str) -> Path:
                 hint="write field names without '$' here, or use $getField and $setField",
             )
     return path
+
+
+_SHORT = 100
+
+
+@lru_cache(maxsize=4096)
+def _proper(text: str) -> Path | None:
+    """The steps of a proper path; None for any other, which is looked at again for its error."""
+    path = tuple(text.split("."))
+    return path if all(path) and "$" not in text and "\0" not in text else None
 
 
 def field_name(name: Any, at: str) -> str:
@@ -73,7 +88,7 @@ def reference(text: Any, what: str, at: str) -> Path:
 
 def document(value: Any, what: str, at: str) -> Mapping[str, Any]:
     """The value, which must be a document."""
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         return value
     fail(f"{what} takes a document, not {kind(value)}", at)
 
@@ -101,6 +116,8 @@ def flag(value: Any, what: str, at: str) -> bool:
 
 def is_number(value: Any) -> bool:
     """Whether the value is a number of any kind; booleans are none."""
+    if type(value) is int:
+        return True
     if isinstance(value, (int, float, decimal.Decimal)):
         return not isinstance(value, bool)
     return type(value).__name__ == "Decimal128"
@@ -146,7 +163,9 @@ def is_pattern(value: Any) -> bool:
 
 def copied(value: Any, at: str) -> Any:
     """A constant, safe from later changes by the caller."""
-    if isinstance(value, Mapping):
+    if type(value) in ATOMS:
+        return value
+    if isinstance(value, (dict, Mapping)):
         if not all(isinstance(key, str) for key in value):
             fail("the field names of a document are strings", at)
         return {key: copied(item, at) for key, item in value.items()}

@@ -8,7 +8,7 @@ from typing import Any
 
 from xrepo_nb.query import plan as s
 from xrepo_nb.query.expressions import Expr, FieldRef, Literal, Path
-from xrepo_nb.query.walk import WHOLE, paths_in, paths_of
+from xrepo_nb.query.walk import WHOLE, over, paths_in, paths_of
 from xrepo_nb.schema.schema import Schema
 
 Need = frozenset[str] | None
@@ -49,8 +49,7 @@ class _Pruning:
             needed = None if reads is None else reads(plan, need)
         if isinstance(plan.input, s.Scan) and isinstance(plan, s.Project) and _is_selection(plan):
             return plan
-        lower = self.below(plan.input, needed)
-        return plan if lower is plan.input else replace(plan, input=lower)
+        return over(plan, self.below(plan.input, needed))
 
     def _scan(self, scan: s.Scan, need: Need) -> s.Plan:
         schema = self.schemas.get(scan.source)

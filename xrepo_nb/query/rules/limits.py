@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xrepo_nb.query import plan as s
+from xrepo_nb.query.walk import over
 
 _ONE_TO_ONE = (s.Project, s.AddFields, s.Unset, s.ReplaceRoot, s.Lookup, s.GraphLookup)
 """Stages that turn each row into exactly one."""
@@ -14,21 +15,21 @@ def push_limit(limit: s.Limit) -> s.Plan:
     """The limit below stages that keep row for row, so that it meets a sort or a scan."""
     below = limit.input
     if isinstance(below, s.Limit):
-        return below if below.count <= limit.count else push_limit(replace(limit, input=below.input))
+        return below if below.count <= limit.count else push_limit(over(limit, below.input))
     if isinstance(below, s.Skip):
         wider = replace(limit, input=below.input, count=limit.count + below.count)
-        return replace(below, input=push_limit(wider))
+        return over(below, push_limit(wider))
     if isinstance(below, _ONE_TO_ONE):
-        return replace(below, input=push_limit(replace(limit, input=below.input)))
+        return over(below, push_limit(over(limit, below.input)))
     if isinstance(below, s.UnionWith) and not isinstance(below.input, s.Limit):
-        return replace(limit, input=_limited_union(below, limit))
+        return over(limit, _limited_union(below, limit))
     return limit
 
 
 def _limited_union(union: s.UnionWith, limit: s.Limit) -> s.Plan:
     """No side of a union needs to give more rows than the whole."""
-    left = push_limit(replace(limit, input=union.input))
-    return replace(union, input=left, other=push_limit(replace(limit, input=union.other)))
+    left = push_limit(over(limit, union.input))
+    return replace(union, input=left, other=push_limit(over(limit, union.other)))
 
 
 def merge_skip(skip: s.Skip) -> s.Plan:
@@ -39,7 +40,7 @@ def merge_skip(skip: s.Skip) -> s.Plan:
     if isinstance(below, s.Skip):
         return replace(below, count=below.count + skip.count)
     if isinstance(below, _ONE_TO_ONE):
-        return replace(below, input=merge_skip(replace(skip, input=below.input)))
+        return over(below, merge_skip(over(skip, below.input)))
     return skip
 
 

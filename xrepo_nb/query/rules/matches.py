@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from xrepo_nb.query import plan as s
@@ -19,7 +18,7 @@ from xrepo_nb.query.rules.predicates import (
     renamed,
     simplified,
 )
-from xrepo_nb.query.walk import WHOLE, overlap, paths_of
+from xrepo_nb.query.walk import WHOLE, over, overlap, paths_of
 from xrepo_nb.schema.schema import Schema
 
 Schemas = Mapping[str, Schema]
@@ -70,7 +69,7 @@ def _placed(condition: p.Predicate, below: s.Plan, schemas: Schemas) -> s.Plan:
 
 
 def _inside(stage: Any, condition: p.Predicate, schemas: Schemas) -> s.Plan:
-    changed: s.Plan = replace(stage, input=_placed(condition, stage.input, schemas))
+    changed: s.Plan = over(stage, _placed(condition, stage.input, schemas))
     return changed
 
 
@@ -84,7 +83,7 @@ def _match(condition: p.Predicate, stage: s.Match, schemas: Schemas) -> s.Plan |
     if not never_fails(condition):
         return None
     moved = sunk(condition, stage.input, schemas)
-    return None if moved is None else replace(stage, input=moved)
+    return None if moved is None else over(stage, moved)
 
 
 def _sort(condition: p.Predicate, stage: s.Sort, schemas: Schemas) -> s.Plan | None:
