@@ -198,9 +198,8 @@ class SQLFileResource(XResource):
         if not self._open and not connecting:
             raise XRepoConnectionError(f"{self.path.name} is not connected", hint="await resource.connect()")
         with self._leasing:
-            connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            connection = await offload(self._new_connection)
+            free = self._idle.pop() if self._idle else None
+        connection: Any = free or await offload(self._new_connection)
         try:
             yield connection
         finally:

@@ -83,6 +83,10 @@ class Relation:
         names = physical(self.columns)
         return self._select(ctx, [_aliased(v.sql, names[k]) for k, v in self.columns.items()], ordered=True)
 
+    def selecting(self, ctx: Context, selected: Sequence[Sql], ordered: bool = False) -> exp.Select:
+        """A SELECT of these expressions over the rows."""
+        return self._select(ctx, selected, ordered)
+
     def _select(self, ctx: Context, selected: Sequence[Sql], ordered: bool) -> exp.Select:
         made = exp.select(*(selected or [exp.Alias(this=number(1), alias=name("_"))]), copy=False)
         made = made.from_(self.source, copy=False)

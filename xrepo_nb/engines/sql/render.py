@@ -93,7 +93,7 @@ def _render(
         for name, schema in schemas.items()
     }
     found = relation(ctx, plan, Sources(sources))
-    schema = _schema(found)
+    schema = _schema(ctx, found)
     text, params = spoken.generate(found.statement(ctx), ctx.names.values)
     return Rendered(text, params, schema)
 
@@ -102,11 +102,13 @@ def _table(given: str | Sql) -> Sql:
     return table(given) if isinstance(given, str) else given
 
 
-def _schema(found: Relation) -> Schema:
+def _schema(ctx: Context, found: Relation) -> Schema:
     if not found.columns:
         decline("a result without fields")
     fields = []
     for name, value in found.columns.items():
+        if not value.type.is_typed and ctx.dialect.nested:
+            decline(f"the mixed field {name!r}")
         absence = value.settled(f"the field {name!r}").absence
         fields.append(Field(name, value.type, absence, extra=value.extra))
     return Schema(tuple(fields))

@@ -13,6 +13,16 @@ from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Condition, Maker, Sql, binary, cast
 from xrepo_nb.engines.sql.values import Value
 
+
+class _Everything(frozenset[str]):
+    """A set that holds every name."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+EVERYTHING = _Everything()
+
 SCALARS = frozenset({"int", "float", "string", "bool", "null"})
 
 COMPARISONS: dict[str, Maker] = {
@@ -122,6 +132,18 @@ class Dialect:
     def matches(self, value: Value, pattern: Sql, options: str) -> Sql:
         """Whether a text matches a simple regular expression."""
         decline(f"a regular expression in {self.name}")
+
+    def as_kind(self, sql: Sql, kind: str) -> Sql:
+        """An aggregate whose type may be wider, as an int or a float."""
+        return cast(sql, "BIGINT" if kind == "int" else "DOUBLE")
+
+    def extreme(self, sql: Sql, value: Value) -> Sql:
+        """The least or greatest of a group, as the value's own type."""
+        return sql
+
+    def picked(self, value: Value) -> Sql:
+        """A column that rows are grouped by, as it is selected."""
+        return value.sql
 
     def ordered(self, sql: Sql, descending: bool) -> Sql:
         """A key of ORDER BY, nulls least."""

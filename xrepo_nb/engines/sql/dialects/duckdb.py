@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from xrepo_nb.engines.sql.dialects.base import SCALARS, Dialect
+from xrepo_nb.engines.sql.dialects.base import EVERYTHING, SCALARS, Dialect
 from xrepo_nb.engines.sql.syntax import Sql, call, cast
 from xrepo_nb.engines.sql.values import Value
 
@@ -17,6 +17,10 @@ FAILED = "xrepo: "
 class DuckDB(Dialect):
     name = "duckdb"
     nested = True
+    stages = EVERYTHING
+    predicates = EVERYTHING
+    expressions = EVERYTHING
+    accumulators = EVERYTHING
     kinds = SCALARS | {
         "decimal", "datetime", "date", "time", "duration", "binary", "uuid", "objectid", "object", "array",
     }  # fmt: skip

@@ -28,6 +28,12 @@ class MySQL(Dialect):
     def text(self, sql: Sql) -> Sql:
         return exp.Cast(this=sql, to=exp.DataType.build("BINARY", dialect="mysql"))
 
+    def extreme(self, sql: Sql, value: Value) -> Sql:
+        return exp.Cast(this=sql, to=exp.DataType.build("CHAR")) if value.kind == "string" else sql
+
+    def picked(self, value: Value) -> Sql:
+        return call("any_value", value.sql) if value.kind == "string" else value.sql
+
     def contains(self, value: Value, part: Sql) -> Sql:
         return exp.GT(this=call("instr", self.text(value.sql), part), expression=exp.Literal.number(0))
 

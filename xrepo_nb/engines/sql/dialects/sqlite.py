@@ -18,6 +18,9 @@ class SQLite(Dialect):
     def text(self, sql: Sql) -> Sql:
         return exp.Collate(this=sql, expression=exp.Identifier(this="BINARY"))
 
+    def as_kind(self, sql: Sql, kind: str) -> Sql:
+        return sql
+
     def holds(self, value: Value) -> Condition:
         if value.is_constant or not isinstance(value.sql, exp.Column):
             return True

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.expressions import logic
+from xrepo_nb.engines.sql.expressions import arithmetic, arrays, conversion, dates, logic, strings
 from xrepo_nb.engines.sql.expressions.objects import struct
 from xrepo_nb.engines.sql.paths import column_of, follow
 from xrepo_nb.engines.sql.reasons import decline
@@ -17,7 +17,14 @@ from xrepo_nb.schema.types import DataType
 
 Operator = Callable[[Context, e.Call], Value]
 
-OPERATORS: dict[str, Operator] = {**logic.OPERATORS}
+OPERATORS: dict[str, Operator] = {
+    **logic.OPERATORS,
+    **arithmetic.OPERATORS,
+    **strings.OPERATORS,
+    **dates.OPERATORS,
+    **conversion.OPERATORS,
+    **arrays.OPERATORS,
+}
 
 
 def expression(ctx: Context, node: e.Expr) -> Value:
@@ -61,7 +68,32 @@ def _variable(ctx: Context, node: e.Variable) -> Value:
 
 
 def _call(ctx: Context, node: e.Call) -> Value:
+    if _is_constant(node):
+        return _folded(ctx, node)
     render = OPERATORS.get(node.op)
     if render is None or node.op not in ctx.dialect.expressions:
         decline(f"the operator {node.op} in {ctx.dialect.name}")
     return render(ctx, node)
+
+
+def _is_constant(node: e.Expr) -> bool:
+    """Whether the expression has one value for all rows."""
+    for part in node.walk():
+        if isinstance(part, e.FieldRef | e.Variable | e.Let):
+            return False
+        if isinstance(part, e.Call) and part.op in ("$rand", "$sampleRate"):
+            return False
+    return True
+
+
+def _folded(ctx: Context, node: e.Call) -> Value:
+    """The value of a constant expression, computed here; one that fails is left to fail on its rows."""
+    from xrepo_nb.core.errors import XRepoError
+    from xrepo_nb.core.missing import MISSING
+    from xrepo_nb.engines.document.expressions import compile_expression
+
+    try:
+        value = compile_expression(node)({}, {})
+    except XRepoError:
+        decline(f"{node.op} of constants on which it fails")
+    return MISSING_VALUE if value is MISSING else ctx.literal(value)

@@ -57,9 +57,10 @@ def scan(ctx: Context, plan: Scan, sources: Sources) -> Relation:
     columns = {}
     for field in source.schema.fields:
         physical_name = field.name if isinstance(source.table, exp.Table) else names[field.name]
-        columns[field.name] = Value(
-            column(physical_name, alias), field.type, field.absence, extra=field.extra
-        )
+        sql: Sql = column(physical_name, alias)
+        if not field.type.is_typed and ctx.dialect.nested:
+            sql = exp.Null()  # such columns are not handed over; touching one is declined
+        columns[field.name] = Value(sql, field.type, field.absence, extra=field.extra)
     order = (Term(column(source.order, alias)),) if source.order else ()
     return Relation(table, columns, order)
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.objects import struct
-from xrepo_nb.engines.sql.paths import column_of, member
+from xrepo_nb.engines.sql.paths import member
 from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Relation
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
@@ -86,7 +86,7 @@ def exclusive(ctx: Context, stage: q.Project) -> dict[str, Value]:
         if given is False:
             _drop(out, path)
         elif isinstance(given, Expr):
-            _put(out, path, ctx.value(given))
+            put(out, path, ctx.value(given))
     return out
 
 
@@ -116,7 +116,8 @@ def _without(value: Value, path: Path) -> Value:
     return struct(items)
 
 
-def _put(columns: dict[str, Value], path: Path, made: Value) -> None:
+def put(columns: dict[str, Value], path: Path, made: Value) -> None:
+    """Sets a field, or one inside an object."""
     name = path[0]
     columns[name] = made if len(path) == 1 else _with(columns.get(name, MISSING_VALUE), path[1:], made)
 
@@ -136,7 +137,7 @@ def add_fields(ctx: Context, stage: q.AddFields, sources: Sources) -> Relation:
     inner, out = ctx.over(base.columns), dict(base.columns)
     made = [(path, inner.value(given)) for path, given in stage.fields]
     for path, value in made:
-        _put(out, path, value)
+        put(out, path, value)
     return base.with_columns({name: value for name, value in out.items() if not _is_gone(value)})
 
 
@@ -166,5 +167,3 @@ RENDERERS: Mapping[str, Renderer] = {
     "Unset": unset,
     "ReplaceRoot": replace_root,
 }
-
-__all__ = ["RENDERERS", "column_of"]

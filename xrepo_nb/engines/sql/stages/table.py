@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from xrepo_nb.engines.sql.stages import groups, rows, shapes
+from xrepo_nb.engines.sql.stages import combined, groups, rows, shapes
 from xrepo_nb.engines.sql.stages.render import Renderer, scan
 
-RENDERERS: Mapping[str, Renderer] = {"Scan": scan, **rows.RENDERERS, **shapes.RENDERERS, **groups.RENDERERS}
+RENDERERS: Mapping[str, Renderer] = {
+    "Scan": scan,
+    **rows.RENDERERS,
+    **shapes.RENDERERS,
+    **groups.RENDERERS,
+    **combined.RENDERERS,
+}

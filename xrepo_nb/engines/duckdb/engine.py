@@ -1,0 +1,115 @@
+"""The DuckDB engine: a whole plan as one SQL statement, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from xrepo_nb.core.errors import XRepoQueryError, XRepoUnsupportedError
+from xrepo_nb.engines.base import Engine, Inputs
+from xrepo_nb.engines.duckdb.frames import to_table
+from xrepo_nb.engines.duckdb.inputs import register
+from xrepo_nb.engines.duckdb.session import session
+from xrepo_nb.query.plan import Plan
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
+
+
+class DuckDBEngine:
+    """Runs plans as SQL, and spills to disk what passes the memory limit of the settings.
+
+    Frames are handed over without a copy; files of Parquet that a table names as its `origin`
+    are read by DuckDB itself, never as a whole.
+
+    >>> import polars as pl
+    >>> from xrepo_nb.query import plan as p, predicates as q
+    >>> people = Table(frame=pl.DataFrame({"name": ["Ann", "Bob"], "age": [41, 17]}))
+    >>> adults = p.Match(p.Scan("people"), q.Compare(("age",), "$gte", 18))
+    >>> DuckDBEngine().collect(adults, {"people": people}).documents
+    [{'name': 'Ann', 'age': 41}]
+    """
+
+    name = "duckdb"
+
+    def supports(self, plan: Plan, inputs: Inputs) -> str | None:
+        """None when SQL says the plan exactly over these schemas, else the reason why not."""
+        from xrepo_nb.engines.sql.render import supports
+
+        return supports(plan, "duckdb", _schemas(plan, inputs), variables=_constants(None))
+
+    def collect(self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None = None) -> Table:
+        """The result as a frame.
+
+        A check within the statement that fails (an int past 64 bits, a zero divisor) leads to
+        the interpreter, for the exact answer or error, where the rows are in memory, else to
+        `XRepoQueryError`. Raises `XRepoUnsupportedError` where `supports` gives a reason.
+        """
+        with _running(plan, inputs, variables) as (answer, schema):
+            try:
+                return to_table(answer.to_arrow_table(), schema)
+            except Exception as error:
+                failure = _failure(error)
+        if failure is None or any(inputs[name].is_lazy for name in plan.sources()):
+            raise failure or XRepoQueryError("the query failed in DuckDB")
+        return _interpreter().collect(plan, inputs, variables)
+
+    def stream(
+        self, plan: Plan, inputs: Inputs, batch_size: int, variables: Mapping[str, Any] | None = None
+    ) -> Iterator[Table]:
+        """The result in batches, each made when it is asked for."""
+        with _running(plan, inputs, variables) as (answer, schema):
+            try:
+                for batch in answer.to_arrow_reader(batch_size):
+                    if batch.num_rows:
+                        yield to_table(batch, schema)
+            except Exception as error:
+                raise _failure(error) or error from None
+
+
+@contextmanager
+def _running(plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None) -> Iterator[tuple[Any, Schema]]:
+    """The statement's answer, not yet fetched, and its schema."""
+    from xrepo_nb.engines.sql.render import render
+
+    schemas = _schemas(plan, inputs)
+    with session([inputs[name] for name in schemas]) as connection:
+        tables, order = register(connection, plan, {name: inputs[name] for name in schemas})
+        rendered = render(
+            plan, "duckdb", schemas, tables=tables, order=order, variables=_constants(variables)
+        )
+        yield connection.sql(rendered.sql, params=rendered.params or None), rendered.schema
+
+
+def _schemas(plan: Plan, inputs: Inputs) -> dict[str, Schema]:
+    missing = [name for name in plan.sources() if name not in inputs]
+    if missing:
+        raise XRepoUnsupportedError(f"no rows for {missing[0]!r}", asked=missing[0], exists=inputs)
+    return {name: inputs[name].schema for name in plan.sources()}
+
+
+def _constants(variables: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {"NOW": datetime.now(UTC)} | dict(variables or {})
+
+
+def _failure(error: Exception) -> XRepoQueryError | None:
+    """A failure on the data as ours, without what DuckDB tells of values; None when it is another."""
+    import duckdb
+
+    from xrepo_nb.engines.sql.dialects.duckdb import FAILED
+
+    text = str(error)
+    if FAILED in text:
+        return XRepoQueryError(text.partition(FAILED)[2].splitlines()[0])
+    if isinstance(error, duckdb.OutOfRangeException | duckdb.ConversionException):
+        return XRepoQueryError("a number passes the range of 64 bits")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return XRepoQueryError("the query needs more than memory_limit allows", hint="raise memory_limit")
+    return None
+
+
+def _interpreter() -> Engine:
+    from xrepo_nb.engines.document.engine import DocumentEngine
+
+    return DocumentEngine()

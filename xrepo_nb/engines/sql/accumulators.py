@@ -1,0 +1,297 @@
+"""Accumulators: one value from the rows of a group, or of a window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlglot import exp
+
+from xrepo_nb.engines.sql.context import Context
+from xrepo_nb.engines.sql.expressions.arithmetic import as_float
+from xrepo_nb.engines.sql.reasons import decline
+from xrepo_nb.engines.sql.relation import Term
+from xrepo_nb.engines.sql.syntax import (
+    Condition,
+    Sql,
+    as_sql,
+    binary,
+    call,
+    case,
+    cast,
+    negation,
+    number,
+)
+from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value
+from xrepo_nb.query.expressions import Literal
+from xrepo_nb.query.plan import Accumulator, WindowOutput
+from xrepo_nb.schema.types import DataType
+
+Over = Callable[[Sql], Sql]
+"""Puts an aggregate over its window; the aggregate itself in a group."""
+
+
+def _itself(sql: Sql) -> Sql:
+    return sql
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The rows that an accumulator sees: where they are rendered, in which order, over which window."""
+
+    ctx: Context
+    order: Sequence[Term] = ()
+    over: Over = _itself
+    window: bool = False
+
+    def argument(self, node: Accumulator | WindowOutput) -> Value:
+        """The only argument."""
+        return self.ctx.value(node.args[0])
+
+    def aggregate(self, name: str, *args: Sql, where: Condition = True, distinct: bool = False) -> Sql:
+        """An aggregate function over the rows for which `where` holds."""
+        inner = (exp.Distinct(expressions=list(args)),) if distinct else args
+        made: Sql = call(name, *inner)
+        if where is not True:
+            made = exp.Filter(this=made, expression=exp.Where(this=as_sql(where)))
+        return self.over(made)
+
+    def ordered(self, name: str, sql: Sql, where: Condition = True, reverse: bool = False) -> Sql:
+        """An aggregate that sees the rows in their order."""
+        terms = [self.ctx.dialect.ordered(t.sql, t.descending != reverse) for t in self.order]
+        if terms and not self.window:
+            sql = exp.Order(this=sql, expressions=terms)
+        return self.aggregate(name, sql, where=where)
+
+
+def accumulated(node: Accumulator | WindowOutput, rows: Rows) -> Value:
+    """The value of an accumulator; declines where it has no exact SQL."""
+    render = ACCUMULATORS.get(node.op)
+    if render is None or node.op not in rows.ctx.dialect.accumulators:
+        decline(f"the accumulator {node.op} in {rows.ctx.dialect.name}")
+    return render(node, rows)
+
+
+def _sum(node: Any, rows: Rows) -> Value:
+    value = rows.argument(node)
+    if value.is_constant and value.kind == "int":
+        counted = rows.aggregate("count", exp.Star())
+        if value.literal == 1:
+            return Value(counted, INT, "never")
+        return Value(binary(exp.Mul, counted, value.sql), INT, "never")
+    if value.kind in ("decimal", "mixed"):
+        decline(f"$sum of a {value.kind}")
+    if value.kind not in ("int", "float"):
+        return Value(binary(exp.Mul, rows.aggregate("count", exp.Star()), number(0)), INT, "never")
+    summed = exp.Coalesce(this=rows.aggregate("sum", value.sql), expressions=[number(0)])
+    return Value(rows.ctx.dialect.as_kind(summed, value.kind), value.type, "never")
+
+
+def _avg(node: Any, rows: Rows) -> Value:
+    value = rows.argument(node)
+    if value.kind in ("decimal", "mixed"):
+        decline(f"$avg of a {value.kind}")
+    if value.kind not in ("int", "float"):
+        return NULL_VALUE
+    mean = rows.ctx.dialect.as_kind(rows.aggregate("avg", value.sql), "float")
+    return Value(mean, FLOAT, _ever(value, rows))
+
+
+def _ever(value: Value, rows: Rows) -> Any:
+    """Null where no value is: in a group of absent values, or an empty window."""
+    return "never" if value.absence == "never" and not rows.window else "null"
+
+
+_ORDERED = frozenset({"int", "float", "string", "bool", "datetime", "date", "time", "objectid", "decimal"})
+
+
+def _extreme(node: Any, rows: Rows) -> Value:
+    value = rows.argument(node)
+    if value.kind == "null":
+        return NULL_VALUE
+    if value.kind not in _ORDERED:
+        decline(f"{node.op} of a {value.kind}")
+    dialect = rows.ctx.dialect
+    dialect.check(value, node.op)
+    operand = dialect.operand(value)
+    found = dialect.extreme(rows.aggregate(node.op[1:], operand), value)
+    if value.kind == "float" and dialect.has_nan and not value.is_constant:
+        found = _extreme_float(node, rows, operand, found)
+    return Value(found, value.type, _ever(value, rows))
+
+
+def _extreme_float(node: Any, rows: Rows, operand: Sql, found: Sql) -> Sql:
+    """NaN is the least number, but the greatest to the database."""
+    odd = rows.ctx.dialect.is_nan(operand)
+    if node.op == "$max":
+        real = rows.aggregate("max", operand, where=exp.Not(this=odd))
+        return exp.Coalesce(this=real, expressions=[found])
+    least = rows.aggregate("max", operand)
+    return case([(rows.ctx.dialect.is_nan(least), least)], found)
+
+
+def _end(node: Any, rows: Rows) -> Value:
+    value = rows.argument(node).nullable()
+    if value.kind == "null":
+        return NULL_VALUE
+    first = node.op == "$first"
+    if rows.window:
+        name = "first_value" if first else "last_value"
+        return Value(rows.aggregate(name, value.sql), value.type, "null")
+    if len(rows.order) == 1 and not rows.order[0].descending and rows.ctx.dialect.nested:
+        by = rows.order[0].sql
+        found = rows.aggregate("arg_min_null" if first else "arg_max_null", value.sql, by)
+    else:
+        found = rows.ordered("first" if first else "last", value.sql)
+    return Value(found, value.type, value.absence)
+
+
+def _listed(sql: Sql) -> Sql:
+    return exp.Coalesce(this=sql, expressions=[exp.Array(expressions=[])])
+
+
+def _push(node: Any, rows: Rows) -> Value:
+    value = rows.argument(node)
+    kept = negation(value.is_missing())
+    if value.kind == "null" and kept is False:
+        decline(f"{node.op} of a field that is never there")
+    made = rows.ordered("array_agg", value.sql, where=kept)
+    return Value(_listed(made), DataType("array", item=value.type), "never")
+
+
+def _add_to_set(node: Any, rows: Rows) -> Value:
+    value = rows.argument(node)
+    kept = negation(value.is_missing())
+    if value.kind == "null" and kept is False:
+        decline("$addToSet of a field that is never there")
+    made = rows.aggregate("array_agg", value.sql, where=kept, distinct=True)
+    return Value(_listed(made), DataType("array", item=value.type), "never")
+
+
+def _count(node: Any, rows: Rows) -> Value:
+    return Value(rows.aggregate("count", exp.Star()), INT, "never")
+
+
+def _deviation(node: Any, rows: Rows) -> Value:
+    value = rows.argument(node)
+    if value.kind == "decimal":
+        decline(f"{node.op} of decimals")
+    if value.kind not in ("int", "float"):
+        return NULL_VALUE
+    sql = as_float(value)
+    name = "stddev_samp" if node.op == "$stdDevSamp" else "stddev_pop"
+    if value.kind == "int":
+        return Value(rows.aggregate(name, sql), FLOAT, "null")
+    odd = as_sql(binary(exp.Or, call("isnan", sql), call("isinf", sql)))
+    spoilt = exp.GT(this=rows.aggregate("count", exp.Star(), where=odd), expression=number(0))
+    fine = rows.aggregate(name, sql, where=exp.Not(this=odd))
+    nan = cast(exp.Literal.string("NaN"), "DOUBLE")
+    if node.op == "$stdDevSamp":
+        several = exp.GT(this=rows.aggregate("count", sql), expression=number(1))
+        nan = case([(several, nan)], exp.Null())
+    return Value(case([(spoilt, nan)], fine), FLOAT, "null")
+
+
+def _option(node: Any, name: str) -> Any:
+    found = node.option(name)
+    assert found is not None
+    return found
+
+
+def _amount(node: Any, rows: Rows) -> int:
+    value = rows.ctx.value(_option(node, "n"))
+    if not value.is_constant or value.kind != "int" or value.literal < 1:
+        decline(f"{node.op} with a computed n")
+    return int(value.literal)
+
+
+def _first_n(node: Any, rows: Rows) -> Value:
+    value, amount = rows.ctx.value(_option(node, "input")).nullable(), _amount(node, rows)
+    made = rows.ordered("array_agg", value.sql)
+    if node.op == "$firstN":
+        made = call("list_slice", made, number(1), number(amount))
+    else:
+        made = call("list_slice", made, number(-amount), number(-1))
+        decline("$lastN") if rows.window else None
+    return Value(_listed(made), DataType("array", item=value.type), "never")
+
+
+def _extreme_n(node: Any, rows: Rows) -> Value:
+    value, amount = rows.ctx.value(_option(node, "input")), _amount(node, rows)
+    if value.kind not in _ORDERED - {"float"} or rows.window:
+        decline(f"{node.op} of a {value.kind}")
+    order = exp.Order(this=value.sql, expressions=[exp.Ordered(this=value.sql, desc=node.op == "$maxN")])
+    made = rows.aggregate("array_agg", order, where=value.is_present())
+    return Value(
+        _listed(call("list_slice", made, number(1), number(amount))),
+        DataType("array", item=value.type),
+        "never",
+    )
+
+
+def _top(node: Any, rows: Rows) -> Value:
+    from xrepo_nb.engines.document.expressions.arrays import element_order
+    from xrepo_nb.engines.sql.stages.rows import sort_terms
+
+    given = _option(node, "sortBy")
+    if not isinstance(given, Literal) or rows.window:
+        decline(f"{node.op} in a window")
+    keys = element_order(given.value)
+    if not isinstance(keys, tuple):
+        decline(f"{node.op} by whole values")
+    sorted_rows = Rows(rows.ctx, (*sort_terms(rows.ctx, keys), *rows.order))
+    value = rows.ctx.value(_option(node, "output")).nullable()
+    if node.op in ("$top", "$bottom"):
+        made = sorted_rows.ordered("first" if node.op == "$top" else "last", value.sql)
+        return Value(made, value.type, value.absence)
+    amount = _amount(node, rows)
+    first, last = (1, amount) if node.op == "$topN" else (-amount, -1)
+    made = call("list_slice", sorted_rows.ordered("array_agg", value.sql), number(first), number(last))
+    return Value(_listed(made), DataType("array", item=value.type), "never")
+
+
+def _quantiles(node: Any, rows: Rows) -> Value:
+    value = rows.ctx.value(_option(node, "input"))
+    if rows.window or value.kind not in ("int", "float"):
+        decline(f"{node.op} of a {value.kind}")
+    sql = as_float(value)
+    keys = [exp.Ordered(this=exp.Not(this=call("isnan", sql))), exp.Ordered(this=sql)]
+    found = rows.aggregate("array_agg", exp.Order(this=sql, expressions=keys), where=value.is_present())
+    if node.op == "$median":
+        return Value(_at_rank(found, number(0.5)), FLOAT, _ever(value, rows))
+    points = rows.ctx.value(_option(node, "p"))
+    if not points.is_constant or not isinstance(points.literal, list):
+        decline("$percentile with a computed p")
+    each = [_at_rank(found, number(float(p))) for p in points.literal]
+    return Value(exp.Array(expressions=each), DataType("array", item=FLOAT), "never")
+
+
+def _at_rank(values: Sql, point: Sql) -> Sql:
+    rank = cast(call("ceil", binary(exp.Mul, call("len", values), point)), "BIGINT")
+    return call("list_extract", values, call("greatest", number(1), rank))
+
+
+ACCUMULATORS: dict[str, Callable[[Any, Rows], Value]] = {
+    "$sum": _sum,
+    "$avg": _avg,
+    "$min": _extreme,
+    "$max": _extreme,
+    "$first": _end,
+    "$last": _end,
+    "$push": _push,
+    "$addToSet": _add_to_set,
+    "$count": _count,
+    "$stdDevPop": _deviation,
+    "$stdDevSamp": _deviation,
+    "$firstN": _first_n,
+    "$lastN": _first_n,
+    "$minN": _extreme_n,
+    "$maxN": _extreme_n,
+    **dict.fromkeys(("$top", "$topN", "$bottom", "$bottomN"), _top),
+    "$median": _quantiles,
+    "$percentile": _quantiles,
+}
+
+ORDERED = frozenset({"$first", "$last", "$push", "$firstN", "$lastN", "$top", "$topN", "$bottom", "$bottomN"})
+"""The accumulators whose value depends on the order of rows."""

@@ -1,0 +1,277 @@
+"""Arrays as lists: positions, parts, mapping, sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from xrepo_nb.engines.sql.comparing import as_value, comparison, truth
+from xrepo_nb.engines.sql.context import Context
+from xrepo_nb.engines.sql.expressions.common import constant, guarded, operands
+from xrepo_nb.engines.sql.expressions.logic import choice
+from xrepo_nb.engines.sql.paths import any_element, element
+from xrepo_nb.engines.sql.reasons import decline
+from xrepo_nb.engines.sql.syntax import Sql, as_sql, binary, call, case, lambda_of, negation, number
+from xrepo_nb.engines.sql.values import INT, NULL_VALUE, Value, absence_of, strict, unified
+from xrepo_nb.query.expressions import Call, Expr
+from xrepo_nb.query.expressions import Literal as Constant
+from xrepo_nb.schema.types import DataType
+
+_NULL = DataType("null")
+
+
+def _array(op: str, value: Value) -> Value:
+    if value.kind != "array":
+        decline(f"{op} of a {value.kind}")
+    return value
+
+
+def _item(value: Value) -> DataType:
+    return value.type.item or _NULL
+
+
+def _size(ctx: Context, node: Call) -> Value:
+    value = _array(node.op, operands(ctx, node)[0])
+    return Value(guarded(ctx, value.is_absent(), call("len", value.sql), "$size of null"), INT, "never")
+
+
+def _element_at(ctx: Context, node: Call) -> Value:
+    value, index = operands(ctx, node)
+    if value.kind == "null" or index.kind == "null":
+        return NULL_VALUE
+    _array(node.op, value)
+    if not index.is_constant or index.kind != "int":
+        decline("$arrayElemAt at a computed position")
+    return _at(value, index.literal)
+
+
+def _at(value: Value, position: int) -> Value:
+    """The element, null where the array is, missing beyond its ends."""
+    place = position + 1 if position >= 0 else position
+    sql = call("list_extract", value.sql, number(place))
+    least = position + 1 if position >= 0 else -position
+    beyond = exp.LT(this=call("len", value.sql), expression=number(least))
+    null = as_sql(binary(exp.And, as_sql(negation(beyond)), exp.Is(this=sql, expression=exp.Null())))
+    absence, mask = absence_of(exp.Or(this=as_sql(value.is_absent()), expression=null), beyond)
+    return Value(sql, _item(value), absence, mask)
+
+
+def _end(ctx: Context, node: Call) -> Value:
+    (value,) = operands(ctx, node)
+    if value.kind == "null":
+        return NULL_VALUE
+    return _at(_array(node.op, value), 0 if node.op == "$first" else -1)
+
+
+def _in(ctx: Context, node: Call) -> Value:
+    needle, haystack = operands(ctx, node)
+    _array(node.op, haystack)
+    if haystack.absence != "never":
+        failing = ctx.dialect.fails("$in needs an array")
+        found = any_element(ctx, haystack, lambda item: comparison(ctx, "$eq", item, needle))
+        return Value(case([(haystack.is_absent(), failing)], as_sql(found)), as_value(True).type, "never")
+    return as_value(any_element(ctx, haystack, lambda item: comparison(ctx, "$eq", item, needle)))
+
+
+def _slice(ctx: Context, node: Call) -> Value:
+    value, *bounds = operands(ctx, node)
+    if value.kind == "null":
+        return NULL_VALUE
+    _array(node.op, value)
+    if any(not b.is_constant or b.kind != "int" for b in bounds):
+        decline("$slice with computed bounds")
+    if len(bounds) == 1:
+        count = bounds[0].literal
+        first, last = (1, count) if count >= 0 else (count, -1)
+        if count == 0:
+            first, last = 1, 0
+        sql = _cut(value.sql, number(first), number(last)) if count >= 0 else _tail(value.sql, -count)
+        return strict(sql, value.type, value)
+    start, count = (b.literal for b in bounds)
+    if start < 0 or count <= 0:
+        decline("$slice from the end with a count")
+    return strict(_cut(value.sql, number(start + 1), number(start + count)), value.type, value)
+
+
+def _cut(array: Sql, first: Sql, last: Sql) -> Sql:
+    return call("list_slice", array, first, last)
+
+
+def _tail(array: Sql, count: int) -> Sql:
+    start = call("greatest", binary(exp.Sub, call("len", array), number(count - 1)), number(1))
+    return _cut(array, start, call("len", array))
+
+
+def _reverse(ctx: Context, node: Call) -> Value:
+    (value,) = operands(ctx, node)
+    if value.kind == "null":
+        return NULL_VALUE
+    return strict(call("list_reverse", _array(node.op, value).sql), value.type, value)
+
+
+def _concat(ctx: Context, node: Call) -> Value:
+    values = operands(ctx, node)
+    if any(v.kind == "null" for v in values):
+        return NULL_VALUE
+    if not values:
+        decline("$concatArrays of nothing")
+    type_ = unified([_array(node.op, v).type for v in values])
+    sql = values[0].sql
+    for value in values[1:]:
+        sql = binary(exp.DPipe, sql, value.sql)
+    return strict(sql, type_, *values)
+
+
+def _named(node: Call, name: str) -> Expr:
+    given = node.option(name)
+    assert given is not None
+    return given
+
+
+def _variable(node: Call) -> str:
+    given = node.option("as")
+    return str(given.value) if isinstance(given, Constant) else "this"
+
+
+def _map(ctx: Context, node: Call) -> Value:
+    value = ctx.value(_named(node, "input"))
+    if value.kind == "null":
+        return NULL_VALUE
+    parameter, item = element(ctx, _array(node.op, value))
+    inner = ctx.with_variables({_variable(node): item}).value(_named(node, "in")).nullable()
+    sql = call("list_transform", value.sql, lambda_of(parameter, inner.sql))
+    return strict(sql, DataType("array", item=inner.type), value)
+
+
+def _filter(ctx: Context, node: Call) -> Value:
+    value = ctx.value(_named(node, "input"))
+    if value.kind == "null":
+        return NULL_VALUE
+    parameter, item = element(ctx, _array(node.op, value))
+    test = truth(ctx.with_variables({_variable(node): item}).value(_named(node, "cond")))
+    sql = call("list_filter", value.sql, lambda_of(parameter, as_sql(test)))
+    limit = constant(ctx, node, "limit")
+    if limit is not None:
+        if not isinstance(limit, int) or limit < 1:
+            decline("$filter with such a limit")
+        sql = _cut(sql, number(1), number(limit))
+    return strict(sql, value.type, value)
+
+
+def _reduce(ctx: Context, node: Call) -> Value:
+    value, initial = ctx.value(_named(node, "input")), ctx.value(_named(node, "initialValue"))
+    if value.kind == "null":
+        return NULL_VALUE
+    _array(node.op, value)
+    if initial.kind in ("null", "array", "object"):
+        decline("$reduce from such a value")
+    parameter, item = element(ctx, value)
+    so_far = ctx.lambda_name()
+    held = Value(exp.Column(this=exp.Identifier(this=so_far)), initial.type, "null")
+    body = ctx.with_variables({"this": item, "value": held}).value(_named(node, "in"))
+    if body.type != initial.type or item.type != initial.type:
+        decline("$reduce whose value changes its type")
+    step = exp.Lambda(
+        this=body.sql, expressions=[exp.Identifier(this=so_far), exp.Identifier(this=parameter)]
+    )
+    sql = call("list_reduce", value.sql, step, initial.sql)
+    return strict(sql, initial.type, value, body)
+
+
+def _range(ctx: Context, node: Call) -> Value:
+    start, end, *steps = operands(ctx, node)
+    step = steps[0] if steps else ctx.literal(1)
+    if any(v.kind != "int" or v.absence != "never" for v in (start, end, step)) or not step.is_constant:
+        decline("$range with such bounds")
+    return Value(call("range", start.sql, end.sql, step.sql), DataType("array", item=INT), "never")
+
+
+def _index_of(ctx: Context, node: Call) -> Value:
+    value, needle, *bounds = operands(ctx, node)
+    if value.kind == "null":
+        return NULL_VALUE
+    _array(node.op, value)
+    if bounds or needle.absence != "never" or needle.type != _item(value):
+        decline("$indexOfArray with bounds or of such a value")
+    found = call("list_position", value.sql, needle.sql)
+    place = exp.Coalesce(this=binary(exp.Sub, found, number(1)), expressions=[number(-1)])
+    sql = place if value.absence == "never" else case([(value.is_present(), place)], exp.Null())
+    return strict(sql, INT, value)
+
+
+def _all_true(ctx: Context, node: Call) -> Value:
+    value = operands(ctx, node)[0]
+    _array(node.op, value)
+    if value.absence != "never":
+        decline(f"{node.op} of an array that may be absent")
+    if node.op == "$anyElementTrue":
+        return as_value(any_element(ctx, value, truth))
+    return as_value(negation(any_element(ctx, value, lambda item: negation(truth(item)))))
+
+
+def _aggregate(ctx: Context, node: Call) -> Value:
+    """`$sum`, `$avg`, `$min`, `$max` of one array, or of the arguments."""
+    values = operands(ctx, node)
+    if len(values) != 1:
+        return _of_arguments(ctx, node, values)
+    value = values[0]
+    if value.kind != "array":
+        return _of_arguments(ctx, node, values)
+    return _over_list(ctx, node.op, value)
+
+
+def _over_list(ctx: Context, op: str, value: Value) -> Value:
+    item = _item(value)
+    name = {"$sum": "list_sum", "$avg": "list_avg", "$min": "list_min", "$max": "list_max"}[op]
+    if op in ("$sum", "$avg") and item.kind not in ("int", "float"):
+        decline(f"{op} of {value.type}")
+    if item.kind not in ("int", "float", "string", "bool", "datetime", "date"):
+        decline(f"{op} of {value.type}")
+    if item.kind == "float" and op in ("$min", "$max"):
+        decline(f"{op} of floats in an array")
+    from xrepo_nb.engines.sql.syntax import cast
+    from xrepo_nb.engines.sql.values import FLOAT
+
+    sql = call(name, value.sql)
+    if op == "$sum":
+        to = "BIGINT" if item.kind == "int" else "DOUBLE"
+        return Value(exp.Coalesce(this=cast(sql, to), expressions=[number(0)]), item, "never")
+    return Value(sql, FLOAT if op == "$avg" else item, "null")
+
+
+def _of_arguments(ctx: Context, node: Call, values: list[Value]) -> Value:
+    kinds = {v.kind for v in values if v.kind != "null"}
+    if not values or len(kinds) != 1 or not kinds <= {"int", "float", "string", "datetime"}:
+        decline(f"{node.op} of such arguments")
+    if node.op in ("$sum", "$avg") and not kinds <= {"int", "float"}:
+        decline(f"{node.op} of such arguments")
+    type_ = next(v.type for v in values if v.kind != "null")
+    return _over_list(ctx, node.op, _listed([v for v in values if v.kind != "null"], type_))
+
+
+def _listed(values: list[Value], type_: DataType) -> Value:
+    return Value(exp.Array(expressions=[v.sql for v in values]), DataType("array", item=type_), "never")
+
+
+Operator = Callable[[Context, Call], Value]
+OPERATORS: dict[str, Operator] = {
+    "$size": _size,
+    "$arrayElemAt": _element_at,
+    "$first": _end,
+    "$last": _end,
+    "$in": _in,
+    "$slice": _slice,
+    "$reverseArray": _reverse,
+    "$concatArrays": _concat,
+    "$map": _map,
+    "$filter": _filter,
+    "$reduce": _reduce,
+    "$range": _range,
+    "$indexOfArray": _index_of,
+    "$allElementsTrue": _all_true,
+    "$anyElementTrue": _all_true,
+    **dict.fromkeys(("$sum", "$avg", "$min", "$max"), _aggregate),
+}
+
+__all__ = ["OPERATORS", "choice"]

@@ -1,0 +1,46 @@
+"""What operators of all families share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from xrepo_nb.engines.sql.context import Context
+from xrepo_nb.engines.sql.reasons import decline
+from xrepo_nb.engines.sql.syntax import Condition, Sql, choose
+from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.query.expressions import Call
+
+
+def operands(ctx: Context, node: Call) -> list[Value]:
+    """The positional arguments."""
+    return [ctx.value(arg) for arg in node.args]
+
+
+def numbers(op: str, values: Sequence[Value]) -> Sequence[Value]:
+    """The values, which must be ints, floats or always absent."""
+    return of_kinds(op, values, "int", "float")
+
+
+def of_kinds(op: str, values: Sequence[Value], *kinds: str) -> Sequence[Value]:
+    """The values, which must be of these kinds or always absent."""
+    for value in values:
+        if value.kind not in kinds and value.kind != "null":
+            decline(f"{op} of a {value.kind}")
+    return values
+
+
+def guarded(ctx: Context, bad: Condition, result: Sql, message: str) -> Sql:
+    """The result, but an error where the condition holds; the message tells no data."""
+    return result if bad is False else choose(bad, ctx.dialect.fails(message), result)
+
+
+def constant(ctx: Context, node: Call, name: str, default: Any = None) -> Any:
+    """An option that must be a constant."""
+    given = node.option(name)
+    if given is None:
+        return default
+    value = ctx.value(given)
+    if not value.is_constant:
+        decline(f"{node.op} with a computed {name}")
+    return value.literal

@@ -1,0 +1,174 @@
+"""Dates in UTC: parts, arithmetic, text. Other time zones are declined."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from xrepo_nb.engines.sql.context import Context
+from xrepo_nb.engines.sql.expressions.arithmetic import milliseconds
+from xrepo_nb.engines.sql.expressions.common import constant
+from xrepo_nb.engines.sql.reasons import decline
+from xrepo_nb.engines.sql.syntax import Sql, binary, call, cast, number, text
+from xrepo_nb.engines.sql.values import DATETIME, INT, NULL_VALUE, STRING, Value, strict
+from xrepo_nb.query.expressions import Call
+
+_UTC = frozenset({"UTC", "GMT", "Z", "+00:00", "+0000", "+00"})
+
+
+def moment(ctx: Context, node: Call, name: str) -> Value:
+    """An option that is a moment, in UTC."""
+    zone = constant(ctx, node, "timezone", "UTC")
+    if zone not in _UTC:
+        decline(f"{node.op} in a time zone")
+    given = node.option(name)
+    assert given is not None
+    value = ctx.value(given)
+    if value.kind == "date":
+        return Value(cast(value.sql, "TIMESTAMP"), DATETIME, value.absence, value.missing)
+    if value.kind not in ("datetime", "null"):
+        decline(f"{node.op} of a {value.kind}")
+    return value
+
+
+def _field(name: str) -> Callable[[Sql], Sql]:
+    return lambda sql: call("date_part", text(name), sql)
+
+
+def _plus(made: Callable[[Sql], Sql], amount: int) -> Callable[[Sql], Sql]:
+    return lambda sql: binary(exp.Add, made(sql), number(amount))
+
+
+def _week(sql: Sql) -> Sql:
+    """Weeks begin on Sunday; the days before the first one are week 0."""
+    return cast(call("strftime", sql, text("%U")), "BIGINT")
+
+
+def _millisecond(sql: Sql) -> Sql:
+    return binary(exp.Mod, call("date_part", text("millisecond"), sql), number(1000))
+
+
+_PARTS: dict[str, Callable[[Sql], Sql]] = {
+    "$year": _field("year"),
+    "$month": _field("month"),
+    "$dayOfMonth": _field("day"),
+    "$hour": _field("hour"),
+    "$minute": _field("minute"),
+    "$second": _field("second"),
+    "$millisecond": _millisecond,
+    "$dayOfYear": _field("doy"),
+    "$dayOfWeek": _plus(_field("dow"), 1),
+    "$isoDayOfWeek": _field("isodow"),
+    "$isoWeek": _field("week"),
+    "$isoWeekYear": _field("isoyear"),
+    "$week": _week,
+}
+
+
+def _part(ctx: Context, node: Call) -> Value:
+    value = moment(ctx, node, "date")
+    return NULL_VALUE if value.kind == "null" else strict(_PARTS[node.op](value.sql), INT, value)
+
+
+_UNITS = {
+    "year": "to_years", "month": "to_months", "week": "to_weeks", "day": "to_days", "hour": "to_hours",
+    "minute": "to_minutes", "second": "to_seconds", "millisecond": "to_milliseconds",
+}  # fmt: skip
+_LENGTHS = {
+    "week": 604_800_000, "day": 86_400_000, "hour": 3_600_000, "minute": 60_000, "second": 1000,
+    "millisecond": 1,
+}  # fmt: skip
+
+
+def _unit(ctx: Context, node: Call) -> str:
+    unit = constant(ctx, node, "unit")
+    if unit not in (*_UNITS, "quarter"):
+        decline(f"{node.op} by the unit {unit!r}")
+    return str(unit)
+
+
+def _shift(ctx: Context, node: Call) -> Value:
+    value, unit = moment(ctx, node, "startDate"), _unit(ctx, node)
+    given = node.option("amount")
+    assert given is not None
+    amount = ctx.value(given)
+    if value.kind == "null" or amount.kind == "null":
+        return NULL_VALUE
+    if amount.kind != "int" or (amount.is_constant and abs(amount.literal) > 100_000):
+        decline(f"{node.op} by a {amount.kind}")
+    count = binary(exp.Mul, amount.sql, number(3)) if unit == "quarter" else amount.sql
+    name = "to_months" if unit == "quarter" else _UNITS[unit]
+    if name not in ("to_hours", "to_minutes", "to_seconds", "to_milliseconds"):
+        count = cast(count, "INT")
+    maker = exp.Add if node.op == "$dateAdd" else exp.Sub
+    moved = binary(maker, value.sql, call(name, count))
+    return strict(moved, DATETIME, value, amount)
+
+
+def _difference(ctx: Context, node: Call) -> Value:
+    start, end, unit = moment(ctx, node, "startDate"), moment(ctx, node, "endDate"), _unit(ctx, node)
+    if start.kind == "null" or end.kind == "null":
+        return NULL_VALUE
+    if unit == "week":
+        decline("$dateDiff in weeks")
+    return strict(call("date_diff", text(unit), start.sql, end.sql), INT, start, end)
+
+
+def _truncated(ctx: Context, node: Call) -> Value:
+    value, unit = moment(ctx, node, "date"), _unit(ctx, node)
+    size = constant(ctx, node, "binSize", 1)
+    if value.kind == "null":
+        return NULL_VALUE
+    if size == 1 and unit != "week":
+        return strict(call("date_trunc", text(unit), value.sql), DATETIME, value)
+    if unit == "week" or unit not in _LENGTHS or not isinstance(size, int) or size < 1:
+        decline(f"$dateTrunc by {size} {unit}s")
+    # Bins of a fixed length count from 2000-01-01, like DuckDB's own.
+    step = call(_UNITS[unit], number(size))
+    origin = cast(text("2000-01-01"), "TIMESTAMP")
+    return strict(call("time_bucket", step, value.sql, origin), DATETIME, value)
+
+
+_FORMATS = {
+    "%Y": "%Y", "%m": "%m", "%d": "%d", "%H": "%H", "%M": "%M", "%S": "%S", "%L": "%g", "%j": "%j",
+    "%u": "%u", "%V": "%V", "%G": "%G", "%U": "%U", "%%": "%%", "%B": "%B", "%b": "%b",
+}  # fmt: skip
+_ISO = "%Y-%m-%dT%H:%M:%S.%LZ"
+
+
+def _to_string(ctx: Context, node: Call) -> Value:
+    value, form = moment(ctx, node, "date"), constant(ctx, node, "format", _ISO)
+    if node.option("onNull") is not None:
+        decline("$dateToString with onNull")
+    if value.kind == "null" or form is None:
+        return NULL_VALUE
+    return strict(call("strftime", value.sql, text(_format(form))), STRING, value)
+
+
+def _format(form: str) -> str:
+    out, i = [], 0
+    while i < len(form):
+        width = 2 if form[i] == "%" else 1
+        piece = form[i : i + width]
+        if width == 2 and piece not in _FORMATS:
+            decline(f"the date format {piece!r}")
+        out.append({"%L": "%g"}.get(piece, piece))
+        i += width
+    return "".join(out)
+
+
+def _to_parts(ctx: Context, node: Call) -> Value:
+    return decline("$dateToParts")
+
+
+OPERATORS = {
+    **dict.fromkeys(_PARTS, _part),
+    "$dateAdd": _shift,
+    "$dateSubtract": _shift,
+    "$dateDiff": _difference,
+    "$dateTrunc": _truncated,
+    "$dateToString": _to_string,
+}
+
+__all__ = ["OPERATORS", "milliseconds"]

@@ -1,0 +1,239 @@
+"""Stages that read several relations, or multiply rows: unwind, union, join, lookup."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from sqlglot import exp
+
+from xrepo_nb.engines.sql.comparing import same_shape
+from xrepo_nb.engines.sql.context import Context
+from xrepo_nb.engines.sql.paths import column_of, follow
+from xrepo_nb.engines.sql.reasons import decline
+from xrepo_nb.engines.sql.relation import Relation, Term, physical, subquery
+from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
+from xrepo_nb.engines.sql.stages.shapes import put
+from xrepo_nb.engines.sql.syntax import Sql, as_sql, binary, call, case, cast, column, name, number
+from xrepo_nb.engines.sql.values import INT, Value, unified
+from xrepo_nb.query import plan as q
+from xrepo_nb.schema.types import DataType
+
+
+def unwind(ctx: Context, stage: q.Unwind, sources: Sources) -> Relation:
+    base = relation(ctx, stage.input, sources).derived(ctx)
+    value = follow(ctx, column_of(ctx.over(base.columns), stage.path[0]), stage.path[1:])
+    if value.kind != "array":
+        if value.kind == "null" and not stage.preserve_empty:
+            return replace(base, where=False)
+        decline(f"$unwind of a {value.kind}")
+    position = f"#p{ctx.names.tables}"
+    columns = dict(base.columns)
+    made = [_aliased(v.sql, k) for k, v in _named(base).items()]
+    length: Sql = exp.Coalesce(this=call("len", value.sql), expressions=[number(0)])
+    if stage.preserve_empty:
+        length = call("greatest", length, number(1))
+    made.append(_aliased(call("unnest", call("range", number(0), length)), position))
+    made += [_aliased(t.sql, f"#{i}") for i, t in enumerate(base.order)]
+    alias = ctx.table_name()
+    select = base.selecting(ctx, made)
+    order = tuple(replace(t, sql=column(f"#{i}", alias)) for i, t in enumerate(base.order))
+    place = column(position, alias)
+    columns = _under(base, alias)
+    inner = follow(ctx, column_of(ctx.over(columns), stage.path[0]), stage.path[1:])
+    item = inner.type.item or DataType("null")
+    element = Value(call("list_extract", inner.sql, binary(exp.Add, place, number(1))), item, "null")
+    if stage.preserve_empty:
+        empty = exp.EQ(
+            this=exp.Coalesce(this=call("len", inner.sql), expressions=[number(0)]), expression=number(0)
+        )
+        null = binary(
+            exp.And, exp.Not(this=exp.Paren(this=empty)), exp.Is(this=element.sql, expression=exp.Null())
+        )
+        none = inner.is_none()
+        missing = (
+            exp.Paren(this=empty)
+            if none is False
+            else binary(exp.And, exp.Paren(this=empty), exp.Not(this=as_sql(none)))
+        )
+        element = element.with_absence(null, missing)
+    put(columns, stage.path, element)
+    if stage.index_field is not None:
+        index: Sql = place
+        absent = False
+        if stage.preserve_empty:
+            index, absent = case([(empty, exp.Null())], place), True
+        put(columns, stage.index_field, Value(index, INT, "null" if absent else "never"))
+    explicit = base.explicit
+    return Relation(subquery(select, alias), columns, (*order, Term(place)) if order else (), explicit)
+
+
+def _named(base: Relation) -> dict[str, Value]:
+    names = physical(base.columns)
+    return {names[k]: v for k, v in base.columns.items()}
+
+
+def _under(base: Relation, alias: str) -> dict[str, Value]:
+    names = physical(base.columns)
+    return {k: replace(v, sql=column(names[k], alias)) for k, v in base.columns.items()}
+
+
+def _aliased(sql: Sql, alias: str) -> Sql:
+    return exp.Alias(this=sql, alias=name(alias))
+
+
+def union(ctx: Context, stage: q.UnionWith, sources: Sources) -> Relation:
+    left = relation(ctx, stage.input, sources)
+    right = relation(ctx, stage.other, sources)
+    fields = list(dict.fromkeys([*left.columns, *right.columns]))
+    names = physical(fields)
+    alias = ctx.table_name()
+    terms = max(len(left.order), len(right.order), 1)
+    parts, columns = [], {}
+    for side, other in ((left, right), (right, left)):
+        selected = [_aliased(_sided(side, other, f).sql, names[f]) for f in fields]
+        selected.append(_aliased(number(int(side is right)), "#s"))
+        selected += [_aliased(_term(side, i), f"#{int(side is right)}{i}") for i in range(terms)]
+        selected += [_aliased(exp.Null(), f"#{int(side is left)}{i}") for i in range(terms)]
+        parts.append(side.selecting(ctx, _sorted_names(selected, len(fields)), ordered=side.is_cut))
+    for f in fields:
+        columns[f] = replace(_merged(left, right, f), sql=column(names[f], alias))
+    made = exp.Union(this=_wrapped(parts[0]), expression=_wrapped(parts[1]), distinct=False)
+    if not left.order or not right.order:
+        return Relation(subquery(made, alias), columns)
+    order = [Term(column("#s", alias))]
+    for k, side in enumerate((left, right)):
+        order += [replace(t, sql=column(f"#{k}{i}", alias)) for i, t in enumerate(side.order)]
+    return Relation(subquery(made, alias), columns, tuple(order), explicit=True)
+
+
+def _wrapped(select: exp.Select) -> Sql:
+    return exp.Subquery(this=select) if select.args.get("limit") or select.args.get("order") else select
+
+
+def _sorted_names(selected: Sequence[Sql], fields: int) -> list[Sql]:
+    rest = sorted(selected[fields:], key=lambda s: s.alias)
+    return [*selected[:fields], *rest]
+
+
+def _term(side: Relation, i: int) -> Sql:
+    return side.order[i].sql if i < len(side.order) else exp.Null()
+
+
+def _sided(side: Relation, other: Relation, field: str) -> Value:
+    found = side.columns.get(field)
+    if found is not None:
+        return found
+    return Value(exp.Null(), other.columns[field].type, "missing")
+
+
+def _merged(left: Relation, right: Relation, field: str) -> Value:
+    mine, other = _sided(left, right, field), _sided(right, left, field)
+    type_ = unified([mine.type, other.type])
+    kinds = {v.settled(f"the field {field!r}").absence for v in (mine, other)} - {"never"}
+    if len(kinds) > 1:
+        decline(f"the field {field!r}, null on one side of a union and missing on the other")
+    return Value(exp.Null(), type_, kinds.pop() if kinds else "never")
+
+
+_KEYS = frozenset({"string", "int", "bool", "datetime", "date", "time", "uuid", "objectid", "binary"})
+_SIDES = {"left": "LEFT", "inner": "INNER", "right": "RIGHT", "outer": "FULL"}
+
+
+def join(ctx: Context, stage: q.Join, sources: Sources) -> Relation:
+    left = relation(ctx, stage.left, sources).derived(ctx)
+    right = relation(ctx, stage.right, sources).derived(ctx)
+    if stage.validate != "many_to_many":
+        decline("a join that is to be validated")
+    pairs = [_pair(left, right, a, b) for a, b in stage.on]
+    test = as_sql_all(pairs)
+    if stage.how in ("semi", "anti"):
+        return _semi(ctx, stage, left, right, test)
+    if stage.how not in _SIDES:
+        decline(f"the join {stage.how!r} in SQL")
+    shared = {a for a, b in stage.on if a == b}
+    columns = {
+        k: _after(v, stage.how in ("right", "outer")) for k, v in left.columns.items() if k not in shared
+    }
+    columns = {k: columns.get(k, v) for k, v in left.columns.items()}
+    for k, v in right.columns.items():
+        if k in shared:
+            columns[k] = _shared(columns[k], v, stage.how)
+        elif k in columns:
+            decline(f"two columns named {k!r} in a join")
+        else:
+            columns[k] = _after(v, stage.how in ("left", "outer"))
+    source = exp.Join(this=right.source, side=None, kind=_SIDES[stage.how], on=test)
+    order = _join_order(stage.how, left, right)
+    # The pair of tables is made one source by a derived table without columns of its own.
+    return _joined(ctx, left, source, columns, order)
+
+
+def _joined(
+    ctx: Context, left: Relation, joined: exp.Join, columns: Mapping[str, Value], order: tuple[Term, ...]
+) -> Relation:
+    names = physical(columns)
+    alias = ctx.table_name()
+    selected: list[Sql] = [_aliased(v.sql, names[k]) for k, v in columns.items()]
+    selected += [_aliased(t.sql, f"#{i}") for i, t in enumerate(order)]
+    select = exp.select(*selected, copy=False).from_(left.source, copy=False)
+    select = select.join(joined, copy=False)
+    out = {k: replace(v, sql=column(names[k], alias)) for k, v in columns.items()}
+    terms = tuple(replace(t, sql=column(f"#{i}", alias)) for i, t in enumerate(order))
+    return Relation(subquery(select, alias), out, terms, explicit=bool(terms))
+
+
+def _join_order(how: str, left: Relation, right: Relation) -> tuple[Term, ...]:
+    if not left.order or not right.order:
+        return ()
+    first, second = (right, left) if how == "right" else (left, right)
+    if how == "outer":
+        present = Term(as_sql(exp.Is(this=left.order[-1].sql, expression=exp.Null())))
+        return (present, *left.order, *right.order)
+    return (*first.order, *second.order)
+
+
+def as_sql_all(tests: Sequence[Sql]) -> Sql:
+    from xrepo_nb.engines.sql.syntax import conjunction
+
+    return as_sql(conjunction(*tests))
+
+
+def _pair(left: Relation, right: Relation, a: str, b: str) -> Sql:
+    for side, key in ((left, a), (right, b)):
+        if key not in side.columns:
+            decline(f"no join key {key!r}")
+    mine, other = left.columns[a], right.columns[b]
+    if mine.kind != other.kind or mine.kind not in _KEYS:
+        decline(f"join keys of types {mine.type} and {other.type}")
+    return exp.EQ(this=mine.sql, expression=other.sql)
+
+
+def _semi(ctx: Context, stage: q.Join, left: Relation, right: Relation, test: Sql) -> Relation:
+    inner = exp.select(number(1), copy=False).from_(right.source, copy=False).where(test, copy=False)
+    found: Sql = exp.Exists(this=inner)
+    return replace(left, where=exp.Not(this=found) if stage.how == "anti" else found)
+
+
+def _after(value: Value, nullable: bool) -> Value:
+    """What a column means after a join that may leave it without a match: null."""
+    if not nullable:
+        return value
+    if value.absence in ("missing", "both"):
+        decline("an unmatched row's field that is missing elsewhere")
+    return replace(value, absence="null")
+
+
+def _shared(left: Value, right: Value, how: str) -> Value:
+    if how == "right":
+        return right
+    if how == "outer":
+        absence = left.absence if left.absence == right.absence else "null"
+        sql = exp.Coalesce(this=left.sql, expressions=[right.sql])
+        return replace(left, sql=sql, absence=absence)
+    return left
+
+
+RENDERERS: Mapping[str, Renderer] = {"Unwind": unwind, "UnionWith": union, "Join": join}
+
+__all__ = ["RENDERERS", "cast", "same_shape"]
