@@ -18,7 +18,7 @@ def require_equal(paths: Sequence[Path], columns: Sequence[Mapping[str, object]]
 
     Raises `XRepoValidationError` naming the file and the column.
     """
-    first, expected = paths[0].name, columns[0]
+    first, expected = paths[0].name, dict(columns[0])
     for path, found in zip(paths[1:], columns[1:], strict=True):
         for name in expected:
             if name not in found:
@@ -26,7 +26,9 @@ def require_equal(paths: Sequence[Path], columns: Sequence[Mapping[str, object]]
         for name, kind in found.items():
             if name not in expected:
                 raise _differs(f"file {path.name!r} has a column {name!r}, which {first!r} lacks", name)
-            if kind != expected[name] and not {str(kind), str(expected[name])} & _EMPTY:
+            if str(expected[name]) in _EMPTY:
+                expected[name] = kind
+            if kind != expected[name] and str(kind) not in _EMPTY:
                 text = f"column {name!r} is {kind} in {path.name!r}, but {expected[name]} in {first!r}"
                 raise _differs(text, name)
 
@@ -73,11 +75,9 @@ def _wider(a: pl.DataType, b: pl.DataType) -> pl.DataType | None:
         return a
     if a == pl.Null:
         return b
-    if a.is_numeric() and b.is_numeric() and a.is_decimal() == b.is_decimal():
-        columns = [pl.DataFrame(schema={"": dtype}) for dtype in (a, b)]
-        both = pl.concat(columns, how="vertical_relaxed").schema[""]
-        return None if a.is_integer() and b.is_integer() and both.is_float() else both
-    return None
+    if a.is_integer() and b.is_integer():
+        return pl.Int64() if pl.UInt64 not in (a, b) else None
+    return pl.Float64() if a.is_float() and b.is_float() else None
 
 
 def _differs(message: str, column: str) -> XRepoValidationError:
