@@ -172,13 +172,14 @@ def _quick(values: list[Any]) -> Column | None:
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
         return None
     if of is int:
-        doubtful = series.is_between(0, 1)
+        doubtful = (series >= 0) & (series <= 1)
     elif of is float:
-        doubtful = series == series.floor()
+        doubtful = series % 1 == 0
     else:
         return series, kind
-    looked_at = [values[place] for place in doubtful.arg_true()]
-    return (series, kind) if countOf(map(type, looked_at), of) == len(looked_at) else None
+    if (doubtful.sum() or 0) * 8 < len(values):
+        values = [values[place] for place in doubtful.arg_true().to_list()]
+    return (series, kind) if set(map(type, values)) <= {of, NoneType} else None
 
 
 _PLAIN: dict[type, tuple[DataType, Any]] = {

@@ -20,7 +20,7 @@ from xrepo_nb.schema.unite import recast_series, united_absence, united_field
 
 OnReject = Literal["raise", "report", "keep"]
 
-SLICE = 8_192
+SLICE = 16_384
 """Documents read in one go: few enough to stay in the processor's cache from one column to the next."""
 
 
@@ -117,7 +117,7 @@ class _Loading:
         growing: dict[str, _Growing] = {}
         for start in range(0, len(self.documents), SLICE):
             part = self.documents[start : start + SLICE]
-            for name, values, missing in _split(part, list(growing)):
+            for name, values, missing in list(_split(part, list(growing))):
                 if name not in growing:
                     growing[name] = _Growing(name, self.builder)
                     if start:
