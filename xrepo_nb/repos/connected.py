@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 from pydantic import PrivateAttr
@@ -14,7 +14,7 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.query.plan import Match, Plan, Scan
 from xrepo_nb.query.predicates import And, Compare, In, Or, Predicate
-from xrepo_nb.repos import fitting
+from xrepo_nb.repos import explaining, fitting
 from xrepo_nb.repos.base import XRepo
 from xrepo_nb.repos.change import Change, Current, Item
 from xrepo_nb.repos.documents import key_of
@@ -24,6 +24,9 @@ from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.resources.base import ScanRequest, WriteResult, XResource
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
+
+if TYPE_CHECKING:
+    from xrepo_nb.engines.explain import Explanation
 
 T = TypeVar("T")
 
@@ -98,6 +101,20 @@ class ConnectedRepo(XRepo[T]):
         rest, table = await self._scan(plan)
         async for batch in streamed(rest, {self.metadata.name: table}, size):
             yield batch
+
+    async def _explained(self, plan: Plan, analyze: bool) -> tuple[Plan, Explanation, Table]:
+        from xrepo_nb.query.typing import output_schema
+
+        native, residual = self._split(plan)
+        native_text = getattr(self.source, "native_text", None)
+        text = native_text(self._collection, native) if native_text is not None else None
+        if analyze:
+            residual, table = await self._scan(plan)
+        else:
+            schema = output_schema(native, {self.metadata.name: self._schema})
+            table = Table(frame=pl.DataFrame(schema=schema.to_polars()), schema=schema)
+        kind = self.source.connection_type
+        return residual, explaining.pushed(native, kind, text, table if analyze else None), table
 
     def _split(self, plan: Plan) -> tuple[Plan, Plan]:
         from xrepo_nb.query.optimize import split

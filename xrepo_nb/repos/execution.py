@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from xrepo_nb.core.offload import offload
@@ -70,11 +70,10 @@ async def gather(
 
     A source that must be asked runs the parts of the plan that read nothing else, as far as it can.
     """
-    inputs = {name: found.table for name, found in opened.items() if found.table is not None}
-    asked = opened.keys() - inputs.keys()
+    inputs, asked = at_hand_inputs(opened)
     if not asked:
         return plan, inputs
-    parts = [part for part in _independent(plan) if part.sources()[0] in asked]
+    parts = [part for part in independent(plan) if part.sources()[0] in asked]
     done: dict[int, Plan] = {}
     for number, part in enumerate(parts):
         name = part.sources()[0]
@@ -82,14 +81,20 @@ async def gather(
         label = name if name not in inputs else f"{name}#{number}"
         inputs[label] = table
         done[id(part)] = _relabelled(rest, name, label)
-    return _replaced(plan, done), inputs
+    return replaced(plan, done), inputs
 
 
-def _independent(plan: Plan) -> list[Plan]:
+def at_hand_inputs(opened: Mapping[str, Opened]) -> tuple[dict[str, Table], frozenset[str]]:
+    """The rows that are at hand, by scan, and the scans whose source must be asked."""
+    inputs = {name: found.table for name, found in opened.items() if found.table is not None}
+    return inputs, frozenset(opened) - inputs.keys()
+
+
+def independent(plan: Plan) -> list[Plan]:
     """The largest parts of a plan that read one source, and no row or variable from outside."""
     if len(plan.sources()) == 1 and sum(isinstance(n, Scan) for n in plan.walk()) == 1 and _is_closed(plan):
         return [plan]
-    return [part for child in plan.children() for part in _independent(child)]
+    return [part for child in plan.children() for part in independent(child)]
 
 
 def _is_closed(plan: Plan) -> bool:
@@ -116,18 +121,17 @@ def _variables(value: Any) -> bool:
     return slots is not None and any(_variables(getattr(value, name)) for name in slots)
 
 
-def _replaced(plan: Plan, done: Mapping[int, Plan]) -> Plan:
+def replaced(plan: Plan, done: Mapping[int, Plan]) -> Plan:
+    """The plan with others in the place of parts of it, which are named by their `id`."""
     if id(plan) in done:
         return done[id(plan)]
-    from dataclasses import fields, replace
-
     new = {f.name: _replaced_in(getattr(plan, f.name), done) for f in fields(plan)}
     return replace(plan, **new)
 
 
 def _replaced_in(value: Any, done: Mapping[int, Plan]) -> Any:
     if isinstance(value, Plan):
-        return _replaced(value, done)
+        return replaced(value, done)
     if isinstance(value, tuple):
         return tuple(_replaced_in(item, done) for item in value)
     return value

@@ -232,6 +232,7 @@ _KEPT = 32
 
 def must_not_read_itself(name: str, sources: Mapping[str, XRepo[Any]]) -> None:
     """Raises `XRepoConfigurationError` when a source of the view reads the view's own name."""
+    waiting: list[tuple[XRepo[Any], tuple[str, ...]]]
     waiting = [(repo, (name, repo.metadata.name)) for repo in sources.values()]
     while waiting:
         repo, path = waiting.pop()

@@ -1,0 +1,63 @@
+"""Explaining a query: the road it would take, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from xrepo_nb.core.offload import offload
+from xrepo_nb.engines.explain import Explanation, explain_plan
+from xrepo_nb.query.plan import Plan, Scan
+from xrepo_nb.repos import reading
+from xrepo_nb.repos.execution import at_hand_inputs, independent, replaced
+from xrepo_nb.repos.operation import Operation
+from xrepo_nb.schema.table import Table
+
+if TYPE_CHECKING:
+    from xrepo_nb.repos.base import XRepo
+
+
+async def explain(
+    repo: XRepo[Any],
+    plan: Plan,
+    operation: Operation,
+    engine: str,
+    analyze: bool,
+    repos: Mapping[str, XRepo[Any]] | None,
+) -> Explanation:
+    """The tree of the governed, optimised plan; native parts hang below the scans they feed."""
+    from xrepo_nb.query.optimize import optimize
+
+    scope = await reading.opened(await reading.reach(repo, plan, repos), operation)
+    reading.check(plan, scope)
+    plan, scope = await reading.narrowed(plan, scope)
+    plan = optimize(plan, {name: found.schema for name, found in scope.opened.items()})
+    inputs, asked = at_hand_inputs(scope.opened)
+    native: dict[str, Explanation] = {}
+    done: dict[int, Plan] = {}
+    for number, part in enumerate(part for part in independent(plan) if part.sources()[0] in asked):
+        name = part.sources()[0]
+        rest, tree, table = await scope.repos[name]._explained(part, analyze)
+        label = f"{name} #{number}" if name in inputs else name
+        done[id(part)] = rest.transform(lambda n, a=name, b=label: Scan(b) if n == Scan(a) else n)
+        inputs[label], native[f"scan {label}"] = table, tree
+    found = await offload(explain_plan, replaced(plan, done), inputs, engine, analyze=analyze)
+    return _grafted(found, native)
+
+
+def _grafted(tree: Explanation, native: Mapping[str, Explanation]) -> Explanation:
+    """The tree with what a source runs itself in the place of its scan."""
+    below = native.get(tree.stage)
+    if below is not None:
+        return below
+    return replace(tree, children=tuple(_grafted(child, native) for child in tree.children))
+
+
+def pushed(plan: Plan, source: str, text: str | None, table: Table | None) -> Explanation:
+    """The stages of a plan that a source runs; rows as measured."""
+    from xrepo_nb.engines.describe import describe
+
+    children = tuple(pushed(child, source, None, None) for child in plan.children())
+    rows = None if table is None else len(table)
+    return Explanation(describe(plan), source, native=text, pushed=True, rows=rows, children=children)
