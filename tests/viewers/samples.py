@@ -62,6 +62,6 @@ def views_with(text: str) -> list[View]:
         ExplorerView(table, text, question, question.typed, error=text),
         view(Explanation(text, text, text, True, text, 5, 2.5, (Explanation(text, text, text),))),
         view(JoinReport((JoinStep(text, text, ((text, "n"),), text, 5, 4, 3, 2, 1),), 5)),
-        RepoView(text, text, schema, text, table, stats),
+        RepoView(text, text, schema, text, table, stats, (text,)),
         RepoView(text, text, schema, text),
     ]

@@ -43,7 +43,7 @@ class AuditView(View):
         headers = ["when (UTC)", "who", "operation", "record", "outcome", "details"]
         table = grid(headers, map(_row, self.entries), "audit log, newest first")
         facts = count(self.total, "entry")
-        return join([heading("audit log", self.name or "of the repo", facts), table, note(self.caption())])
+        return join([heading("audit log", self.name, facts), table, note(self.caption())])
 
     def caption(self) -> str:
         """Which entries are shown."""

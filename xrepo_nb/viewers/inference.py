@@ -31,7 +31,7 @@ class InferenceView(View):
         facts = [count(report.rows, "row"), refused, tag("span", verdict, class_=_tone(report.clean))]
         headers = ["field", "type", "seen", right("null"), right("missing"), "changed", "note"]
         table = grid(headers, [_row(found) for found in report], "what was seen in each field")
-        return join([heading("inference report", self.name or "of the load", *facts), table, self.rejected()])
+        return join([heading("inference report", self.name, *facts), table, self.rejected()])
 
     def rejected(self) -> Html | None:
         """The refused rows: line, field, reason."""

@@ -61,9 +61,19 @@ def note(*content: Any) -> Html:
 
 def bar(share: float, label: str) -> Html:
     """A bar of `share` (0 to 1) of its column's width."""
-    width = max(1.0, min(share, 1.0) * 120)
-    inner = tag("rect", class_="xr-bar", x="0", y="2", width=f"{width:.1f}", height="8", rx="2")
-    return tag("svg", inner, width="120", height="12", viewBox="0 0 120 12", role="img", aria_label=label)
+    track = tag("rect", class_="xr-track", x="0", y="2", width="120", height="8", rx="2")
+    filled = tag(
+        "rect",
+        class_="xr-bar",
+        x="0",
+        y="2",
+        width=f"{max(1.0, min(share, 1.0) * 120):.1f}",
+        height="8",
+        rx="2",
+    )
+    return tag(
+        "svg", track, filled, width="120", height="12", viewBox="0 0 120 12", role="img", aria_label=label
+    )
 
 
 def fold(summary: str, content: Html, opened: bool = False) -> Html:

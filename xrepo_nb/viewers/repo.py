@@ -30,6 +30,7 @@ class RepoView(View):
     description: str | None = None
     table: TableView | None = None
     statistics: RepoStats | None = None
+    joined: tuple[str, ...] = ()
     repo: Any = field(default=None, compare=False)
 
     @classmethod
@@ -47,13 +48,15 @@ class RepoView(View):
             description=repo.metadata.description,
             table=None if glimpsed is None else _first(glimpsed, name),
             statistics=repo.statistics,
+            joined=tuple(map(str, getattr(repo, "join_report", None) or ())),
             repo=repo,
         )
 
     def body(self) -> Html:
         facts = [self._rows(), count(len(self.schema.fields), "field"), self.schema.source]
         described = note(self.description) if self.description else None
-        return join([heading(self.kind, self.name, *facts), described, self._content(), note(self._timed())])
+        below = [note(said) for said in (*self.joined, self._timed()) if said]
+        return join([heading(self.kind, self.name, *facts), described, self._content(), below])
 
     def _rows(self) -> str | None:
         total = self.table.total if self.table else None

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from xrepo_nb.observe.stats import RepoStats
 from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join, tag
 from xrepo_nb.viewers.parts import bar, count, fold, grid, heading, note, right
+
+_COUNTS = {
+    "total_count": "rows",
+    "created_today": "created today",
+    "updated_today": "updated today",
+    "deleted_today": "deleted today",
+}
 
 
 @dataclass(frozen=True, repr=False)
@@ -26,24 +32,20 @@ class StatisticsView(View):
         return cls(stats)
 
     def body(self) -> Html:
-        return join(
-            [heading("statistics", self.name or "of the repo"), self.counts(), self.speed(), self.fields()]
-        )
+        return join([heading("statistics", self.name), self.counts(), self.speed(), self.fields()])
 
     def counts(self) -> Html:
         """Rows, today's changes and size, each a number with its label."""
         stats = self.stats
-        size = stats.storage_size_bytes
-        shown: dict[str, Any] = {
-            "rows": stats.total_count,
-            "created today": stats.created_today,
-            "updated today": stats.updated_today,
-            "deleted today": stats.deleted_today,
-        }
-        facts = [(label, f"{value:,}") for label, value in shown.items()]
-        if size is not None:
-            facts.append(("stored", bytes_text(size)))
+        facts = [(label, f"{getattr(stats, name):,}") for name, label in _COUNTS.items()]
+        if not self._counted():
+            facts[0] = ("rows", "not counted")
+        if stats.storage_size_bytes is not None:
+            facts.append(("stored", bytes_text(stats.storage_size_bytes)))
         return tag("dl", [tag("div", tag("dt", label), tag("dd", value)) for label, value in facts])
+
+    def _counted(self) -> bool:
+        return bool(self.stats.total_count or self.stats.field_cardinalities)
 
     def speed(self) -> Html:
         """The mean time of each operation, slowest first."""
@@ -77,7 +79,8 @@ class StatisticsView(View):
 
     def to_text(self) -> str:
         speed = ", ".join(f"{name} {milliseconds(ms)}" for name, ms in self.stats.query_performance.items())
-        return f"statistics {self.name}: {count(self.stats.total_count, 'row')}; {speed or 'nothing timed'}"
+        rows = count(self.stats.total_count, "row") if self._counted() else "rows not counted"
+        return f"statistics: {rows}; {speed or 'nothing timed'}"
 
 
 def _cardinality(name: str, distinct: int, rows: int) -> tuple[Html, ...]:
@@ -95,7 +98,7 @@ def milliseconds(value: float) -> str:
     >>> milliseconds(0.0123), milliseconds(4.2), milliseconds(61234.5)
     ('12 µs', '4.2 ms', '61.23 s')
     """
-    if value < 0.1:
+    if value < 1:
         return f"{value * 1000:.0f} µs"
     return f"{value:.3g} ms" if value < 1000 else f"{value / 1000:,.2f} s"
 
