@@ -99,7 +99,7 @@ _HOMES = {
 
 _HOME_OF = {name: f"xrepo_nb.{module}" for module, names in _HOMES.items() for name in names}
 
-__all__ = [  # noqa: PLE0604
+__all__ = [
     "MISSING", "ACLManager", "ACLRule", "AuditEntry", "AuditLog", "AuditLogger", "BulkCount", "BulkRows",
     "CacheManager", "Capabilities", "ConnectedRepo", "DataType", "Event", "Events", "F", "Field", "Identity",
     "InferenceReport", "JoinReport", "MaterializedRepo", "Permission", "RepoCreationStrategy", "RepoMetadata",

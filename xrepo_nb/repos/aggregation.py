@@ -96,7 +96,9 @@ def accumulator(given: Any, name: str) -> dict[str, Any]:
     if isinstance(given, str):
         given = {given: name}
     if not isinstance(given, Mapping) or not given:
-        raise XRepoConfigurationError(f"aggregation {name!r} is no operation", hint='{"op": "sum", "field": "x"}')
+        raise XRepoConfigurationError(
+            f"aggregation {name!r} is no operation", hint='{"op": "sum", "field": "x"}'
+        )
     op = next((given[key] for key in ("op", "function", "type", "operation") if key in given), None)
     if op is None:
         if len(given) != 1:
@@ -109,7 +111,11 @@ def accumulator(given: Any, name: str) -> dict[str, Any]:
     if str(op).startswith("$"):
         return {str(op): field}
     if op == "count":
-        return {"$sum": 1} if field in (None, "*", name) else {"$sum": {"$cond": [{"$gt": [f"${field}", None]}, 1, 0]}}
+        return (
+            {"$sum": 1}
+            if field in (None, "*", name)
+            else {"$sum": {"$cond": [{"$gt": [f"${field}", None]}, 1, 0]}}
+        )
     operator = "$" + _SYNONYMS.get(str(op), str(op))
     if operator not in ACCUMULATORS:
         raise XRepoConfigurationError(

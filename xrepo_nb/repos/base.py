@@ -12,9 +12,12 @@ from xrepo_nb.governance.rules import Permission
 from xrepo_nb.observe.stats import RepoStats
 from xrepo_nb.repos import auditing, bulk, explaining, measuring, outputs, points, reading, writing
 from xrepo_nb.repos.foundation import RepoFoundation, User
+from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.rows import BulkCount, BulkRows, Provenance, Rows
 from xrepo_nb.repos.shaping import documents_of, records_of
+from xrepo_nb.resources.base import XResource
+from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
 if TYPE_CHECKING:
@@ -42,6 +45,15 @@ class XRepo(RepoFoundation, Generic[T]):
     All methods raise `XRepoPermissionError` when the rules forbid them, `XRepoQueryError` for a
     wrong filter or pipeline, `XRepoConnectionError` when the source cannot be reached.
     """
+
+    def __init__(
+        self,
+        resource: XResource | None,
+        model_class: type[T] | None,
+        metadata: RepoMetadata,
+        schema: Schema | Mapping[str, Any] | None = None,
+    ) -> None:
+        super().__init__(resource, model_class, metadata, schema)
 
     # Reading.
 
@@ -172,17 +184,20 @@ class XRepo(RepoFoundation, Generic[T]):
 
     async def to_polars(self, filters: Any = None, **options: Any) -> pl.DataFrame:
         """As `frame`, which says what the options are."""
-        return await self.frame(filters, **options)
+        frame: pl.DataFrame = await self.frame(filters, **options)
+        return frame
 
     async def to_arrow(self, filters: Any = None, **options: Any) -> pa.Table:
         """The rows of `frame` as an Arrow table."""
         frame = await self.frame(filters, **options)
-        return await reading.handed_on(frame, "to_arrow")
+        found: pa.Table = await reading.handed_on(frame, "to_arrow")
+        return found
 
     async def to_pandas(self, filters: Any = None, **options: Any) -> pd.DataFrame:
         """The rows of `frame` as a pandas frame."""
         frame = await self.frame(filters, **options)
-        return await reading.handed_on(frame, "to_pandas")
+        found: pd.DataFrame = await reading.handed_on(frame, "to_pandas")
+        return found
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The rows as an Arrow stream, so that other frame libraries take a repo as it is. Blocking."""
@@ -220,7 +235,9 @@ class XRepo(RepoFoundation, Generic[T]):
         Raises `XRepoValidationError` when it does not fit the model or schema,
         `XRepoConflictError` when its id is taken.
         """
-        async with Operation(self, "create", Permission.CREATE, user_id, None, auditing.as_changes(data)) as op:
+        async with Operation(
+            self, "create", Permission.CREATE, user_id, None, auditing.as_changes(data)
+        ) as op:
             made: T = await writing.create_one(writing.Writer(self, op), data)
             return made
 

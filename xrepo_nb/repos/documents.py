@@ -16,9 +16,7 @@ from xrepo_nb.schema.types import DataType, Field
 def copied(value: Any) -> Any:
     """A copy that shares no list and no dict with the original."""
     if isinstance(value, dict):
-        return {
-            name: copied(item) if isinstance(item, dict | list) else item for name, item in value.items()
-        }
+        return {name: copied(item) if isinstance(item, dict | list) else item for name, item in value.items()}
     if isinstance(value, list):
         return [copied(item) for item in value]
     return value
@@ -41,7 +39,7 @@ def key_of(document: Mapping[str, Any], key: tuple[str, ...]) -> Any:
 
 
 def as_key(given: Any, key: tuple[str, ...]) -> Any:
-    """The hashable form of an id that a caller gave: a value, or a tuple, list or dict for a composite key."""
+    """The hashable form of an id as callers give it: a value; a tuple or dict for several fields."""
     if len(key) == 1:
         return hashable(given)
     if isinstance(given, Mapping):
@@ -49,7 +47,9 @@ def as_key(given: Any, key: tuple[str, ...]) -> Any:
     if isinstance(given, Sequence) and not isinstance(given, str | bytes) and len(given) == len(key):
         return tuple(hashable(value) for value in given)
     raise XRepoValidationError(
-        "the id must give a value for each field of the key", exists=key, hint=f"pass a tuple ({', '.join(key)})"
+        "the id must give a value for each field of the key",
+        exists=key,
+        hint=f"pass a tuple ({', '.join(key)})",
     )
 
 

@@ -40,7 +40,7 @@ async def explain(
         name = part.sources()[0]
         rest, tree, table = await scope.repos[name]._explained(part, analyze)
         label = f"{name} #{number}" if name in inputs else name
-        done[id(part)] = rest.transform(lambda n, a=name, b=label: Scan(b) if n == Scan(a) else n)
+        done[id(part)] = reading.replaced_scan(rest, name, Scan(label))
         inputs[label], native[f"scan {label}"] = table, tree
     found = await offload(explain_plan, replaced(plan, done), inputs, engine, analyze=analyze)
     return _grafted(found, native)

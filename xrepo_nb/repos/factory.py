@@ -149,7 +149,8 @@ class XRepoFactory:
         result_model_class: type[Any] | None = None,
         **kwargs: Any,
     ) -> XRepo[Any]:
-        """A view with one row a group: `{"group_by": [...], "aggregations": {name: {"op": ..., "field": ...}}}`.
+        """A view with one row a group, as `aggregation_config` says:
+        `{"group_by": ["city"], "aggregations": {"total": {"op": "sum", "field": "price"}}}`.
 
         Several sources are joined by `join_config` in the configuration, and else form a union.
         """
@@ -223,7 +224,9 @@ class XRepoFactory:
             kwargs.pop("collection", None)
             return MaterializedRepo(schema, () if data is None else data, model_class, **kwargs)
         if resource is None or schema is None:
-            raise XRepoConfigurationError("a ConnectedRepo needs a resource and a schema", exists=tuple(kwargs))
+            raise XRepoConfigurationError(
+                "a ConnectedRepo needs a resource and a schema", exists=tuple(kwargs)
+            )
         return ConnectedRepo(schema, resource, model_class, **kwargs)
 
     @classmethod
@@ -246,7 +249,9 @@ class XRepoFactory:
         options = _options(inputs)
         if cls._determine_repo_type(None, None, data, inputs.get("materialized")) == "connected":
             raise XRepoConfigurationError(
-                "rows in hand make a MaterializedRepo", asked="materialized", hint="wrap them in a MemoryResource"
+                "rows in hand make a MaterializedRepo",
+                asked="materialized",
+                hint="wrap them in a MemoryResource",
             )
         return await MaterializedRepo.of(data, schema=schema, model_class=model, **options)
 

@@ -241,4 +241,3 @@ class RepoFoundation(XObjPrototype, ABC):
         return f"<{type(self).__name__} {self.metadata.name!r}: {len(self.schema.fields)} fields{model}>"
 
     __str__ = __repr__
-

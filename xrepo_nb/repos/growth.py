@@ -66,7 +66,9 @@ def _as_floats(a: Field, old: Table, b: Field, new: Table) -> DataType | None:
         return None
     ints = (old if a.type.kind == "int" else new).frame.get_column(a.name)
     low, high = ints.min(), ints.max()
-    exact = low is None or (isinstance(low, int) and isinstance(high, int) and -_EXACT <= low <= high <= _EXACT)
+    exact = low is None or (
+        isinstance(low, int) and isinstance(high, int) and -_EXACT <= low <= high <= _EXACT
+    )
     return DataType("float") if exact else None
 
 

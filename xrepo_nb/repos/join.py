@@ -75,7 +75,9 @@ def report_of(
     `frames` and `labels` give the key columns and the name of each side, by the plan's `id`. Blocking.
     """
     steps = [
-        _step(join, frames[id(join.left)], frames[id(join.right)], labels[id(join.left)], labels[id(join.right)])
+        _step(
+            join, frames[id(join.left)], frames[id(join.right)], labels[id(join.left)], labels[id(join.right)]
+        )
         for join in joins
     ]
     return JoinReport(tuple(steps), rows)
@@ -85,16 +87,22 @@ def _step(join: Join, left: pl.LazyFrame, right: pl.LazyFrame, left_name: str, r
     ours, theirs = ([pair[side] for pair in join.on] for side in (0, 1))
     if join.how == "asof":
         ours, theirs = ours[:-1], theirs[:-1]
-    left_counts = left.group_by(ours).agg(pl.len().alias("left")) if ours else left.select(pl.len().alias("left"))
+    left_counts = (
+        left.group_by(ours).agg(pl.len().alias("left")) if ours else left.select(pl.len().alias("left"))
+    )
     right_counts = (
-        right.group_by(theirs).agg(pl.len().alias("right")) if theirs else right.select(pl.len().alias("right"))
+        right.group_by(theirs).agg(pl.len().alias("right"))
+        if theirs
+        else right.select(pl.len().alias("right"))
     )
     if ours:
         both = left_counts.join(right_counts, left_on=ours, right_on=theirs, how="inner")
     else:
         both = left_counts.join(right_counts, how="cross")
     met = both.select(
-        pl.col("left").sum().alias("left"), pl.col("right").sum().alias("right"), pl.col("right").max().alias("most")
+        pl.col("left").sum().alias("left"),
+        pl.col("right").sum().alias("right"),
+        pl.col("right").max().alias("most"),
     )
     totals, counts, matched = pl.collect_all([left.select(pl.len()), right.select(pl.len()), met])
     found = matched.row(0, named=True)

@@ -42,7 +42,9 @@ class JoinConfig:
         known = {"on", "type", "how", "validate", "left_on", "right_on"}
         unknown = next((key for key in given if key not in known), None)
         if unknown is not None:
-            raise XRepoConfigurationError(f"a join has no option {unknown!r}", asked=unknown, exists=sorted(known))
+            raise XRepoConfigurationError(
+                f"a join has no option {unknown!r}", asked=unknown, exists=sorted(known)
+            )
         how = _how(given.get("type", given.get("how", "left")))
         return cls(_pairs(given), how, _validate(given.get("validate")))
 
@@ -51,7 +53,9 @@ def _pairs(given: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     if "left_on" in given or "right_on" in given:
         left, right = (_listed(given.get(side)) for side in ("left_on", "right_on"))
         if not left or len(left) != len(right):
-            raise XRepoConfigurationError("left_on and right_on must name as many fields each", asked="left_on")
+            raise XRepoConfigurationError(
+                "left_on and right_on must name as many fields each", asked="left_on"
+            )
         return tuple(zip(left, right, strict=True))
     on = given.get("on", "id")
     if isinstance(on, Mapping):
@@ -59,9 +63,11 @@ def _pairs(given: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     pairs = tuple((a, a) if isinstance(a, str) else tuple(a) for a in _listed(on))
     if not pairs or any(len(pair) != 2 or not all(isinstance(n, str) for n in pair) for pair in pairs):
         raise XRepoConfigurationError(
-            "a join's `on` is a name, a list of names, or (left, right) pairs", asked="on", hint='on="user_id"'
+            "a join's `on` is a name, a list of names, or (left, right) pairs",
+            asked="on",
+            hint='on="user_id"',
         )
-    return pairs  # type: ignore[return-value]
+    return pairs
 
 
 def _listed(given: Any) -> list[Any]:
@@ -169,7 +175,7 @@ def check_keys(schemas: Mapping[str, Schema], config: JoinConfig) -> None:
             a, b = _key(left_schema, left, first, "left"), _key(schema, right, source, "right")
             if not _comparable(a.type, b.type):
                 raise XRepoConfigurationError(
-                    f"the join keys have different types: {first}.{left} is {a.type}, {source}.{right} is {b.type}",
+                    f"join keys of different types: {first}.{left} is {a.type}, {source}.{right} is {b.type}",
                     asked=right,
                     hint="convert one of them in its source first",
                 )

@@ -85,7 +85,9 @@ def _documents(
     wrong = next((i for i, item in enumerate(documents) if not isinstance(item, Mapping)), None)
     if wrong is not None:
         kind = type(documents[wrong]).__name__
-        raise XRepoValidationError(f"row {wrong} is a {kind}, not a dict", hint="pass a list of dicts, or a frame")
+        raise XRepoValidationError(
+            f"row {wrong} is a {kind}, not a dict", hint="pass a list of dicts, or a frame"
+        )
     if not documents:
         schema = wanted or Schema(())
         return Table(frame=pl.DataFrame(schema=schema.to_polars()), schema=schema), None
@@ -100,7 +102,9 @@ def _described(found: Schema, wanted: Schema | None, key: tuple[str, ...]) -> Sc
         found = wanted.replace(fields=tuple(f for f in fields if f is not None))
     missing = next((name for name in key if found.field(name) is None), None)
     if missing is not None:
-        raise XRepoValidationError(f"there is no field {missing!r} for the key", asked=missing, exists=found.names)
+        raise XRepoValidationError(
+            f"there is no field {missing!r} for the key", asked=missing, exists=found.names
+        )
     return found.replace(primary_key=key) if key else found
 
 
@@ -123,7 +127,9 @@ def _key(frame: pl.DataFrame, schema: Schema) -> tuple[str, ...]:
 def _must_be_key(frame: pl.DataFrame, schema: Schema, key: tuple[str, ...]) -> None:
     absent, twice = _repeats(frame, schema, key)
     if absent:
-        raise XRepoValidationError(f"{absent} rows have no value for the key {', '.join(key)}", asked=", ".join(key))
+        raise XRepoValidationError(
+            f"{absent} rows have no value for the key {', '.join(key)}", asked=", ".join(key)
+        )
     if twice:
         raise XRepoConflictError(
             f"{twice} rows have an id ({', '.join(key)}) that another row has",

@@ -212,4 +212,12 @@ def default_metadata(name: str, model: type[Any] | None, resource: str = "memory
     return RepoMetadata(name=name, resource_name=resource, model_name=model.__name__ if model else "dict")
 
 
-__all__ = ["MaterializedRepo", "Permission", "XRepoValidationError", "default_metadata", "key_of", "pl", "resolve"]
+__all__ = [
+    "MaterializedRepo",
+    "Permission",
+    "XRepoValidationError",
+    "default_metadata",
+    "key_of",
+    "pl",
+    "resolve",
+]

@@ -71,7 +71,10 @@ def _source_of(key: str, names: Mapping[str, Any]) -> str | None:
 
 def translated(predicate: Predicate, names: Mapping[str, str]) -> Predicate:
     """The predicate with the first step of each path renamed."""
-    changes = {item.name: _renamed_in(getattr(predicate, item.name), item.name, names) for item in attributes(predicate)}
+    changes = {
+        item.name: _renamed_in(getattr(predicate, item.name), item.name, names)
+        for item in attributes(predicate)
+    }
     if isinstance(getattr(predicate, "on_values", None), bool):  # paths below an element are its own
         changes.pop("predicate", None)
     return replace(predicate, **changes)

@@ -95,7 +95,9 @@ class _Settings:
         loaded = await offload(load, self.schema, target, given, primary_key=self.primary_key, path=path)
         name = self.name or loaded.schema.name or "data"
         model = await self._model(name, loaded.schema)
-        return MaterializedRepo(model_class=model, loaded=loaded, metadata=self._metadata(name, model, "memory"))
+        return MaterializedRepo(
+            model_class=model, loaded=loaded, metadata=self._metadata(name, model, "memory")
+        )
 
     async def over_resource(
         self, resource: XResource, collection: str | None, materialized: bool | None, path: str | Path | None
@@ -104,7 +106,9 @@ class _Settings:
         await resource.connect()
         if collection is None:
             collection = await _only(resource)
-        schema = Schema.of(self.schema) if self.schema is not None else await _discovered(resource, collection)
+        schema = (
+            Schema.of(self.schema) if self.schema is not None else await _discovered(resource, collection)
+        )
         if self.primary_key is not None:
             key = (self.primary_key,) if isinstance(self.primary_key, str) else tuple(self.primary_key)
             schema = schema.replace(primary_key=key)

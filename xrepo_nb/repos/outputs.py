@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConflictError, XRepoNotFoundError, XRepoQueryError
+from xrepo_nb.core.errors import (
+    XRepoConfigurationError,
+    XRepoConflictError,
+    XRepoNotFoundError,
+    XRepoQueryError,
+)
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.plan import Merge, Out, Plan
 from xrepo_nb.repos import reading
@@ -39,9 +44,7 @@ async def answer(
     return Answer(Table(documents=[]), made.engine)
 
 
-async def _target(
-    repo: XRepo[Any], name: str, repos: Mapping[str, XRepo[Any]] | None
-) -> XRepo[Any] | None:
+async def _target(repo: XRepo[Any], name: str, repos: Mapping[str, XRepo[Any]] | None) -> XRepo[Any] | None:
     if name == repo.metadata.name:
         return repo
     try:
@@ -65,13 +68,17 @@ async def _replace(
         return
     if not isinstance(target, MaterializedRepo):
         raise XRepoConfigurationError(
-            f"$out replaces rows held in memory, and {name} is a {type(target).__name__}", asked=name, hint="use $merge"
+            f"$out replaces rows held in memory, and {name} is a {type(target).__name__}",
+            asked=name,
+            hint="use $merge",
         )
     user = operation.identity
-    async with Operation(target, "replace_all", Permission.DELETE, user) as removal:
-        async with Operation(target, "bulk_create", Permission.CREATE, user) as creation:
-            await target._replace_all(documents, removal, creation)
-            creation.rows = len(documents)
+    async with (
+        Operation(target, "replace_all", Permission.DELETE, user) as removal,
+        Operation(target, "bulk_create", Permission.CREATE, user) as creation,
+    ):
+        await target._replace_all(documents, removal, creation)
+        creation.rows = len(documents)
 
 
 async def _create(name: str, documents: list[dict[str, Any]]) -> None:
@@ -128,7 +135,7 @@ async def _insert(target: XRepo[Any], plan: Merge, document: dict[str, Any], use
 def _change(plan: Merge, row: dict[str, Any], document: dict[str, Any]) -> Any:
     """The update that the stage asks for, None for none."""
     if plan.when_matched == "merge":
-        return {"$set": {name: value for name, value in document.items()}}
+        return {"$set": document}
     if plan.when_matched == "keepExisting":
         return None
     if plan.when_matched == "fail":

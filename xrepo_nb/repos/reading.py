@@ -38,6 +38,7 @@ from xrepo_nb.schema.table import Table
 
 if TYPE_CHECKING:
     from xrepo_nb.repos.base import XRepo
+    from xrepo_nb.repos.foundation import RepoFoundation
 
 DELETED_AT = "deleted_at"
 
@@ -116,8 +117,8 @@ def projected(plan: Plan, fields: Sequence[str] | Mapping[str, Any] | None) -> P
 
         return Project(plan, *parse_projection(fields))
     paths = [tuple(name.split(".")) for name in fields]
-    hide_id = [] if ("_id",) in paths else [(("_id",), False)]
-    return Project(plan, tuple([*((path, True) for path in paths), *hide_id]), inclusive=True)
+    hide_id = () if ("_id",) in paths else ((("_id",), False),)
+    return Project(plan, (*((path, True) for path in paths), *hide_id), inclusive=True)
 
 
 async def answer(
@@ -169,7 +170,7 @@ async def opened(reached: Mapping[str, XRepo[Any]], operation: Operation) -> Sco
     return Scope(identity, _reading(operation), reached, found, policies)
 
 
-def policy_of(repo: XRepo[Any], identity: Identity) -> Policy:
+def policy_of(repo: RepoFoundation, identity: Identity) -> Policy:
     """What the repo's rules leave to the identity, which must be allowed to list it."""
     if repo._acl_manager is None:
         return OPEN
@@ -196,7 +197,7 @@ async def narrowed(plan: Plan, scope: Scope) -> tuple[Plan, Scope]:
     for name, found in defined.items():
         assert found.plan is not None
         inner, below = await _definition(name, found, scope)
-        plan = plan.transform(lambda node, name=name, inner=inner: inner if node == Scan(name) else node)
+        plan = replaced_scan(plan, name, inner)
         scope = Scope(
             scope.identity,
             scope.permission,
@@ -205,6 +206,11 @@ async def narrowed(plan: Plan, scope: Scope) -> tuple[Plan, Scope]:
             {**{n: p for n, p in scope.policies.items() if n != name}, **below.policies},
         )
     return plan, scope
+
+
+def replaced_scan(plan: Plan, name: str, other: Plan) -> Plan:
+    """The plan with `other` in the place of the scan of that name."""
+    return plan.transform(lambda node: other if node == Scan(name) else node)
 
 
 async def _definition(name: str, found: Opened, scope: Scope) -> tuple[Plan, Scope]:
@@ -230,14 +236,16 @@ def _reading(operation: Operation) -> Permission:
     return operation.permission if operation.permission is Permission.READ else Permission.LIST
 
 
-def seen(repo: XRepo[Any], schema: Schema, policy: Policy, permission: Permission = Permission.LIST) -> Schema:
+def seen(
+    repo: RepoFoundation, schema: Schema, policy: Policy, permission: Permission = Permission.LIST
+) -> Schema:
     """The schema as the policy shows it, without the repo's own mark of deleted rows."""
     if repo._hides_mark(schema):
         schema = schema.select(name for name in schema.names if name != DELETED_AT)
     return schema if policy is OPEN else policy.visible(schema, permission)
 
 
-def visible_schema(repo: XRepo[Any], identity: Identity) -> Schema:
+def visible_schema(repo: RepoFoundation, identity: Identity) -> Schema:
     """The schema that the identity sees, for listing or reading; empty when it may do neither."""
     policy = OPEN if repo._acl_manager is None else repo._acl_manager.policy(identity)
     for permission in (Permission.LIST, Permission.READ):
@@ -364,7 +372,7 @@ async def repo_named(name: str, repos: Mapping[str, XRepo[Any]] | None = None) -
         raise XRepoNotFoundError(
             f"there is no repo {name!r}", asked=name, exists=sorted({*(repos or {}), *known})
         )
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 async def run(plan: Plan, scope: Scope, engine: str = "auto") -> Answer:

@@ -95,7 +95,9 @@ def shown_model(model: type[BaseModel], grant: Grant) -> type[BaseModel]:
     """The model itself, or one of the same name with only the fields that the grant shows."""
     if grant.fields.is_all and not grant.masks:
         return model
-    return _narrowed(model, grant.fields.allow, grant.fields.deny, frozenset(path[0] for path, _ in grant.masks))
+    return _narrowed(
+        model, grant.fields.allow, grant.fields.deny, frozenset(path[0] for path, _ in grant.masks)
+    )
 
 
 @lru_cache(maxsize=256)
@@ -109,9 +111,8 @@ def _narrowed(model: type[BaseModel], allow: Any, deny: Any, masked: frozenset[s
         if fields.shows(path):
             loose = path[0] in masked or not fields.reaches(path)
             kept[name] = (Any if loose else info.annotation, info)
-    config = ConfigDict(**{**model.model_config, "extra": "ignore"})  # type: ignore[typeddict-item]
-    base = create_model(model.__name__, __config__=config, **kept)
-    return base
+    config = ConfigDict(**{**model.model_config, "extra": "ignore"})
+    return create_model(model.__name__, __config__=config, **kept)
 
 
 def document_of(given: Any, model: type[BaseModel] | None) -> tuple[dict[str, Any], BaseModel | None]:
@@ -127,7 +128,8 @@ def document_of(given: Any, model: type[BaseModel] | None) -> tuple[dict[str, An
         return plain(given), None
     if not isinstance(given, Mapping):
         raise XRepoValidationError(
-            f"a record is a dict or a model instance, not a {type(given).__name__}", asked=type(given).__name__
+            f"a record is a dict or a model instance, not a {type(given).__name__}",
+            asked=type(given).__name__,
         )
     wrong = next((name for name in given if not isinstance(name, str)), None)
     if wrong is not None:

@@ -13,8 +13,9 @@ from xrepo_nb.governance.identity import ANONYMOUS
 from xrepo_nb.query.plan import Scan
 from xrepo_nb.repos.connected import ConnectedRepo
 from xrepo_nb.repos.execution import execute, gather
-from xrepo_nb.repos.loading import load
+from xrepo_nb.repos.loading import Loaded, load
 from xrepo_nb.repos.materialized import MaterializedRepo
+from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.resources.base import XResource
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -30,6 +31,21 @@ class ResourceSnapshot(MaterializedRepo[T]):
 
     _origin: ConnectedRepo[Any] = PrivateAttr()
 
+    def __init__(
+        self,
+        origin: ConnectedRepo[Any],
+        loaded: Loaded,
+        model_class: type[T] | None = None,
+        *,
+        name: str | None = None,
+        metadata: RepoMetadata | None = None,
+    ) -> None:
+        super().__init__(
+            model_class=model_class, name=name or origin.metadata.name, metadata=metadata, loaded=loaded
+        )
+        self._origin, self._resource = origin, origin.source
+        self.metadata.resource_name = origin.source.name
+
     @classmethod
     async def of_resource(
         cls,
@@ -41,15 +57,11 @@ class ResourceSnapshot(MaterializedRepo[T]):
     ) -> ResourceSnapshot[Any]:
         """Reads the collection; `options` go to the repo."""
         origin: ConnectedRepo[Any] = ConnectedRepo(schema, resource, collection=collection)
-        name = options.pop("name", None) or origin.metadata.name
         key, path = options.pop("primary_key", None), options.pop("path", None)
         table = await _read(origin)
         known = Schema.of(schema)
         loaded = await offload(load, known, table, model_class, primary_key=key, path=path)
-        repo = cls(model_class=model_class, name=name, loaded=loaded, **options)
-        repo._origin, repo._resource = origin, resource
-        repo.metadata.resource_name = resource.name
-        return repo
+        return cls(origin, loaded, model_class, **options)
 
     async def _refreshed(self) -> None:
         table = await _read(self._origin)

@@ -8,6 +8,7 @@ from typing import Any
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoPermissionError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.governance.policy import FieldSet
+from xrepo_nb.query.plan import Merge
 from xrepo_nb.repos.documents import copied
 
 
@@ -29,13 +30,29 @@ def updated(document: dict[str, Any], given: Any, name: str) -> dict[str, Any]:
         given = given if operators else {"$set": dict(given)}
     elif not isinstance(given, list | tuple):
         raise XRepoConfigurationError(
-            f"an update of {name} is a dict of fields, of operators, or a pipeline", asked=type(given).__name__
+            f"an update of {name} is a dict of fields, of operators, or a pipeline",
+            asked=type(given).__name__,
         )
     from xrepo_nb.engines.document import apply_update
     from xrepo_nb.query.parsing import parse_update
     from xrepo_nb.query.predicates import EVERYTHING
 
     result = apply_update([copied(document)], EVERYTHING, parse_update(given), multi=False, upsert=False)
+    return dict(result.documents[0])
+
+
+def piped(stage: Merge, row: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
+    """The record that the `whenMatched` pipeline of `$merge` makes of `row`, with `$$new` the document."""
+    from xrepo_nb.engines.document import apply_update, compile_expression
+    from xrepo_nb.query.predicates import EVERYTHING
+    from xrepo_nb.query.updates import PipelineUpdate
+
+    assert not isinstance(stage.when_matched, str)
+    scope: dict[str, Any] = {"ROOT": document}
+    bound = {name: compile_expression(value)(document, scope) for name, value in stage.let}
+    bound = bound or {"new": document}
+    update = PipelineUpdate(stage.when_matched)
+    result = apply_update([copied(row)], EVERYTHING, update, multi=False, variables=bound)
     return dict(result.documents[0])
 
 

@@ -263,4 +263,3 @@ def described(found: Schema, known: Schema) -> Schema:
         else:
             fields.append(replace(field, source=own.source, lineage=own.lineage, extra=own.extra))
     return known.replace(fields=tuple(fields))
-

@@ -75,7 +75,9 @@ class Writer:
         document = merged(old, difference, self.grant.fields)
         if repo.key and key_of(document, repo.key) != record_id:
             raise XRepoValidationError(
-                "the id of a record cannot be changed", asked=", ".join(repo.key), hint="create a new record instead"
+                "the id of a record cannot be changed",
+                asked=", ".join(repo.key),
+                hint="create a new record instead",
             )
         self._must_pass_check(document)
         return Item(record_id, document, _changes(old, document), current.revision)
@@ -128,7 +130,9 @@ class Writer:
             return
         if not isinstance(old.get("version"), int):
             raise XRepoConfigurationError(
-                f"{self.repo.metadata.name} keeps no versions", asked="version", hint="add an int field 'version'"
+                f"{self.repo.metadata.name} keeps no versions",
+                asked="version",
+                hint="add an int field 'version'",
             )
         if old["version"] != version:
             raise XRepoConflictError(
@@ -231,7 +235,11 @@ def finish(writer: Writer, ids: Sequence[Any]) -> None:
 def shown_record(writer: Writer, document: dict[str, Any]) -> Any:
     """The written record as the caller may read it back."""
     repo = writer.repo
-    document = {name: copied(value) for name, value in document.items() if name != DELETED_AT or not repo._hides_mark()}
+    document = {
+        name: copied(value)
+        for name, value in document.items()
+        if name != DELETED_AT or not repo._hides_mark()
+    }
     grants = writer.operation.policy.grants
     grant = grants.get(Permission.READ) or grants.get(Permission.LIST) or writer.grant
     narrow = Grant(fields=writer.grant.fields & grant.fields, masks=grant.masks)
@@ -285,7 +293,9 @@ def must_be_applied(result: WriteResult, repo: XRepo[Any]) -> None:
     if outcome == "failed":
         raise _failure(result.errors.get(0, "the source refused it"), repo)
     if outcome == "unknown":
-        raise XRepoError("the source was lost before it answered", hint="read the record to see whether it changed")
+        raise XRepoError(
+            "the source was lost before it answered", hint="read the record to see whether it changed"
+        )
 
 
 def _failure(reason: str, repo: XRepo[Any]) -> XRepoError:

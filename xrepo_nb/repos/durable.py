@@ -1,0 +1,213 @@
+"""DurableFile: a MaterializedRepo's rows in a DuckDB file, every change on disk when acknowledged.
+
+Table `data` holds the rows as typed columns (mixed ones as encoded text), `journal` the changes since
+it was last written, `about` the schema. Loading replays the journal; a long one is written into `data`.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConnectionError, XRepoValidationError
+from xrepo_nb.core.missing import MISSING
+from xrepo_nb.repos.encoding import decode, encode
+from xrepo_nb.repos.loading import Loaded
+from xrepo_nb.repos.storage import Edit, Storage
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.types import Field
+
+if TYPE_CHECKING:
+    import duckdb
+
+_FORMAT = 1
+_LONG = 10_000
+"""Changes in the journal beyond which loading writes the rows anew."""
+
+
+class DurableFile:
+    """The file. One process writes it at a time; DuckDB holds a lock on it while it is open."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.Lock()
+        self._connection: duckdb.DuckDBPyConnection | None = None
+
+    def load(self) -> Loaded | None:
+        """What the file holds, the journal replayed; None for a new file. Blocking."""
+        connection = self._connect()
+        tables = {row[0] for row in connection.execute("SHOW TABLES").fetchall()}
+        if not tables:
+            return None
+        if "about" not in tables:
+            raise XRepoConfigurationError(
+                f"{self.path.name} is a DuckDB file of another kind",
+                asked=self.path.name,
+                hint="open it by itself",
+            )
+        about = self._about(connection)
+        schema = _schema(about["schema"]).replace(name=about["name"], primary_key=tuple(about["key"]))
+        frame = _decoded(
+            pl.DataFrame(connection.sql("SELECT * FROM data").to_arrow_table()), schema, about["dtypes"]
+        )
+        loaded = Loaded(
+            frame, schema, tuple(about["key"]), about["closed"], None, self, frozenset(about["declared"])
+        )
+        changes = connection.execute("SELECT change FROM journal ORDER BY number").fetchall()
+        if not changes:
+            return loaded
+        loaded = _replayed(loaded, [decode(json.loads(change)) for (change,) in changes])
+        return self._written(loaded) if len(changes) > _LONG else loaded
+
+    def start(self, loaded: Loaded) -> Loaded:
+        """Puts rows into a new file. Blocking."""
+        return self._written(replace(loaded, file=self))
+
+    def append(self, edits: Sequence[Edit]) -> None:
+        """Makes changes durable: they are on disk when this returns. Blocking."""
+        change = json.dumps(encode([[edit.id, edit.document] for edit in edits]), ensure_ascii=False)
+        with self._lock:
+            connection = self._connect()
+            connection.execute("INSERT INTO journal VALUES (nextval('numbers'), ?)", [change])
+
+    def close(self) -> None:
+        """Closes the file; the next use opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _connect(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            import duckdb
+
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            options: dict[str, Any] = {
+                "enable_external_access": "false",
+                "python_enable_replacements": "false",
+            }
+            try:
+                self._connection = duckdb.connect(str(self.path), config=options)
+            except duckdb.Error as error:
+                raise XRepoConnectionError(
+                    f"{self.path.name} cannot be opened: {type(error).__name__}",
+                    asked=self.path.name,
+                    hint="is it open elsewhere, or no DuckDB file?",
+                ) from None
+            self._connection.execute("SET lock_configuration = true")
+        return self._connection
+
+    def _about(self, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
+        rows = connection.execute("SELECT text FROM about").fetchall()
+        about: dict[str, Any] = json.loads(rows[0][0]) if rows else {}
+        if about.get("format") != _FORMAT:
+            raise XRepoValidationError(
+                f"{self.path.name} was written by another version", asked=self.path.name
+            )
+        return about
+
+    def _written(self, loaded: Loaded) -> Loaded:
+        """The rows as the file's base, its journal empty, in one transaction."""
+        connection = self._connect()
+        encoded = _encoded(loaded.frame, loaded.schema)
+        about = json.dumps(
+            {
+                "format": _FORMAT,
+                "schema": [_described(field) for field in loaded.schema.fields],
+                "name": loaded.schema.name,
+                "dtypes": _dtypes(loaded.frame),
+                "key": list(loaded.key),
+                "closed": loaded.closed,
+                "declared": sorted(loaded.declared),
+            }
+        )
+        connection.execute("BEGIN")
+        try:
+            connection.execute("CREATE OR REPLACE SEQUENCE numbers")
+            connection.execute("CREATE OR REPLACE TABLE about (text VARCHAR)")
+            connection.execute("INSERT INTO about VALUES (?)", [about])
+            connection.register("rows_to_keep", encoded.to_arrow())
+            connection.execute("CREATE OR REPLACE TABLE data AS SELECT * FROM rows_to_keep")
+            connection.unregister("rows_to_keep")
+            connection.execute("CREATE OR REPLACE TABLE journal (number BIGINT, change VARCHAR)")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        return loaded
+
+
+def _replayed(loaded: Loaded, changes: list[Any]) -> Loaded:
+    storage = Storage(loaded.frame, loaded.schema, loaded.key)
+    for change in changes:
+        edits = []
+        for record_id, document in change:
+            known = object() if not loaded.key else _tupled(record_id)
+            edits.append(Edit(known, document, storage.revision(known)))
+        storage.apply(edits)
+    table = storage.table()
+    return replace(loaded, frame=table.frame, schema=table.schema)
+
+
+def _tupled(value: Any) -> Any:
+    return tuple(_tupled(item) for item in value) if isinstance(value, list | tuple) else value
+
+
+def _encoded(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
+    columns = []
+    for field in schema.fields:
+        column = frame.get_column(field.name)
+        if column.dtype == pl.Object:
+            texts = [
+                None if v is MISSING else json.dumps(encode(v), ensure_ascii=False) for v in column.to_list()
+            ]
+            column = pl.Series(field.name, texts, dtype=pl.String)
+        columns.append(column)
+    named = pl.DataFrame([column.alias(f"c{place}") for place, column in enumerate(columns)])
+    return named if named.width else pl.DataFrame({"c": pl.Series([None] * frame.height, dtype=pl.Boolean)})
+
+
+def _decoded(found: pl.DataFrame, schema: Schema, dtypes: str) -> pl.DataFrame:
+    wanted = _schema_of_dtypes(dtypes)
+    columns = []
+    for place, field in enumerate(schema.fields):
+        column = found.get_column(f"c{place}").alias(field.name)
+        if field.type.kind == "mixed":
+            values = [MISSING if text is None else decode(json.loads(text)) for text in column.to_list()]
+            columns.append(pl.Series(field.name, values, dtype=pl.Object))
+        else:
+            columns.append(column.cast(wanted[field.name]))
+    return pl.DataFrame(columns)
+
+
+def _dtypes(frame: pl.DataFrame) -> str:
+    """The exact dtypes of the typed columns, as text: those of an empty Arrow file."""
+    import base64
+
+    typed = frame.select(pl.exclude(pl.Object)).clear()
+    return base64.b64encode(typed.write_ipc(None).getvalue()).decode()
+
+
+def _schema_of_dtypes(text: str) -> pl.Schema:
+    import base64
+    from io import BytesIO
+
+    return pl.read_ipc(BytesIO(base64.b64decode(text))).schema
+
+
+def _described(field: Field) -> dict[str, Any]:
+    return {"name": field.name, **field.to_dict(), "absence": field.absence}
+
+
+def _schema(given: list[dict[str, Any]]) -> Schema:
+    fields = []
+    for info in given:
+        rest = {name: value for name, value in info.items() if name != "name"}
+        fields.append(Field.from_dict(info["name"], rest))
+    return Schema(tuple(fields))
