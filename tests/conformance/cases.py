@@ -11,8 +11,9 @@ from typing import Any
 
 from extended import decoded, encoded
 
-from xrepo_nb.engines.document import DocumentEngine, apply_update, merge_documents
+from xrepo_nb.engines.document import DocumentEngine, apply_update, evaluate_let, merge_documents
 from xrepo_nb.query.parsing import (
+    parse_expression,
     parse_filter,
     parse_pipeline,
     parse_projection,
@@ -54,9 +55,15 @@ def _tables(inputs: dict[str, Any]) -> dict[str, Table]:
     return {name: Table(documents=rows) for name, rows in inputs.items()}
 
 
+def _let(case: Case) -> dict[str, Any]:
+    bindings: dict[str, Any] = {}
+    for name, value in decoded((case.get("options") or {}).get("let", {})).items():
+        bindings[name] = parse_expression(value, variables=bindings)
+    return evaluate_let(bindings)
+
+
 def _find(case: Case, inputs: dict[str, Any]) -> list[Any]:
-    options = decoded(case.get("options") or {})
-    let = options.get("let", {})
+    let = _let(case)
     predicate = parse_filter(decoded(case["filter"]), variables=let)
     plan: Plan = Match(Scan(case["collection"]), predicate)
     if case.get("sort"):
@@ -66,12 +73,12 @@ def _find(case: Case, inputs: dict[str, Any]) -> list[Any]:
     if case.get("limit"):
         plan = Limit(plan, abs(case["limit"]))
     if case.get("projection"):
-        plan = Project(plan, *parse_projection(decoded(case["projection"]), predicate))
+        plan = Project(plan, *parse_projection(decoded(case["projection"]), predicate, variables=let))
     return list(DocumentEngine().collect(plan, _tables(inputs), let).documents)
 
 
 def _aggregate(case: Case, inputs: dict[str, Any]) -> list[Any]:
-    let = decoded((case.get("options") or {}).get("let", {}))
+    let = _let(case)
     plan = parse_pipeline(decoded(case["pipeline"]), Scan(case["collection"]), variables=let)
     tables = {name: Table(documents=[]) for name in plan.sources()} | _tables(inputs)
     if not isinstance(plan, (Out, Merge)):
@@ -85,7 +92,7 @@ def _aggregate(case: Case, inputs: dict[str, Any]) -> list[Any]:
 def _update(case: Case, inputs: dict[str, Any]) -> list[Any]:
     options = decoded(case.get("options") or {})
     update = parse_update(decoded(case["update"]), options.get("arrayFilters"))
-    let = options.get("let", {})
+    let = _let(case)
     result = apply_update(
         inputs.get(case["collection"], []),
         parse_filter(decoded(case["filter"]), variables=let),
@@ -102,8 +109,7 @@ _RUNNERS = {"find": _find, "aggregate": _aggregate, "update": _update}
 
 def agrees(case: Case) -> bool:
     """Whether the engine's answer is the expected one."""
-    got = encoded(run(case))
-    expected = case["expected"]
+    got, expected = encoded(run(case)), encoded(decoded(case["expected"]))
     if case.get("ignore_id"):
         got, expected = [_without_id(row) for row in got], [_without_id(row) for row in expected]
     ordered = case["ordered"] and not case.get("sort_ties")

@@ -12,7 +12,9 @@ from typing import Any
 
 from bson import Decimal128, Int64, ObjectId, Timestamp
 from bson.binary import Binary
+from bson.code import Code
 from bson.datetime_ms import DatetimeMS
+from bson.dbref import DBRef
 from bson.max_key import MaxKey
 from bson.min_key import MinKey
 
@@ -33,6 +35,8 @@ def decoded(value: Any) -> Any:
 
 
 def _date(inner: Any) -> Any:
+    if isinstance(inner, int):
+        return from_micros(inner * 1000)
     if isinstance(inner, dict):
         return from_micros(int(inner["$numberLong"]) * 1000)
     text = re.sub(r"\.(\d{1,6})\d*", lambda found: "." + found[1].ljust(6, "0"), inner.replace("Z", "+00:00"))
@@ -63,6 +67,9 @@ _READERS = {
     "$binary": _binary,
     "$regularExpression": _regex,
     "$uuid": uuid.UUID,
+    "$code": Code,
+    "$symbol": str,
+    "$dbPointer": lambda inner: DBRef(inner["$ref"], decoded(inner["$id"])),
     "$minKey": lambda inner: MinKey(),
     "$maxKey": lambda inner: MaxKey(),
     "$undefined": lambda inner: None,
@@ -75,6 +82,8 @@ def encoded(value: Any) -> Any:
         return {name: encoded(item) for name, item in value.items()}
     if isinstance(value, list):
         return [encoded(item) for item in value]
+    if isinstance(value, Code):
+        return {"$code": str(value)}
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return value
     if isinstance(value, float) and not math.isfinite(value):
@@ -99,6 +108,8 @@ def _other(value: Any) -> Any:
         data = value.bytes if isinstance(value, uuid.UUID) else bytes(value)
         subtype = 4 if isinstance(value, uuid.UUID) else getattr(value, "subtype", 0)
         return {"$binary": {"base64": base64.b64encode(data).decode(), "subType": f"{subtype:02x}"}}
+    if isinstance(value, DBRef):
+        return encoded(dict(value.as_doc()))
     if isinstance(value, (MinKey, MaxKey)):
         return {"$minKey": 1} if isinstance(value, MinKey) else {"$maxKey": 1}
     pattern, flags = value.pattern, value.flags

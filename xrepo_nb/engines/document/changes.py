@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
@@ -29,6 +30,7 @@ MAX_POSITION = 1_500_000
 
 def compile_changes(update: u.FieldUpdate, predicate: p.Predicate, scope: Mapping[str, Any]) -> Changer:
     """The changes as a function of a document, which stays as it is."""
+    _check_conflicts(update)
     filters = {name: compile_predicate(item, scope) for name, item in update.array_filters}
     steps = [_step(change, predicate, filters) for change in update.changes]
 
@@ -39,6 +41,16 @@ def compile_changes(update: u.FieldUpdate, predicate: p.Predicate, scope: Mappin
         return out  # type: ignore[no-any-return]
 
     return apply
+
+
+def _check_conflicts(update: u.FieldUpdate) -> None:
+    """Refuses paths that go on from one array both by `$[...]` and by a position or a name."""
+    kinds: dict[Path, bool] = {}
+    for change in update.changes:
+        for end, name in enumerate(change.path):
+            filtered = name.startswith("$[")
+            if kinds.setdefault(change.path[:end], filtered) is not filtered:
+                raise XRepoQueryError("the update changes one array in ways that conflict", at=change.at)
 
 
 Step = Callable[[dict[str, Any], dict[str, Any], bool], None]
@@ -55,32 +67,36 @@ def _step(change: u.Change, predicate: p.Predicate, filters: Mapping[str, Test])
     def step(out: dict[str, Any], old: dict[str, Any], inserting: bool) -> None:
         if isinstance(change, u.SetValue) and change.on_insert and not inserting:
             return
-        path = change.path if find is None else _positioned(change, find(old))
-        _Walk(compute, creates, filters, change).into(out, path)
+        position = None if find is None else find(old)
+        if find is not None and position is None:
+            raise XRepoQueryError("the filter selects no array element for the positional '$'", at=change.at)
+        _Walk(compute, creates, filters, change, position).into(out, change.path)
 
     return step
-
-
-def _positioned(change: u.Change, position: int | None) -> Path:
-    if position is None:
-        raise XRepoQueryError("the filter selects no array element for the positional '$'", at=change.at)
-    return tuple(str(position) if name == "$" else name for name in change.path)
 
 
 class _Walk:
     """Applies a change at every place that a path leads to."""
 
-    __slots__ = ("change", "compute", "creates", "filters")
+    __slots__ = ("change", "compute", "creates", "filters", "position")
 
-    def __init__(self, compute: Change, creates: bool, filters: Mapping[str, Test], change: u.Change) -> None:
-        self.compute, self.creates, self.filters, self.change = compute, creates, filters, change
+    def __init__(
+        self,
+        compute: Change,
+        creates: bool,
+        filters: Mapping[str, Test],
+        change: u.Change,
+        position: int | None = None,
+    ) -> None:
+        self.compute, self.creates, self.filters = compute, creates, filters
+        self.change, self.position = change, position
 
     def into(self, container: Any, path: Path) -> None:
         """Changes what lies at the path below a document or an array."""
         name, rest = path[0], path[1:]
         if isinstance(container, list):
             self._into_array(container, name, rest)
-        elif name.startswith("$["):
+        elif name[:1] == "$":
             self._fail(f"{name!r} needs an array, not {v.type_name(container)}")
         elif isinstance(container, dict):
             self._into_field(container, name, rest)
@@ -92,7 +108,7 @@ class _Walk:
             if name not in container:
                 if not self.creates:
                     return
-                if rest[0].startswith("$["):
+                if rest[0][:1] == "$":
                     self._fail(f"{rest[0]!r} needs an array, and there is none")
                 container[name] = {}
             self.into(container[name], rest)
@@ -119,6 +135,8 @@ class _Walk:
                 array[i] = None if value is MISSING else value
 
     def _positions(self, array: list[Any], name: str) -> list[int]:
+        if name == "$":
+            return [self.position or 0]
         if name == "$[]":
             return list(range(len(array)))
         if name.startswith("$["):
@@ -148,12 +166,14 @@ def _rename(change: u.Rename) -> Step:
 
 
 def _documents_only(value: Any, path: Path, change: u.Change) -> dict[str, Any] | None:
-    """The document at a path; None when there is none. Refuses arrays on the way."""
+    """The document at a path; None when there is none. Refuses all else on the way."""
     for name in path:
-        value = value.get(name, MISSING) if isinstance(value, dict) else MISSING
-        if isinstance(value, list):
-            raise XRepoQueryError("$rename does not reach into arrays", at=change.at)
-    return value if isinstance(value, dict) else None
+        value = value.get(name, MISSING)
+        if value is MISSING:
+            return None
+        if not isinstance(value, dict):
+            raise XRepoQueryError(f"$rename does not reach into {v.type_name(value)}", at=change.at)
+    return value  # type: ignore[no-any-return]
 
 
 def _set(change: u.SetValue) -> Change:
@@ -276,7 +296,22 @@ def _pull_all(change: u.PullAll) -> Change:
 
 
 def _pull(change: u.Pull) -> Change:
-    return _removing(change, element_test(change.predicate, change.on_values, {}))
+    if not change.on_values:
+        return _removing(change, element_test(change.predicate, False, {}))
+    test = compile_predicate(_on_field(change.predicate))
+    return _removing(change, lambda item: test({"": item}))
+
+
+def _on_field(predicate: p.Predicate) -> p.Predicate:
+    """The predicate of an element as one of a field, whose value may be an array in turn."""
+    if isinstance(predicate, (p.And, p.Or)):
+        return replace(predicate, items=tuple(map(_on_field, predicate.items)))
+    if isinstance(predicate, p.Not):
+        return p.Not(_on_field(predicate.item))
+    if isinstance(predicate, p.All):
+        return p.All(("",), tuple(map(_on_field, predicate.items)))
+    leaf: Any = predicate
+    return replace(leaf, path=("",)) if hasattr(leaf, "path") else predicate
 
 
 _CHANGES: dict[type[u.Change], Callable[[Any], Change]] = {

@@ -114,7 +114,16 @@ _NUMBER = {
 _NAMES = "|".join(sorted([*_MONTH_NUMBERS, *_SHORT_MONTHS], key=len, reverse=True))
 _ZONE = r"Z|(?:GMT|UTC)?[+-]\d{2}:?\d{0,2}|[A-Za-z]+(?:/[A-Za-z_]+)*"
 _PARSED = _NUMBER | {"b": _NAMES, "B": _NAMES, "z": _ZONE, "Z": r"[+-]?\d+", "%": "%"}
-_RANGES = {"m": (1, 12), "d": (1, 31), "H": (0, 24), "M": (0, 59), "S": (0, 60), "j": (1, 366), "u": (1, 7), "V": (1, 53)}
+_RANGES = {
+    "m": (1, 12),
+    "d": (1, 31),
+    "H": (0, 24),
+    "M": (0, 59),
+    "S": (0, 60),
+    "j": (1, 366),
+    "u": (1, 7),
+    "V": (1, 53),
+}
 
 
 @lru_cache(maxsize=256)
@@ -194,29 +203,27 @@ def _days(text: str, numbers: dict[str, int]) -> int:
     return days
 
 
-_ISO_FORM = re.compile(
-    r"""\s*(?P<Y>\d{4})-?(?P<m>\d{2})-?(?P<d>\d{2})
-    (?:[Tt\s]\s*(?P<H>\d{2}):?(?P<M>\d{2})(?::?(?P<S>\d{2})(?:[.,](?P<f>\d{1,9}))?)?)?
-    \s*(?P<z>%s)?\s*\Z"""
-    % _ZONE,
-    re.X | re.A,
+def _form(day: str, time: str) -> re.Pattern[str]:
+    return re.compile(rf"\s*{day}{time}\s*(?P<half>[ap]m)?\s*(?P<z>{_ZONE})?\s*\Z", re.A | re.I)
+
+
+_FRACTION = r"(?:[.,](?P<f>\d{1,9}))?"
+_ISO_TIME = rf"(?:[T\s]\s*(?P<H>\d{{2}}):?(?P<M>\d{{2}})(?::?(?P<S>\d{{2}}){_FRACTION})?)?"
+_TIME = rf"(?:[,T\s]+(?P<H>\d{{1,2}}):(?P<M>\d{{2}})(?::(?P<S>\d{{2}}){_FRACTION})?)?"
+_DAY = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
+_FORMS = (
+    _form(r"(?P<Y>\d{4})-?(?P<m>\d{2})-?(?P<d>\d{2})", _ISO_TIME),
+    _form(rf"(?:\w+day,?\s+)?(?P<b>[A-Za-z]+)\.?\s+{_DAY},?\s+(?P<Y>\d{{4}})", _TIME),
+    _form(rf"(?:[A-Za-z]{{3,9}},?\s+)?{_DAY}[\s.-]+(?P<b>[A-Za-z]+)\.?,?[\s-]+(?P<Y>\d{{4}})", _TIME),
+    _form(r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<Y>\d{4})", _TIME),
+    _form(r"(?P<Y>\d{4})[/-](?P<m>\d{1,2})[/-](?P<d>\d{1,2})", _TIME),
 )
-_OTHER_FORMS = tuple(
-    re.compile(form + r"(?:[,T\s]+(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2})(?:\.(?P<f>\d{1,9}))?)?)?"
-               rf"\s*(?P<half>[ap]m)?\s*(?P<z>{_ZONE})?\s*\Z", re.A | re.I)
-    for form in (
-        r"\s*(?:\w+day,?\s+)?(?P<b>[A-Za-z]+)\.?\s+(?P<d>\d{1,2})(?:st|nd|rd|th)?,?\s+(?P<Y>\d{4})",
-        r"\s*(?:[A-Za-z]{3,9},?\s+)?(?P<d>\d{1,2})(?:st|nd|rd|th)?[\s.-]+(?P<b>[A-Za-z]+)\.?,?[\s-]+(?P<Y>\d{4})",
-        r"\s*(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<Y>\d{4})",
-        r"\s*(?P<Y>\d{4})/(?P<m>\d{1,2})/(?P<d>\d{1,2})",
-        r"\s*(?P<Y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})",
-    )
-)  # fmt: skip
+"""The forms of a date without a given format, the most exact first."""
 
 
 def parse_any(text: str, default: Zone | None) -> int:
     """The instant of a text in ISO 8601 or one of the other common forms."""
-    for form in (_ISO_FORM, *_OTHER_FORMS):
+    for form in _FORMS:
         found = form.match(text)
         if found is None:
             continue

@@ -53,9 +53,9 @@ def micros(value: Any) -> int:
         return int(value.time) * SECOND
     if name == "objectId":
         return micros(value.generation_time)
-    if name == "date":
-        return int(value) * MILLI
-    fail(f"a date, timestamp or object id is needed here, not {name}")
+    if name != "date":
+        fail(f"a date, timestamp or object id is needed here, not {name}")
+    return int(value) * MILLI
 
 
 def from_micros(instant: int) -> Any:
@@ -202,11 +202,10 @@ def first_weekday(value: Any) -> int:
     """The checked day that weeks start on: 0 for Monday."""
     if not isinstance(value, str):
         fail(f"the start of a week is a string, not {v.type_name(value)}")
-    name = value.lower()
-    for i, day in enumerate(WEEKDAYS):
-        if name in (day, day[:3]):
-            return i
-    fail(f"unknown day of the week {value!r}")
+    found = [i for i, day in enumerate(WEEKDAYS) if value.lower() in (day, day[:3])]
+    if not found:
+        fail(f"unknown day of the week {value!r}")
+    return found[0]
 
 
 def add_units(instant: int, unit: str, amount: int, where: Zone = UTC) -> int:

@@ -93,7 +93,7 @@ def atan(x: Decimal) -> Decimal:
         power = -power * square
         i += 2
         total += power / i
-    return total * 2**halvings
+    return Decimal(2**halvings) * total
 
 
 @_precise

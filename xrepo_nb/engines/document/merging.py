@@ -64,7 +64,9 @@ def _checked_key(row: Row, reads: Sequence[Callable[[Any], Any]], node: Merge) -
     for name, read in zip(node.on, reads, strict=True):
         value = read(row)
         if is_absent(value) or isinstance(value, list):
-            raise XRepoQueryError(f"$merge needs a value that is no array in {name!r}", asked=name, at=node.at)
+            raise XRepoQueryError(
+                f"$merge needs a value that is no array in {name!r}", asked=name, at=node.at
+            )
     return _key(row, reads)
 
 

@@ -15,9 +15,7 @@ from typing import Any, NoReturn
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.engines.document import values as v
 
-CONTEXT = decimal.Context(
-    prec=34, rounding=decimal.ROUND_HALF_EVEN, Emin=-6143, Emax=6144, clamp=1, traps=[]
-)
+CONTEXT = decimal.Context(prec=34, rounding=decimal.ROUND_HALF_EVEN, Emin=-6143, Emax=6144, clamp=1, traps=[])
 _FIFTEEN = decimal.Context(prec=15, rounding=decimal.ROUND_HALF_EVEN)
 _PLAIN = frozenset({int, float})
 
@@ -168,7 +166,7 @@ def remainder(left: Any, right: Any) -> Any:
     if isinstance(left, float) or (isinstance(right, float) and not _is_int32(right)):
         return math.fmod(left, right) if math.isfinite(left) else math.nan
     low = abs(int(left)) % abs(int(right))
-    return integer(-low if left < 0 else low, long=v.is_long(left) or v.is_long(right) and right % 1 != 0)
+    return integer(-low if left < 0 else low, long=v.is_long(left) or (v.is_long(right) and right % 1 != 0))
 
 
 def _is_int32(number: float) -> bool:

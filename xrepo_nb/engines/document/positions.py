@@ -31,15 +31,10 @@ def matched_position(predicate: p.Predicate, path: Path) -> Position:
 
 
 def _conditions(predicate: p.Predicate) -> Iterator[Any]:
-    """The conditions on paths, those below negations left out."""
-    if isinstance(predicate, (p.And, p.Or)):
+    """The conditions on paths that all hold: what stands below `$or` or a negation fixes nothing."""
+    if isinstance(predicate, (p.And, p.All)):
         for item in predicate.items:
             yield from _conditions(item)
-    elif isinstance(predicate, p.All):
-        for item in predicate.items:
-            yield from _conditions(item)
-    elif isinstance(predicate, p.Not) and getattr(predicate.item, "path", ()):
-        return
     elif getattr(predicate, "path", ()):
         yield predicate
 

@@ -70,7 +70,10 @@ def _leaf(name: str, test: Test) -> Test:
 
 
 def _among(path: Path, test: Test, below: Test, elements: bool) -> Test:
-    """The test of an array met on the way, when `path` is still to be walked."""
+    """The test of an array met on the way, when `path` is still to be walked. A path that ends
+    in an empty step (`"a."`) means the array itself."""
+    if path == ("",):
+        return lambda array: any(map(test, array)) or test(array)
     if not (path[0].isascii() and path[0].isdigit()):
         return lambda array: any(below(item) for item in array if isinstance(item, dict))
     index, at_index = int(path[0]), _at_index(path[1:], test, elements)

@@ -25,7 +25,7 @@ class Pattern:
     __slots__ = ("_compiled", "_plain")
 
     def __init__(self, text: str, options: str = "") -> None:
-        import regex
+        import regex  # type: ignore[import-untyped, unused-ignore]
 
         flags = 0
         for letter in options:

@@ -52,7 +52,8 @@ def apply_update(
     Raises `XRepoQueryError` when the update does not fit a document, and changes none then.
 
     >>> from xrepo_nb.query.parsing import parse_filter, parse_update
-    >>> found = apply_update([{"_id": 1, "n": 1}], parse_filter({}), parse_update({"$inc": {"n": 2}}), multi=True)
+    >>> change = parse_update({"$inc": {"n": 2}})
+    >>> found = apply_update([{"_id": 1, "n": 1}], parse_filter({}), change, multi=True)
     >>> found.documents, found.modified
     ([{'_id': 1, 'n': 3}], 1)
     """
@@ -105,8 +106,7 @@ def _inserted(predicate: p.Predicate, update: u.Update, change: Changer) -> Row:
             put(base, path, v.copied(value))
     new = change(base, True)
     if "_id" in base and "_id" in new and not v.same(base["_id"], new["_id"]):
-        if not isinstance(update, u.Replacement):
-            raise XRepoQueryError("the filter and the update give different _id values", asked="_id")
+        raise XRepoQueryError("the filter and the update give different _id values", asked="_id")
     return with_id(new)
 
 
@@ -115,13 +115,9 @@ def _equalities(predicate: p.Predicate) -> Iterator[tuple[tuple[str, ...], Any]]
     if isinstance(predicate, p.And):
         for item in predicate.items:
             yield from _equalities(item)
-    elif isinstance(predicate, p.Or) and len(predicate.items) == 1:
-        yield from _equalities(predicate.items[0])
-    elif isinstance(predicate, p.All) and len(predicate.items) == 1:
+    elif isinstance(predicate, (p.Or, p.All)) and len(predicate.items) == 1:
         yield from _equalities(predicate.items[0])
     elif isinstance(predicate, p.Compare) and predicate.op == "$eq" and predicate.path:
         yield predicate.path, predicate.value
     elif isinstance(predicate, p.In) and len(predicate.values) == 1:
         yield predicate.path, predicate.values[0]
-
-

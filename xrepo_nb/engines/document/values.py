@@ -257,7 +257,7 @@ def compare(left: Any, right: Any) -> int:
     """-1, 0 or 1 in the order over all values; missing is least but for the minimal key."""
     if type(left) is not type(right) or type(left) not in _ORDERED:
         left, right = key(left), key(right)
-    return (left > right) - (left < right)
+    return int(left > right) - int(left < right)
 
 
 _ORDERED = frozenset({int, str})
@@ -274,7 +274,8 @@ def _int64() -> Any:
 
 def as_long(value: int) -> int:
     """A 64-bit integer that stays one: small ones are marked, where `bson` is there to do it."""
-    return int(_int64()(value)) if not INT32_MIN <= value <= INT32_MAX else _int64()(value)  # type: ignore[no-any-return]
+    marked: int = _int64()(value) if INT32_MIN <= value <= INT32_MAX else value
+    return marked
 
 
 def is_long(value: Any) -> bool:

@@ -154,6 +154,8 @@ _real("$sigmoid", lambda x: 1 / (1 + _exp(-x)), lambda x: 1 / (1 + numbers.CONTE
 def log(value: Any, base: Any) -> Any:
     numbers.need_numbers("$log", value, base)
     number, radix = v.plain(value), v.plain(base)
+    if v.is_nan(value) or v.is_nan(base):
+        return numbers.add(value, base)
     if number <= 0:
         fail("$log takes a number above zero")
     if radix <= 0 or radix == 1:

@@ -185,9 +185,7 @@ def element_order(given: Any) -> int | tuple[SortKey, ...]:
     return tuple(SortKey(tuple(path.split(".")), v.plain(order) < 0) for path, order in given.items())
 
 
-def _over(
-    call: Call, compile: Compile, *names: str
-) -> tuple[Evaluate, Evaluate, str]:
+def _over(call: Call, compile: Compile, *names: str) -> tuple[Evaluate, Evaluate, str]:
     """What `$map` and `$filter` share: the array, the inner expression, the element's variable."""
     given, inner, name = call.option("input"), call.option(names[0]), call.option("as")
     assert given is not None and inner is not None

@@ -53,6 +53,8 @@ def to_binary(value: Any, format: str | None, subtype: int, order: Literal["litt
     name = v.type_name(value)
     if name == "binData":
         return value
+    if name != "string" and format is not None:
+        fail(f"{name} has no format, and does not convert to binData with one")
     if name in ("int", "long"):
         return _binary(int(value).to_bytes(4 if name == "int" else 8, order, signed=True), subtype)
     if name == "double":

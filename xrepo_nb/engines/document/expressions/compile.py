@@ -57,7 +57,10 @@ def _compile(expression: e.Expr) -> Evaluate:
 
 
 def _literal(node: e.Literal) -> Evaluate:
-    value = node.value
+    return _constant(node.value)
+
+
+def _constant(value: Any) -> Evaluate:
     if isinstance(value, (dict, list)):
         return lambda document, variables: copied(value)
     return lambda document, variables: value
@@ -147,11 +150,27 @@ def _call(node: e.Call) -> Evaluate:
         raise XRepoQueryError(
             f"unknown operator {node.op!r}", at=node.at, asked=node.op, exists=sorted({*FUNCTIONS, *SPECIALS})
         )
-    args = [_compile(item) for item in node.args]
     if node.options:
         options = [(name, _compile(item)) for name, item in node.options]
-        return _located(lambda d, s: function(**{name: value(d, s) for name, value in options}), node.at)
-    return _located(_applied(function, args), node.at)
+        evaluate: Evaluate = lambda d, s: function(**{name: value(d, s) for name, value in options})  # noqa: E731
+    else:
+        evaluate = _applied(function, [_compile(item) for item in node.args])
+    located = _located(evaluate, node.at)
+    return _constant(located({}, {})) if _is_constant(node) else located
+
+
+def _is_constant(expression: e.Expr) -> bool:
+    """Whether the value depends on nothing, so that it, or its error, is known before any row."""
+    if isinstance(expression, e.Call):
+        return (
+            expression.op not in _VOLATILE
+            and expression.op not in SPECIALS
+            and all(map(_is_constant, expression.children()))
+        )
+    return isinstance(expression, e.Literal)
+
+
+_VOLATILE = frozenset({"$rand"})
 
 
 def _applied(function: Callable[..., Any], args: list[Evaluate]) -> Evaluate:

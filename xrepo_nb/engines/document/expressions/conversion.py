@@ -6,12 +6,19 @@ import math
 import re
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal, NoReturn
 
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.engines.document import dateformat, dates, numbers
 from xrepo_nb.engines.document import values as v
-from xrepo_nb.engines.document.expressions.registry import Compile, Evaluate, Variables, nullable, special, values
+from xrepo_nb.engines.document.expressions.registry import (
+    Compile,
+    Evaluate,
+    Variables,
+    nullable,
+    special,
+    values,
+)
 from xrepo_nb.engines.document.numbers import fail
 from xrepo_nb.query.expressions import Call
 from xrepo_nb.query.operators import TYPE_NAMES
@@ -38,7 +45,7 @@ def text_of(value: Any) -> str:
     return write(value)
 
 
-def _unsupported(name: str, target: str) -> None:
+def _unsupported(name: str, target: str) -> NoReturn:
     fail(f"{name} does not convert to {target}")
 
 
@@ -79,7 +86,7 @@ class Form:
             fail(f"the byte order is 'little' or 'big', not {byte_order!r}")
         self.base = None if v.is_absent(base) else int(v.plain(base))
         self.format = None if v.is_absent(format) else format
-        self.byte_order = "little" if v.is_absent(byte_order) else byte_order
+        self.byte_order: Literal["little", "big"] = "little" if v.is_absent(byte_order) else byte_order
         self.subtype = 0 if v.is_absent(subtype) else int(v.plain(subtype))
 
 
@@ -147,8 +154,9 @@ def _to_double(value: Any, form: Form) -> float:
         return _unpacked_double(value, form)
     if name != "bool" and not v.is_number(value):
         _unsupported(name, "double")
-    number = float(v.plain(value))
-    if math.isinf(number) and not math.isinf(v.plain(value)):
+    given = v.plain(value)
+    number = float(given)
+    if math.isinf(number) and not (isinstance(given, float) or given.is_infinite()):
         fail("the number does not fit a double")
     return number
 

@@ -14,7 +14,6 @@ from xrepo_nb.engines.document.expressions.registry import (
     Compile,
     Evaluate,
     Variables,
-
     special,
     values,
 )
@@ -201,5 +200,3 @@ def _from_text(text: Any, template: str, where: Zone | None) -> Any:
     if template:
         return dates.from_micros(dateformat.parse_date(text, template, where))
     return dates.from_micros(dateformat.parse_any(text, where))
-
-

@@ -20,13 +20,16 @@ _SPACES = "\0\t\n\v\f\r \u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
 
 def need_text(op: str, value: Any) -> str:
     """The value, which must be a string."""
-    if isinstance(value, str):
-        return value
-    fail(f"{op} takes a string, not {v.type_name(value)}")
+    if not isinstance(value, str):
+        fail(f"{op} takes a string, not {v.type_name(value)}")
+    return value
 
 
 def _coerced(value: Any) -> str:
     """The text that case and substring operators see: null is empty."""
+    name = v.type_name(value)
+    if name in ("bool", "objectId"):
+        fail(f"{name} is not taken for a string here")
     return "" if v.is_absent(value) else text_of(value)
 
 
@@ -154,4 +157,3 @@ def _replace(op: str, times: int) -> None:
 
 _replace("$replaceOne", 1)
 _replace("$replaceAll", -1)
-

@@ -45,7 +45,7 @@ def _finite(number: Any) -> bool:
 
 
 def _in_unit(number: Any) -> bool:
-    return -1 <= number <= 1
+    return bool(-1 <= number <= 1)
 
 
 for _op in ("$sin", "$cos", "$tan"):

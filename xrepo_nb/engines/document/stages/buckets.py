@@ -28,7 +28,9 @@ def bucket(node: p.Bucket, context: Context) -> Run:
         if 0 <= at < len(edges) - 1:
             return at
         if not node.has_default:
-            raise XRepoQueryError("a value lies outside of the boundaries, and there is no default", at=node.at)
+            raise XRepoQueryError(
+                "a value lies outside of the boundaries, and there is no default", at=node.at
+            )
         return -1
 
     def run(rows: Rows) -> Iterator[Row]:

@@ -86,12 +86,13 @@ def compile_plan(plan: p.Plan, context: Context) -> Run:
     node = plan
     while type(node) in _STAGES:
         assert isinstance(node, p.Stage)
-        if isinstance(node, p.Limit) and isinstance(node.input, p.Sort):
-            node, count = node.input, node.count
-            steps.append(_top(node, count))
+        below = node.input
+        if isinstance(node, p.Limit) and isinstance(below, p.Sort):
+            steps.append(_top(below, node.count))
+            node = below.input
         else:
             steps.append(_STAGES[type(node)](node, context))
-        node = node.input
+            node = below
     start = _LEAVES.get(type(node))
     if start is None:
         raise XRepoUnsupportedError(f"the document engine does not run {type(node).__name__}")

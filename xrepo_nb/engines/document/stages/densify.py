@@ -62,7 +62,11 @@ def _check(value: Any, node: p.Densify) -> None:
 
 
 def _dense(
-    node: p.Densify, read: Callable[[Row], Any], fields: list[tuple[Path, Any]], rows: list[Row], whole: list[Any]
+    node: p.Densify,
+    read: Callable[[Row], Any],
+    fields: list[tuple[Path, Any]],
+    rows: list[Row],
+    whole: list[Any],
 ) -> Iterator[tuple[Row, bool]]:
     rows = sorted(rows, key=lambda row: v.key(read(row)))
     low, high, closed = _bounds(node, [read(row) for row in rows], whole)

@@ -34,9 +34,7 @@ def frames(window: Window | None, rows: list[Row], keys: Sequence[SortKey]) -> l
 def _by_position(window: Window, count: int) -> list[Frame]:
     lower = _offset(window.lower, -count)
     upper = _offset(window.upper, count)
-    return [
-        (min(max(0, i + lower), count), max(0, min(count, i + upper + 1))) for i in range(count)
-    ]
+    return [(min(max(0, i + lower), count), max(0, min(count, i + upper + 1))) for i in range(count)]
 
 
 def _offset(bound: Any, unbounded: int) -> int:

@@ -28,7 +28,7 @@ def _folded(step: Callable[[Any, Any], Any], start: Any) -> Running:
 class _Sum:
     """A sum of numbers of any types: whole numbers exactly, doubles by parts without error."""
 
-    __slots__ = ("count", "floats", "others", "partials", "whole", "long")
+    __slots__ = ("count", "floats", "long", "others", "partials", "whole")
 
     def __init__(self) -> None:
         self.count = self.whole = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoQueryError
@@ -19,9 +20,7 @@ class Points:
         self.op, self.values = op, values
         self._divisor = 1 if unit is None else dates.FIXED[unit]
         self.places = [self._place(place, unit) for place in places]
-        for value in values:
-            if not v.is_absent(value):
-                numbers.need_numbers(f"the input of {op}", value)
+        numbers.need_numbers(f"the input of {op}", *values)
 
     def _place(self, place: Any, unit: str | None) -> Any:
         if unit is None:
@@ -44,20 +43,19 @@ def derivative(points: Points, first: int, last: int) -> Any:
         return None
     low, high = points.values[first], points.values[last - 1]
     run = points.distance(first, last - 1)
-    if v.is_absent(low) or v.is_absent(high) or v.plain(run) == 0:
+    if v.plain(run) == 0:
         return None
     return numbers.divide(numbers.subtract(high, low), run)
 
 
 def integral(points: Points, first: int, last: int) -> Any:
     """The area under the points of a frame, by trapezoids; zero under one point."""
-    known = [i for i in range(first, last) if not v.is_absent(points.values[i])]
-    if not known:
-        return None if first == last else 0
+    if first == last:
+        return None
     areas: list[Any] = [0.0]
-    for left, right in zip(known, known[1:], strict=False):
-        height = numbers.add(points.values[left], points.values[right])
-        areas.append(numbers.divide(numbers.multiply(height, points.distance(left, right)), 2))
+    for right in range(first + 1, last):
+        height = numbers.add(points.values[right - 1], points.values[right])
+        areas.append(numbers.divide(numbers.multiply(height, points.distance(right - 1, right)), 2))
     return numbers.total(areas)
 
 
@@ -67,11 +65,11 @@ def interpolated(values: Sequence[Any], places: Sequence[Any]) -> list[Any]:
         if not v.is_absent(value):
             numbers.need_numbers("a linear fill", value)
     at = [_place(place) for place in places]
-    if any(v.plain(a) == v.plain(b) for a, b in zip(at, at[1:], strict=False)):
+    if any(v.plain(a) == v.plain(b) for a, b in pairwise(at)):
         raise XRepoQueryError("a linear fill needs different values to sort by in each partition")
     out: list[Any] = [None if v.is_absent(value) else value for value in values]
     known = [i for i, value in enumerate(out) if value is not None]
-    for left, right in zip(known, known[1:], strict=False):
+    for left, right in pairwise(known):
         width = numbers.subtract(at[right], at[left])
         rise = numbers.divide(numbers.subtract(out[right], out[left]), width)
         for i in range(left + 1, right):

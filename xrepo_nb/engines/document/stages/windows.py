@@ -66,7 +66,12 @@ def _over_values(node: p.WindowOutput, keys: Keys) -> Function:
 
     def function(rows: list[Row], variables: Mapping[str, Any]) -> Sequence[Any]:
         values, seen = read(rows, variables), frames(node.window, rows, keys)
-        if running is not None and len(rows) > 1 and all(first == 0 for first, _ in seen) and seen[0] != seen[-1]:
+        if (
+            running is not None
+            and len(rows) > 1
+            and all(first == 0 for first, _ in seen)
+            and seen[0] != seen[-1]
+        ):
             return running(values, [last for _, last in seen])
         return _each_frame(seen, lambda frame: aggregate(values[slice(*frame)]))
 
@@ -129,7 +134,8 @@ def _moving_average(node: p.WindowOutput, keys: Keys) -> Function:
     rest = numbers.subtract(1, alpha)
 
     def function(rows: list[Row], variables: Mapping[str, Any]) -> Sequence[Any]:
-        average, out = None, []
+        average: Any = None
+        out: list[Any] = []
         for value in read(rows, variables):
             if not v.is_number(value):
                 out.append(None)
