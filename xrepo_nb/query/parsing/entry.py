@@ -32,7 +32,7 @@ def parse_filter(
     given: Filter,
     *,
     at: str = "filter",
-    fields: Iterable[str] | None = None,
+    fields: Iterable[str] = (),
     variables: Iterable[str] = (),
 ) -> Predicate:
     """The predicate that a filter asks.

@@ -37,9 +37,9 @@ class Reading:
 
     __slots__ = ("fields", "scope")
 
-    def __init__(self, scope: Scope, fields: Iterable[str] | None = None) -> None:
+    def __init__(self, scope: Scope, fields: Iterable[str] = ()) -> None:
         self.scope = scope
-        self.fields = None if fields is None else frozenset(fields)
+        self.fields = frozenset(fields)
 
 
 def filter_document(given: Mapping[str, Any], at: str, reading: Reading) -> p.Predicate:
@@ -74,8 +74,8 @@ def _top(key: str, value: Any, at: str, reading: Reading, items: list[p.Predicat
 
 
 def _field(key: str, value: Any, at: str, reading: Reading, items: list[p.Predicate]) -> None:
-    if "__" in key and (reading.fields is None or key.split(".", 1)[0] not in reading.fields):
-        lookup = lookups.split_lookup(key)
+    if "__" in key:
+        lookup = lookups.split_lookup(key, reading.fields)
         if lookup is not None:
             path, name = lookup
             if name is not None:

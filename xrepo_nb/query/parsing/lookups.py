@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from xrepo_nb.query import predicates as p
@@ -14,16 +14,21 @@ from xrepo_nb.query.parsing.values import array, copied, fail, flag, string
 Lookup = Callable[[Path, Any, str], p.Predicate]
 
 
-def split_lookup(key: str) -> tuple[Path, str | None] | None:
+def split_lookup(key: str, fields: Container[str] = ()) -> tuple[Path, str | None] | None:
     """The path and the lookup of `a__b__op`; no lookup means that the value decides.
 
-    None when the underscores belong to the name itself (`__v`, `x__`).
+    None when the underscores belong to the name itself: `__v`, `x__`, one of `fields`.
     """
+    if key.partition(".")[0] in fields:
+        return None
+    name, _, last = key.rpartition("__")
+    if last in LOOKUPS and name.partition(".")[0] in fields:
+        return tuple(name.split(".")), last
     parts = key.split("__")
     if not all(parts):
         return None
-    name = parts.pop() if parts[-1] in LOOKUPS else None
-    return tuple(step for part in parts for step in part.split(".")), name
+    lookup = parts.pop() if parts[-1] in LOOKUPS else None
+    return tuple(step for part in parts for step in part.split(".")), lookup
 
 
 def lookup_predicate(path: Path, name: str, value: Any, at: str) -> p.Predicate:
