@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from datetime import UTC
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import polars as pl
@@ -21,7 +21,7 @@ from xrepo_nb.core.errors import (
     XRepoValidationError,
 )
 from xrepo_nb.engines.duckdb.frames import to_table
-from xrepo_nb.resources.base import Capabilities, ScanRequest
+from xrepo_nb.resources.base import Capabilities
 from xrepo_nb.resources.duckdb_types import describe, is_text_only, selection
 from xrepo_nb.resources.sql_base import (
     Answers,
@@ -35,7 +35,14 @@ from xrepo_nb.resources.sql_statements import insert_sql
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
+if TYPE_CHECKING:
+    from sqlglot.expressions import Expression
+
+    from xrepo_nb.engines.sql.render import Rendered
+
 _CHUNK = 200
+ROW = "#row"
+"""The name under which DuckDB's own row numbers are selected."""
 
 
 class DuckDBResource(SQLFileResource):
@@ -44,14 +51,32 @@ class DuckDBResource(SQLFileResource):
     Types that have no kind of their own (interval, bit, union ...) are served as text, which the
     field's `extra` tells (`native_type`, `read_as`). Timestamps without a zone are UTC.
 
-    >>> DuckDBResource("missing.duckdb")
-    Traceback (most recent call last):
-    xrepo_nb.core.errors.XRepoNotFoundError: file 'missing.duckdb' not found; there are: ...
+    >>> DuckDBResource("shop.duckdb").capabilities.transactions
+    True
     """
 
     connection_type = "duckdb"
     dialect = "duckdb"
-    capabilities = Capabilities(insert=True, update=True, delete=True, transactions=True, live=True)
+    capabilities = Capabilities(
+        filters=frozenset(
+            {"Constant", "And", "Or", "Not", "Compare", "In", "Exists", "HasType", "Regex", "Mod", "Size"}
+            | {"All", "ElemMatch", "Bits", "Truth"}
+        ),
+        stages=frozenset({"Match", "Project", "AddFields", "Unset", "Sort", "Limit", "Skip", "Group"}),
+        expressions=frozenset(
+            {"$and", "$or", "$not", "$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$cond", "$ifNull"}
+            | {"$add", "$subtract", "$multiply", "$divide", "$abs", "$floor", "$ceil", "$concat", "object"}
+            | {"$year", "$month", "$dayOfMonth", "$hour", "$dateTrunc", "$toUpper", "$toLower"}
+        ),
+        accumulators=frozenset(
+            {"$sum", "$avg", "$min", "$max", "$count", "$first", "$last", "$push", "$addToSet"}
+        ),
+        insert=True,
+        update=True,
+        delete=True,
+        transactions=True,
+        live=True,
+    )
 
     _database: Any = None
     _opening = threading.Lock()
@@ -99,21 +124,27 @@ class DuckDBResource(SQLFileResource):
     def _describe(self, connection: Any, table: str) -> Schema:
         return describe(connection, table)
 
-    def _read(self, connection: Any, request: ScanRequest, table: str, schema: Schema) -> Batches:
-        from xrepo_nb.engines.sql.render import render
+    def _origin(self, connection: Any, schema: Schema) -> tuple[Expression, str | None]:
+        if connection is None:
+            return selection(schema, schema.name), None
+        found = connection.execute(
+            "SELECT 1 FROM duckdb_tables() WHERE table_name = ? AND schema_name = 'main'", [schema.name]
+        ).fetchall()
+        return selection(schema, schema.name, ROW if found else None), ROW if found else None
 
-        [source] = request.plan.sources()
-        origin = selection(schema, table)
-        rendered = render(request.plan, "duckdb", {source: schema}, tables={source: origin})
-        answer = connection.sql(rendered.sql, params=rendered.params)
-        reader = answer.to_arrow_reader(request.batch_size)
+    def _read(self, connection: Any, rendered: Rendered, size: int) -> Batches:
+        answer = connection.sql(rendered.sql, params=rendered.params or None)
+        reader = answer.to_arrow_reader(size)
         empty = True
-        for batch in reader:
-            if batch.num_rows:
-                empty = False
-                yield to_table(batch, rendered.schema)
-        if empty:
-            yield to_table(reader.schema.empty_table(), rendered.schema)
+        try:
+            for batch in reader:
+                if batch.num_rows:
+                    empty = False
+                    yield to_table(batch, rendered.schema)
+            if empty:
+                yield to_table(reader.schema.empty_table(), rendered.schema)
+        finally:
+            reader.close()
 
     def _write(
         self, connection: Any, statements: Sequence[Statement], check: Callable[[Answers], None]

@@ -122,8 +122,10 @@ def is_text_only(field: Field) -> bool:
     return known.get("read_as") == "TEXT" and not native.startswith(("VARCHAR", "ENUM", "JSON"))
 
 
-def selection(schema: Schema, table: str) -> exp.Select:
-    """The table with each column in its kind's storage; those that are already stay bare."""
+def selection(schema: Schema, table: str, row: str | None = None) -> exp.Select:
+    """The table with each column in its kind's storage; those that are already stay bare.
+
+    With `row` its own row numbers come along under that name."""
     from sqlglot import exp
 
     columns: list[exp.Expression] = []
@@ -134,4 +136,7 @@ def selection(schema: Schema, table: str) -> exp.Select:
             cast = exp.Cast(this=column, to=exp.DataType.build(to, dialect="duckdb"))
             column = exp.Alias(this=cast, alias=exp.to_identifier(field.name, quoted=True))
         columns.append(column)
+    if row is not None:
+        number = exp.Column(this=exp.to_identifier("rowid"))
+        columns.append(exp.Alias(this=number, alias=exp.to_identifier(row, quoted=True)))
     return exp.select(*columns).from_(exp.Table(this=exp.to_identifier(table, quoted=True)))

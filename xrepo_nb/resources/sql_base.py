@@ -12,7 +12,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from uuid import UUID
 
 from xrepo_nb.core.errors import (
@@ -27,11 +27,18 @@ from xrepo_nb.core.errors import (
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.core.offload import offload
 from xrepo_nb.core.settings import settings
+from xrepo_nb.query.plan import Plan
 from xrepo_nb.resources.base import ScanRequest, WriteResult, XResource
 from xrepo_nb.resources.paths import Root
+from xrepo_nb.resources.sql_finishing import finished, parted
 from xrepo_nb.resources.sql_statements import delete_sql, insert_sql, update_sql
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
+
+if TYPE_CHECKING:
+    from sqlglot.expressions import Expression
+
+    from xrepo_nb.engines.sql.render import Rendered
 
 T = TypeVar("T")
 Batches = Generator[Table, None, None]
@@ -60,8 +67,9 @@ class SQLFileResource(XResource):
         root: str | Path | None = None,
         timeout: float | None = None,
     ) -> None:
-        self.path = database_file(file_path, root)
+        self.path = Path(file_path)
         self.name = self.path.stem
+        self._root = root
         self.read_only = read_only
         self.timeout = timeout or settings().timeout
         self._idle: list[Any] = []
@@ -92,8 +100,12 @@ class SQLFileResource(XResource):
         """The schema of a table that exists."""
 
     @abstractmethod
-    def _read(self, connection: Any, request: ScanRequest, table: str, schema: Schema) -> Batches:
-        """The batches of a request, at least one, perhaps empty."""
+    def _read(self, connection: Any, rendered: Rendered, size: int) -> Batches:
+        """The batches of a statement's rows, at least one, perhaps empty."""
+
+    @abstractmethod
+    def _origin(self, connection: Any, schema: Schema) -> tuple[str | Expression, str | None]:
+        """The table as the renderer takes it, and its column that tells how rows were added."""
 
     @abstractmethod
     def _write(
@@ -120,6 +132,7 @@ class SQLFileResource(XResource):
 
     async def connect(self) -> None:
         if not self._open:
+            self.path = await offload(database_file, self.path, self._root)
             async with self._leased(connecting=True) as connection:
                 await self._run(connection, self._tables, connection)
             self._open = True
@@ -131,7 +144,7 @@ class SQLFileResource(XResource):
         await offload(self._close_all, idle)
 
     async def validate_connection(self) -> bool:
-        if not self._open or not self.path.exists():
+        if not self._open or not await offload(self.path.exists):
             return False
         try:
             async with self._leased() as connection:
@@ -152,7 +165,7 @@ class SQLFileResource(XResource):
         timeout = request.timeout or self.timeout
         async with self._leased() as connection:
             schema = await self._run(connection, self._known, connection, collection, timeout=timeout)
-            batches = self._read(connection, request, schema.name, schema)
+            batches = self._batches(connection, request, schema)
             try:
                 while (
                     batch := await self._run(connection, next, batches, None, timeout=timeout)
@@ -190,6 +203,34 @@ class SQLFileResource(XResource):
             return _outcomes(self._apply(connection, statements, schema), [None] * len(ids))
 
         return await self._in_turn("delete", work)
+
+    def native_text(self, collection: str | None, plan: Plan) -> str | None:
+        """The SQL that the plan over this collection becomes; None while nothing is known of it."""
+        schema = self._schemas.get(collection or next(iter(self._schemas), ""))
+        if schema is None:
+            return None
+        native, _ = parted(plan, self.dialect, schema)
+        return self._rendered(None, native, schema).sql
+
+    def _batches(self, connection: Any, request: ScanRequest, schema: Schema) -> Batches:
+        native, above = parted(request.plan, self.dialect, schema)
+        batches = self._read(connection, self._rendered(connection, native, schema), request.batch_size)
+        try:
+            if above:
+                [source] = request.plan.sources()
+                yield from finished(source, batches, above, request.batch_size)
+            else:
+                yield from batches
+        finally:
+            batches.close()
+
+    def _rendered(self, connection: Any, plan: Plan, schema: Schema) -> Rendered:
+        from xrepo_nb.engines.sql.render import render
+
+        [source] = plan.sources()
+        table, row = self._origin(connection, schema)
+        order = {source: row} if row is not None else {}
+        return render(plan, self.dialect, {source: schema}, tables={source: table}, order=order)
 
     # Leases.
 

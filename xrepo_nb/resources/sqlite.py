@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -19,7 +19,7 @@ from xrepo_nb.core.errors import (
     XRepoUnsupportedError,
     XRepoValidationError,
 )
-from xrepo_nb.resources.base import Capabilities, ScanRequest
+from xrepo_nb.resources.base import Capabilities
 from xrepo_nb.resources.sql_base import (
     ACCEPTED,
     Answers,
@@ -33,6 +33,9 @@ from xrepo_nb.resources.sqlite_types import describe, parse
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
+if TYPE_CHECKING:
+    from xrepo_nb.engines.sql.render import Rendered
+
 
 class SQLiteResource(SQLFileResource):
     """A SQLite database file.
@@ -42,14 +45,25 @@ class SQLiteResource(SQLFileResource):
     every value is an ISO date; that is told in the field's `extra["stored_as"]`. Times without a
     zone are UTC.
 
-    >>> SQLiteResource("missing.db")
-    Traceback (most recent call last):
-    xrepo_nb.core.errors.XRepoNotFoundError: file 'missing.db' not found; there are: ...
+    >>> SQLiteResource("shop.db").capabilities.transactions
+    True
     """
 
     connection_type = "sqlite"
     dialect = "sqlite"
-    capabilities = Capabilities(insert=True, update=True, delete=True, transactions=True, live=True)
+    capabilities = Capabilities(
+        filters=frozenset(
+            {"Constant", "And", "Or", "Not", "Compare", "In", "Exists", "Regex", "Mod", "Truth"}
+        ),
+        stages=frozenset({"Match", "Project", "Unset", "Sort", "Limit", "Skip", "Group"}),
+        expressions=frozenset({"$and", "$or", "$not", "$eq", "$ne", "$gt", "$gte", "$lt", "$lte"}),
+        accumulators=frozenset({"$sum", "$avg", "$min", "$max", "$count"}),
+        insert=True,
+        update=True,
+        delete=True,
+        transactions=True,
+        live=True,
+    )
 
     def _new_connection(self) -> sqlite3.Connection:
         mode = "ro" if self.read_only else "rw"
@@ -78,18 +92,20 @@ class SQLiteResource(SQLFileResource):
     def _describe(self, connection: sqlite3.Connection, table: str) -> Schema:
         return describe(connection, table)
 
-    def _read(
-        self, connection: sqlite3.Connection, request: ScanRequest, table: str, schema: Schema
-    ) -> Batches:
-        from xrepo_nb.engines.sql.render import render
+    def _origin(self, connection: sqlite3.Connection | None, schema: Schema) -> tuple[str, str | None]:
+        if connection is None:
+            return schema.name, None
+        ordered = connection.execute(
+            "SELECT 1 FROM pragma_table_list(?) WHERE type = 'table' AND wr = 0", (schema.name,)
+        ).fetchone()
+        return schema.name, "_rowid_" if ordered else None
 
-        [source] = request.plan.sources()
-        rendered = render(request.plan, "sqlite", {source: schema}, tables={source: table})
+    def _read(self, connection: sqlite3.Connection, rendered: Rendered, size: int) -> Batches:
         cursor = connection.execute(rendered.sql, rendered.params)
         try:
-            rows = cursor.fetchmany(request.batch_size)
+            rows = cursor.fetchmany(size)
             yield decode(rows, rendered.schema)
-            while rows := cursor.fetchmany(request.batch_size):
+            while rows := cursor.fetchmany(size):
                 yield decode(rows, rendered.schema)
         finally:
             cursor.close()

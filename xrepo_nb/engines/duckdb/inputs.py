@@ -66,8 +66,8 @@ def _arrow(table: Table, numbered: bool) -> Any:
         for field in table.schema.fields
         if field.type.is_typed
     ]
-    if numbered:
-        columns.append(pl.int_range(frame.height, eager=True, dtype=pl.Int64).alias(ROW))
+    if numbered or not columns:
+        columns.append(pl.int_range(len(table), eager=True, dtype=pl.Int64).alias(ROW))
     return pl.DataFrame(columns)
 
 

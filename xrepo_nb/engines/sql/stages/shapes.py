@@ -65,7 +65,8 @@ def _kept(ctx: Context, value: Value, tree: object) -> Value:
         return value
     assert isinstance(tree, dict)
     if value.kind != "object":
-        if any(isinstance(given, Expr) for given in tree.values()) or value.kind == "array":
+        computed = any(isinstance(given, Expr) for given in tree.values())
+        if computed or value.kind in ("array", "mixed"):
             decline("a computed or kept field below a path")
         return MISSING_VALUE
     if value.absence != "never":
@@ -101,8 +102,8 @@ def _drop(columns: dict[str, Value], path: Path) -> None:
 
 
 def _without(value: Value, path: Path) -> Value:
-    if value.kind == "array":
-        decline("dropping a field inside an array")
+    if value.kind in ("array", "mixed"):
+        decline(f"dropping a field inside a value of kind {value.kind}")
     if value.kind != "object" or value.type.field(path[0]) is None:
         return value
     if value.absence != "never":
@@ -123,7 +124,7 @@ def put(columns: dict[str, Value], path: Path, made: Value) -> None:
 
 
 def _with(value: Value, path: Path, made: Value) -> Value:
-    if value.kind == "array" or (value.kind == "object" and value.absence != "never"):
+    if value.kind in ("array", "mixed") or (value.kind == "object" and value.absence != "never"):
         decline("setting a field inside an array, or in an object that may be absent")
     fields = value.type.fields if value.kind == "object" else ()
     items = {f.name: member(value, f.name) for f in fields}
