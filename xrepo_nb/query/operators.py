@@ -159,10 +159,12 @@ WINDOW_OPERATORS = {
 }
 """Operators of `$setWindowFields`."""
 
-WITHOUT_WINDOW = frozenset({"$denseRank", "$documentNumber", "$rank", "$shift", "$linearFill", "$locf"})
+WITHOUT_WINDOW = frozenset(
+    {"$denseRank", "$documentNumber", "$expMovingAvg", "$linearFill", "$locf", "$rank", "$shift"}
+)
 """Window operators that define their own window and refuse one."""
 
-NEEDS_SORT = WITHOUT_WINDOW - {"$locf"} | {"$derivative", "$integral", "$expMovingAvg"}
+NEEDS_SORT = WITHOUT_WINDOW - {"$locf"} | {"$derivative", "$integral"}
 """Window operators that mean nothing without `sortBy`."""
 
 COMPARISONS = ("$eq", "$gt", "$gte", "$lt", "$lte")

@@ -73,7 +73,7 @@ def _output(name: str, given: Any, at: str, scope: Scope, keys: tuple[SortKey, .
     if op in NEEDS_SORT and not keys:
         fail(f"{op} needs a sortBy", here)
     window = _window(named["window"], f"{at}.window", keys) if "window" in named else None
-    if window is not None and op in WITHOUT_WINDOW | {"$expMovingAvg"}:
+    if "window" in named and op in WITHOUT_WINDOW:
         fail(f"{op} takes no window", f"{at}.window")
     output = WindowOutput(path, op, args, options, window, here)
     _check(output, keys)
