@@ -20,6 +20,7 @@ from xrepo_nb.core.errors import (
     XRepoUnsupportedError,
     XRepoValidationError,
 )
+from xrepo_nb.engines.duckdb.failures import failed_check
 from xrepo_nb.engines.duckdb.frames import to_table
 from xrepo_nb.resources.base import Capabilities
 from xrepo_nb.resources.duckdb_types import describe, is_text_only, selection
@@ -211,6 +212,9 @@ class DuckDBResource(SQLFileResource):
             return None
         if isinstance(error, duckdb.ConstraintException):
             return _constraint(str(error))
+        failure = failed_check(error)
+        if failure is not None:
+            return failure
         if isinstance(error, duckdb.TransactionException):
             return XRepoConflictError("another writer changed the same records", hint="try again")
         if isinstance(error, duckdb.IOException | duckdb.ConnectionException | duckdb.FatalException):

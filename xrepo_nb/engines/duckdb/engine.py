@@ -9,6 +9,7 @@ from typing import Any
 
 from xrepo_nb.core.errors import XRepoQueryError, XRepoUnsupportedError
 from xrepo_nb.engines.base import Engine, Inputs
+from xrepo_nb.engines.duckdb.failures import failure
 from xrepo_nb.engines.duckdb.frames import to_table
 from xrepo_nb.engines.duckdb.inputs import register
 from xrepo_nb.engines.duckdb.session import session
@@ -50,9 +51,9 @@ class DuckDBEngine:
             try:
                 return to_table(answer.to_arrow_table(), schema)
             except Exception as error:
-                failure = _failure(error)
-        if failure is None or any(inputs[name].is_lazy for name in plan.sources()):
-            raise failure or XRepoQueryError("the query failed in DuckDB")
+                found = failure(error)
+        if found is None or any(inputs[name].is_lazy for name in plan.sources()):
+            raise found or XRepoQueryError("the query failed in DuckDB")
         return _interpreter().collect(plan, inputs, variables)
 
     def stream(
@@ -65,7 +66,7 @@ class DuckDBEngine:
                     if batch.num_rows:
                         yield to_table(batch, schema)
             except Exception as error:
-                raise _failure(error) or error from None
+                raise failure(error) or error from None
 
 
 @contextmanager
@@ -91,22 +92,6 @@ def _schemas(plan: Plan, inputs: Inputs) -> dict[str, Schema]:
 
 def _constants(variables: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"NOW": datetime.now(UTC)} | dict(variables or {})
-
-
-def _failure(error: Exception) -> XRepoQueryError | None:
-    """A failure on the data as ours, without what DuckDB tells of values; None when it is another."""
-    import duckdb
-
-    from xrepo_nb.engines.sql.dialects.duckdb import FAILED
-
-    text = str(error)
-    if FAILED in text:
-        return XRepoQueryError(text.partition(FAILED)[2].splitlines()[0])
-    if isinstance(error, duckdb.OutOfRangeException | duckdb.ConversionException):
-        return XRepoQueryError("a number passes the range of 64 bits")
-    if isinstance(error, duckdb.OutOfMemoryException):
-        return XRepoQueryError("the query needs more than memory_limit allows", hint="raise memory_limit")
-    return None
 
 
 def _interpreter() -> Engine:

@@ -1,0 +1,27 @@
+"""What DuckDB raises while a query runs, as our errors, which tell no value of the data."""
+
+from __future__ import annotations
+
+from xrepo_nb.core.errors import XRepoQueryError
+
+
+def failed_check(error: Exception) -> XRepoQueryError | None:
+    """The error of a check that our own SQL made, None when it is another."""
+    from xrepo_nb.engines.sql.dialects.duckdb import FAILED
+
+    text = str(error)
+    return XRepoQueryError(text.partition(FAILED)[2].splitlines()[0]) if FAILED in text else None
+
+
+def failure(error: Exception) -> XRepoQueryError | None:
+    """A failure on the data or for want of memory, None when it is another."""
+    import duckdb
+
+    found = failed_check(error)
+    if found is not None:
+        return found
+    if isinstance(error, duckdb.OutOfRangeException | duckdb.ConversionException):
+        return XRepoQueryError("a number passes the range of 64 bits")
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return XRepoQueryError("the query needs more than memory_limit allows", hint="raise memory_limit")
+    return None
