@@ -8,8 +8,8 @@ import pytest
 
 from xrepo_nb.governance.identity import Identity, acting_as
 from xrepo_nb.repos.materialized import MaterializedRepo
-from xrepo_nb.viewers import view
-from xrepo_nb.viewers.explorer import Explorer, ExplorerView, Question, explore
+from xrepo_nb.viewers import explore, view, widget
+from xrepo_nb.viewers.explorer import Explorer, ExplorerView, Question, explorer_widget
 from xrepo_nb.viewers.table import TableView
 from xrepo_nb.viewers.widgets import told
 
@@ -80,25 +80,31 @@ def test_the_widget_shows_the_views_own_html_and_asks_as_its_maker() -> None:
     rows = [{"_id": i} for i in range(12)]
     repo = MaterializedRepo(data=rows, name="things")
     with acting_as(Identity("ann")):
-        widget = explore(repo)
-    widget._told(widget, {"do": "page", "field": "next", "value": "10"}, [])
-    assert widget.html == widget.view.to_html()
-    assert widget.code == "await things.list({}, skip=10, limit=10)"
-    assert "rows 11 to 12 of 12" in widget.html
+        made = explorer_widget(repo)
+    made._told(made, {"do": "page", "field": "next", "value": "10"}, [])
+    assert made.html == made.view.to_html()
+    assert made.code == "await things.list({}, skip=10, limit=10)"
+    assert "rows 11 to 12 of 12" in made.html
     assert {entry.user_id for entry in repo.audit} == {"ann"}
 
 
 def test_a_widget_has_its_html_for_where_there_is_no_kernel(repo: MaterializedRepo[Any]) -> None:
-    data, _ = explore(repo)._repr_mimebundle_()
+    data, _ = explorer_widget(repo)._repr_mimebundle_()
     assert data["text/html"].startswith('<div class="xr">')
     assert "application/vnd.jupyter.widget-view+json" in data
 
 
 def test_rows_and_tables_are_explored_whole() -> None:
     repo = MaterializedRepo(data=[{"_id": i, "n": None if i % 2 else i} for i in range(30)], name="things")
-    widget = view(repo.sync.list({"_id__gte": 5})).widget()
-    assert "first 10 of 25 rows" in widget.html
-    assert widget.code == "await xr.MaterializedRepo(data=rows).list({}, limit=10)"
+    whole = view(repo.sync.list({"_id__gte": 5})).widget()
+    assert "first 10 of 25 rows" in whole.html
+    assert whole.code == "await xr.MaterializedRepo(data=rows).list({}, limit=10)"
     table = repo.peek(12)
     assert table is not None
     assert "first 10 of 12 rows" in view(table).widget().html
+
+
+async def test_explore_gives_the_widget_with_its_first_page(repo: MaterializedRepo[Any]) -> None:
+    assert "first 10 of 25 rows" in (await explore(repo)).html
+    assert "first 10 of 25 rows" not in widget(repo).html
+    assert "_id" in (await explore(repo.schema)).html

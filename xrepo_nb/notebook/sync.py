@@ -59,6 +59,7 @@ class SyncRepo:
     aggregate = _waited(XRepo.aggregate)
     stream = _iterated(XRepo.stream)
     frame = _waited(XRepo.frame)
+    explain = _waited(XRepo.explain)
     create = _waited(XRepo.create)
     update = _waited(XRepo.update)
     delete = _waited(XRepo.delete)

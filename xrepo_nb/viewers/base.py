@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -45,4 +46,5 @@ class View:
 
 @lru_cache(maxsize=1)
 def _style() -> Html:
-    return Html(f"<style>{(STATIC / 'view.css').read_text('utf-8').strip()}</style>")
+    css = re.sub(r"/\*.*?\*/", "", (STATIC / "view.css").read_text("utf-8"), flags=re.DOTALL)
+    return Html(f"<style>{' '.join(css.split())}</style>")

@@ -143,7 +143,7 @@ class ExplorerView(View):
         ]
         said = tag("span", self.table.caption(), aria_live="polite")
         wrong = tag("span", self.error, class_="xr-bad", role="alert") if self.error else None
-        return tag("div", buttons, said, wrong, class_="xr-bar-line")
+        return tag("div", buttons, said, wrong, class_="xr-line")
 
     @property
     def code(self) -> str:
@@ -154,7 +154,7 @@ class ExplorerView(View):
         copy = tag(
             "button", "copy", type="button", data_do="copy", data_field="code", aria_label="copy the query"
         )
-        return tag("div", tag("code", self.code), copy, class_="xr-code")
+        return tag("div", tag("code", self.code), copy, class_="xr-line")
 
 
 class Explorer:
@@ -189,7 +189,7 @@ class Explorer:
         return ExplorerView(table, self.view.target, question, question.typed)
 
 
-def explore(repo: Explorable, kind: str = "repo", target: str | None = None) -> Any:
+def explorer_widget(repo: Explorable, kind: str = "repo", target: str | None = None) -> Any:
     """A widget that sorts, filters and pages through a repo, as the present caller; reads at once.
 
     `target` is how the repo is called in the code that it shows, by default its name.

@@ -81,9 +81,9 @@ class RepoView(View):
 
     def widget(self) -> Any:
         """A table that sorts, filters and pages through the repo, as the present caller."""
-        from xrepo_nb.viewers.explorer import explore
+        from xrepo_nb.viewers.explorer import explorer_widget
 
-        return explore(self.repo, self.kind) if self.repo is not None else super().widget()
+        return explorer_widget(self.repo, self.kind) if self.repo is not None else super().widget()
 
 
 def _first(glimpsed: Table, name: str) -> TableView:

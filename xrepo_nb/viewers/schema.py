@@ -121,5 +121,5 @@ def _notes(field: Field) -> str:
         said.append("from " + ", ".join(field.lineage))
     elif field.source:
         said.append(f"from {field.source}")
-    said += [f"{name}: {show(value).text}" for name, value in field.extra]
+    said += [f"{name.replace('_', ' ')}: {show(value).text}" for name, value in field.extra]
     return "; ".join(said)

@@ -42,7 +42,11 @@ class StatisticsView(View):
             facts[0] = ("rows", "not counted")
         if stats.storage_size_bytes is not None:
             facts.append(("stored", bytes_text(stats.storage_size_bytes)))
-        return tag("dl", [tag("div", tag("dt", label), tag("dd", value)) for label, value in facts])
+        return tag(
+            "div",
+            [tag("div", tag("small", name), tag("b", value)) for name, value in facts],
+            class_="xr-facts",
+        )
 
     def _counted(self) -> bool:
         return bool(self.stats.total_count or self.stats.field_cardinalities)

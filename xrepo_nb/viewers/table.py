@@ -91,11 +91,11 @@ class TableView(View):
 
     def widget(self) -> Any:
         """A table that sorts, filters and pages through all of the rows."""
-        from xrepo_nb.viewers.explorer import explore
+        from xrepo_nb.viewers.explorer import explorer_widget
 
         if self.source is None:
             return super().widget()
-        return explore(self.source(), self.kind, target="xr.MaterializedRepo(data=rows)")
+        return explorer_widget(self.source(), self.kind, target="xr.MaterializedRepo(data=rows)")
 
     def to_text(self) -> str:
         names = [found.name for found in self.schema.fields]

@@ -40,6 +40,9 @@ class ViewWidget(anywidget.AnyWidget):
         self._view = view
         self.html = view.to_html()
 
+    async def ready(self) -> None:
+        """Returns when what is shown has come."""
+
     def _repr_mimebundle_(self, **options: Any) -> Any:
         bundle = super()._repr_mimebundle_(**options)
         if bundle is None:
@@ -74,6 +77,10 @@ class ExplorerWidget(ViewWidget):
         self.view = view
         if not view.error:
             self.code = view.code
+
+    async def ready(self) -> None:
+        """Returns when the questions asked so far are answered."""
+        await asyncio.gather(*self._tasks)
 
     def _told(self, _: Any, message: Any, __: Any) -> None:
         question = told(self._explorer.view.question, message)
