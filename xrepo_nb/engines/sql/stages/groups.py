@@ -26,14 +26,14 @@ _KEYED = frozenset({"array", "object"})
 
 def group(ctx: Context, stage: q.Group, sources: Sources) -> Relation:
     base = relation(ctx, stage.input, sources).plain(ctx)
-    keys = _parts(ctx.over(base.columns), stage.key)
+    keys = parts(ctx.over(base.columns), stage.key)
     return grouped(ctx, base, keys, stage.key, stage.accumulators)
 
 
-def _parts(ctx: Context, key: Expr) -> list[Value]:
+def parts(ctx: Context, key: Expr) -> list[Value]:
     """The values to group by: a document's fields each, so that no struct needs hashing."""
     if isinstance(key, DocumentExpr):
-        return [value for _, item in key.items for value in _parts(ctx, item)]
+        return [value for _, item in key.items for value in parts(ctx, item)]
     value = ctx.value(key)
     if isinstance(key, DocumentExpr) or value.is_constant or value.kind == "null":
         return [value]

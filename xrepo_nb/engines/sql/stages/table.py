@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from xrepo_nb.engines.sql.stages import combined, groups, rows, shapes
+from xrepo_nb.engines.sql.stages import combined, groups, lookups, rows, shapes, windows
 from xrepo_nb.engines.sql.stages.render import Renderer, scan
 
 RENDERERS: Mapping[str, Renderer] = {
@@ -13,4 +13,6 @@ RENDERERS: Mapping[str, Renderer] = {
     **shapes.RENDERERS,
     **groups.RENDERERS,
     **combined.RENDERERS,
+    **windows.RENDERERS,
+    **lookups.RENDERERS,
 }
