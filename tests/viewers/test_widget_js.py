@@ -95,3 +95,12 @@ def test_waiting_is_announced_and_leaving_takes_the_listeners_away(page: Any) ->
 def test_a_narrow_screen_scrolls_the_table_and_not_the_page(page: Any) -> None:
     page.set_viewport_size({"width": 320, "height": 600})
     assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
+def test_controls_are_hidden_where_nobody_listens(page: Any) -> None:
+    assert page.is_visible("input[data-field=age]")
+    page.set_content(_view().to_html())
+    assert not page.is_visible("input[data-field=age]")
+    assert not page.is_visible("button[data-do=page][data-field=next]")
+    assert page.is_visible("text=first 10 of 35 rows")
+    assert page.is_visible("th >> text=age")

@@ -15,7 +15,7 @@ from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.condition import condition
 from xrepo_nb.viewers.html import Html, join, tag
 from xrepo_nb.viewers.rows import documents
-from xrepo_nb.viewers.table import COLUMNS, ROWS, TableView, header_attributes, label
+from xrepo_nb.viewers.table import COLUMNS, ROWS, TableView, header_attributes, is_numeric, label
 
 
 class Explorable(Protocol):
@@ -106,7 +106,8 @@ class ExplorerView(View):
         order = dict(self.question.sort).get(found.name)
         name, kind = label(found, self.table.schema)
         arrow = tag("span", {1: "▲", -1: "▼"}.get(order or 0, ""), class_="xr-arrow", aria_hidden="true")
-        sort = tag("button", name, arrow, type="button", data_do="sort", data_field=found.name)
+        said = (arrow, name) if is_numeric(found) else (name, arrow)
+        sort = tag("button", *said, type="button", data_do="sort", data_field=found.name)
         box = tag(
             "input",
             data_do="filter",

@@ -15,7 +15,7 @@ from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join, tag
 from xrepo_nb.viewers.parts import count, grid, heading, note
 from xrepo_nb.viewers.text import text_table
-from xrepo_nb.viewers.values import decimals_of, show
+from xrepo_nb.viewers.values import decimals_of, digits_of, show
 
 ROWS = 10
 COLUMNS = 50
@@ -132,8 +132,13 @@ def label(field: Field, schema: Schema) -> tuple[Html, Html]:
 def header_attributes(field: Field) -> dict[str, str | None]:
     """Alignment and the full description for hovering."""
     said = [f"{field.name}: {field.type}", _ABSENCE.get(field.absence), field.description]
-    numeric = field.type.kind in _NUMERIC
-    return {"scope": "col", "class_": "xr-n" if numeric else None, "title": ", ".join(s for s in said if s)}
+    title = ", ".join(s for s in said if s)
+    return {"scope": "col", "class_": "xr-n" if is_numeric(field) else None, "title": title}
+
+
+def is_numeric(field: Field) -> bool:
+    """Whether its column stands to the right."""
+    return field.type.kind in _NUMERIC
 
 
 def short_type(field: Field) -> str:
@@ -149,5 +154,6 @@ def short_type(field: Field) -> str:
 
 def _column(field: Field, rows: Sequence[Mapping[str, Any]]) -> list[Html]:
     values = [row.get(field.name, MISSING) for row in rows]
-    decimals = decimals_of(iter(values)) if field.type.kind == "float" else None
-    return [show(value, decimals).cell(right=field.type.kind in _NUMERIC) for value in values]
+    decimals = decimals_of(values) if field.type.kind == "float" else None
+    digits = digits_of(values)
+    return [show(value, decimals, digits).cell(right=is_numeric(field)) for value in values]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -35,8 +35,10 @@ class Shown:
         return tag("td", self.text, class_=" ".join(tones) or None, title=title)
 
 
-def show(value: Any, decimals: int | None = None) -> Shown:
+def show(value: Any, decimals: int | None = None, digits: int = 5) -> Shown:
     """How `value` reads in a cell; floats with `decimals` places where given.
+
+    Numbers of at least `digits` digits have thousands separators, so that years have none.
 
     >>> show(336776).text, show(None).text, show(2013).text, show("").text
     ('336,776', 'null', '2013', '""')
@@ -48,19 +50,19 @@ def show(value: Any, decimals: int | None = None) -> Shown:
     if isinstance(value, bool):
         return Shown("true" if value else "false", "bool")
     if isinstance(value, Enum):
-        return show(value.value, decimals)
+        return show(value.value, decimals, digits)
     if isinstance(value, int | Decimal):
-        return Shown(number(value), "number")
+        return Shown(number(value, digits=digits), "number")
     if isinstance(value, float):
-        exact, short = number(value), number(value, decimals)
+        exact, short = number(value, digits=digits), number(value, decimals, digits)
         return Shown(short, "number", exact if exact != short else None)
     if isinstance(value, str):
         return _cut(value, "text") if value else Shown('""', "null")
     return _cut("".join(_budgeted(value)), "text" if isinstance(value, datetime) else "other")
 
 
-def number(value: float | Decimal, decimals: int | None = None) -> str:
-    """A number with thousands separators from five digits on; years stay as they are.
+def number(value: float | Decimal, decimals: int | None = None, digits: int = 5) -> str:
+    """A number with thousands separators if it has at least `digits` digits before the point.
 
     >>> number(12345.5), number(1e-9), number(2.0, 2), number(10**30)
     ('12,345.5', '1e-09', '2.00', '1,000,000,000,000,000,000,000,000,000,000')
@@ -70,22 +72,30 @@ def number(value: float | Decimal, decimals: int | None = None) -> str:
             return f"{value:.12g}".replace("inf", "Infinity").replace("nan", "NaN")
         plain = repr(value) if decimals is None else f"{value:.{decimals}f}"
         whole, dot, rest = plain.partition(".")
-        return _grouped(whole) + dot + rest
+        return _grouped(whole, digits) + dot + rest
     whole, dot, rest = str(value).partition(".")
-    return _grouped(whole) + dot + rest
+    return _grouped(whole, digits) + dot + rest
 
 
-def _grouped(whole: str) -> str:
-    digits = whole.lstrip("-")
-    if len(digits) < 5 or not digits.isdigit() or len(digits) > 400:
-        return whole
-    return f"{int(whole):,}"
+def _grouped(whole: str, digits: int) -> str:
+    plain = whole.lstrip("-")
+    return f"{int(whole):,}" if digits <= len(plain) <= 400 and plain.isdigit() else whole
 
 
-def decimals_of(values: Iterator[Any]) -> int:
+def digits_of(values: Iterable[Any]) -> int:
+    """From how many digits on a column's numbers are grouped: alike, if any has five or more.
+
+    >>> digits_of([2013, 2014]), digits_of([5131, 12083])
+    (5, 4)
+    """
+    large = any(isinstance(v, int | float) and 1e4 <= abs(v) < 1e15 for v in values)
+    return 4 if large else 5
+
+
+def decimals_of(values: Iterable[Any]) -> int:
     """Decimal places that show a column of floats evenly, at most four.
 
-    >>> decimals_of(iter([1.5, 2.25, None]))
+    >>> decimals_of([1.5, 2.25, None])
     2
     """
     places = (len(repr(v).partition(".")[2]) for v in values if isinstance(v, float) and _plain(v))

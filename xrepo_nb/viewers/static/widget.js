@@ -47,6 +47,7 @@ function render({ model, el }) {
     if (event.target.matches("input[data-do]")) event.stopPropagation();
   });
 
+  el.classList.add("xr-live"); // Without it, in a saved page, controls that nobody would hear are hidden.
   model.on("change:html", draw);
   model.on("change:busy", busy);
   draw();
