@@ -76,14 +76,14 @@ class Builder:
 
     def fields(self, documents: Sequence[dict[str, Any]], path: str, depth: int) -> list[Nested]:
         """The columns of nested documents, in the one order that all of them keep."""
-        names, present = list(documents[0]), {}
+        names, present = list(documents[0]), Counter[str]()
         if list(chain.from_iterable(documents)) != names * len(documents):
             names, present = _several_shapes(documents, path)
         if not all(type(name) is str for name in names):
             raise Mixed(f"{path} has names that are not text")
         out = []
         for name in names:
-            if missing := len(documents) - present.get(name, len(documents)):
+            if missing := len(documents) - (present[name] or len(documents)):
                 values = [document.get(name) for document in documents]
             else:
                 values = [document[name] for document in documents]

@@ -10,6 +10,7 @@ from uuid import UUID
 import polars as pl
 
 from xrepo_nb.core.missing import MISSING
+from xrepo_nb.schema.collecting import uncollected
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field, from_polars
 
@@ -36,9 +37,10 @@ def to_documents(
     described = {field.name: field for field in schema.fields}
     fields = [described.get(n) or Field(n, from_polars(t)) for n, t in frame.schema.items()]
     out: list[dict[str, Any]] = []
-    for at in range(start, stop, SLICE):
-        piece = frame.slice(at, min(SLICE, stop - at))
-        out += _documents([piece[field.name] for field in fields], fields, piece.height)
+    with uncollected():
+        for at in range(start, stop, SLICE):
+            piece = frame.slice(at, min(SLICE, stop - at))
+            out += _documents([piece[field.name] for field in fields], fields, piece.height)
     return out
 
 
@@ -68,6 +70,7 @@ def _values(column: pl.Series, kind: DataType) -> list[Any]:
 
 
 def _objects(column: pl.Series, kind: DataType) -> list[Any]:
+    assert isinstance(column.dtype, pl.Struct)
     described = {field.name: field for field in kind.fields}
     fields = [described.get(f.name) or Field(f.name, from_polars(f.dtype)) for f in column.dtype.fields]
     rows: list[Any] = _documents([column.struct.field(f.name) for f in fields], fields, len(column))
@@ -79,6 +82,7 @@ def _objects(column: pl.Series, kind: DataType) -> list[Any]:
 def _arrays(column: pl.Series, kind: DataType) -> list[Any]:
     if isinstance(column.dtype, pl.Array):
         column = column.arr.to_list()
+    assert isinstance(column.dtype, pl.List)
     lengths = column.list.len()
     flat = _values(column.filter(lengths > 0).explode(), kind.item or from_polars(column.dtype.inner))
     bounds = pairwise(accumulate(lengths.fill_null(0).to_list(), initial=0))

@@ -26,7 +26,7 @@ def plain(value: Any, note: Note) -> Any:
     return made
 
 
-_KINDS = {list: "array", dict: "object", str: "string"}
+_KINDS: dict[type, str] = {list: "array", dict: "object", str: "string"}
 
 
 def _plain(value: Any) -> Any:

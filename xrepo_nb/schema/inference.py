@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from itertools import chain, compress, repeat
 from operator import contains, countOf
 from typing import Any, Literal, NamedTuple
@@ -148,7 +149,7 @@ class _Loading:
             column = found.pop(field.name, None) or _nothing(field.name, len(self.documents))
             try:
                 columns[field.name] = fitted(
-                    column, field, lambda f=field: self.values(f.name), self.builder, keep
+                    column, field, partial(self.values, field.name), self.builder, keep
                 )
             except Misfits as misfits:
                 for row, reason in misfits.rows.items():

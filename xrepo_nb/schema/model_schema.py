@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from xrepo_nb.schema.schema import Schema
-from xrepo_nb.schema.types import DataType, Field, Kind
+from xrepo_nb.schema.types import Absence, DataType, Field, Kind
 
 
 def schema_of_model(model: type[BaseModel]) -> Schema:
@@ -44,7 +44,7 @@ def _fields(model: type[BaseModel]) -> tuple[Field, ...]:
 def _field(name: str, info: FieldInfo) -> Field:
     annotation, optional = _without_none(info.annotation)
     kind, values = _type(annotation)
-    absence = "null" if optional else "never" if info.is_required() else "missing"
+    absence: Absence = "null" if optional else "never" if info.is_required() else "missing"
     alias = info.validation_alias if isinstance(info.validation_alias, str) else info.alias
     return Field(alias or name, kind, absence, description=info.description, enum=values)
 
@@ -77,8 +77,9 @@ def _type(annotation: Any) -> tuple[DataType, tuple[Any, ...] | None]:
         return DataType("array", item=_item(get_args(annotation))), None
     if issubclass(origin, Mapping):
         return DataType("object"), None
-    kind = next((kind for of, kind in _KINDS if issubclass(origin, of)), "mixed")
-    return DataType("objectid" if origin.__name__ == "ObjectId" else kind), None
+    if origin.__name__ == "ObjectId":
+        return DataType("objectid"), None
+    return DataType(next((kind for of, kind in _KINDS if issubclass(origin, of)), "mixed")), None
 
 
 def _of_values(values: tuple[Any, ...]) -> tuple[DataType, tuple[Any, ...] | None]:

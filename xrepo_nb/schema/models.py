@@ -88,7 +88,7 @@ class _ModelBuilder:
         if kind.kind == "object" and kind.fields:
             return self.model(owner + class_name(name), kind.fields, f"`{name}` of {owner}.")
         if kind.kind == "array":
-            item = Any if kind.item is None else self.type(kind.item, singular(name), owner)
+            item: Any = Any if kind.item is None else self.type(kind.item, singular(name), owner)
             return list[Any] if item is Any else list[item | None]
         if kind.kind == "objectid":
             from xrepo_nb.schema.objectid import object_id_type

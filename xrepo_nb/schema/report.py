@@ -92,7 +92,8 @@ class InferenceReport:
         """Ends the counting of a field that was looked for in `among` documents: sets its type and
         those below it, and moves their entries to the end."""
         path = path or field.name
-        entry = self.fields[path] = self.fields.pop(path, None) or FieldReport(path)
+        entry = self.at(path)
+        self.fields[path] = self.fields.pop(path)
         entry.type, entry.missing = field.type, among - entry.present - entry.nulls
         for nested in field.type.fields:
             self.settle(nested, entry.present, f"{path}.{nested.name}")
