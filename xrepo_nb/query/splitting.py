@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from xrepo_nb.query import plan as s
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import ArrayExpr, Call, DocumentExpr, Expr, Let, Variable
-from xrepo_nb.query.rules.predicates import conjunction, conjuncts
+from xrepo_nb.query.rules.predicates import conjunction, conjuncts, never_fails
 from xrepo_nb.query.walk import over
 
 
@@ -56,7 +56,8 @@ class Split:
 def split(plan: s.Plan, capabilities: Takes) -> Split:
     """The longest native prefix of a plan over one scan, the rest, and a reason for each stage of it.
 
-    A filter that is a conjunction is parted: the conditions that the source takes are native. In
+    A filter that is a conjunction is parted: the conditions that the source takes are native, but
+    none that can fail goes before one that may keep rows from it. In
     the residual, `Scan` of the same name stands for the native part's rows. Plans over several
     scans have no native part beyond the scan; split their sides one by one.
 
@@ -103,9 +104,12 @@ def _stacked(leaf: s.Plan, stages: list[s.Stage]) -> s.Plan:
 
 
 def _parted(native: s.Plan, match: s.Match, takes: Takes) -> tuple[s.Plan, s.Match]:
-    parts = conjuncts(match.predicate)
-    taken = [part for part in parts if predicate_refusal(part, takes) is None]
-    left = [part for part in parts if predicate_refusal(part, takes) is not None]
+    taken: list[p.Predicate] = []
+    left: list[p.Predicate] = []
+    for part in conjuncts(match.predicate):
+        shielded = left and not never_fails(part)
+        is_taken = not shielded and predicate_refusal(part, takes) is None
+        (taken if is_taken else left).append(part)
     if not taken:
         return native, match
     return s.Match(native, conjunction(taken), at=match.at), replace(match, predicate=conjunction(left))

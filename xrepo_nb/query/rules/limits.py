@@ -45,12 +45,14 @@ def merge_skip(skip: s.Skip) -> s.Plan:
 
 
 def merge_sort(sort: s.Sort) -> s.Plan:
-    """Two sorts as one: sorting is stable, so the lower one breaks the ties of the upper."""
+    """A sort that the next one undoes goes: sorting is stable, so it would only break ties.
+
+    Keys of two sorts are not put into one: on arrays each alone works where both together fail.
+    """
     below = sort.input
     if not sort.keys:
         return below
-    if not isinstance(below, s.Sort):
-        return sort
     paths = {key.path for key in sort.keys}
-    keys = (*sort.keys, *(key for key in below.keys if key.path not in paths))
-    return replace(sort, input=below.input, keys=keys)
+    if isinstance(below, s.Sort) and paths.issuperset(key.path for key in below.keys):
+        return over(sort, below.input)
+    return sort

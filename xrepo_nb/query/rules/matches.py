@@ -25,15 +25,19 @@ Schemas = Mapping[str, Schema]
 
 
 def push_match(match: s.Match, schemas: Schemas) -> s.Plan:
-    """The filter's conditions, each as far down as it may go."""
+    """The filter's conditions, each as far down as it may go.
+
+    One that may fail keeps its place behind the conditions before it, which may shield it.
+    """
     predicate = simplified(match.predicate)
     if predicate == p.EVERYTHING:
         return match.input
     if isinstance(match.input, (s.Scan, s.Input)):
         return match if predicate is match.predicate else s.Match(match.input, predicate, at=match.at)
     below, stuck = match.input, []
-    for condition in conjuncts(predicate):
-        moved = sunk(condition, below, schemas)
+    for i, condition in enumerate(conjuncts(predicate)):
+        shielded = i > 0 and not never_fails(condition)
+        moved = None if shielded else sunk(condition, below, schemas)
         if moved is None:
             stuck.append(condition)
         else:

@@ -161,7 +161,8 @@ def resolved(root: Value, path: Path) -> Value | None:
         if field is None:
             return None
         absence = _through(found.absence, field.absence) if i else field.absence
-        found = Value(field.type, absence, field.lineage or found.lineage)
+        origin = field.lineage or tuple(f"{outer}.{name}" for outer in found.lineage)
+        found = Value(field.type, absence, origin)
     return found
 
 
