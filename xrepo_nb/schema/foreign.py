@@ -10,23 +10,21 @@ Note = Callable[[str], None]
 
 
 def plain(value: Any, note: Note) -> Any:
-    """The value as one of Python's own types, noted; the value itself where that loses something.
+    """The value as one of Python's own types; the value itself where that loses something.
 
     Knows tuples, mappings and subclasses of `str`, numpy's scalars and arrays, pandas'
-    timestamps, timedeltas and absent values, BSON's Int64 and Decimal128. Imports none of them.
+    timestamps, timedeltas and absent values, BSON's Int64 and Decimal128; imports none of them.
+    Another kind of value (a tuple is read as an array, NaT as null) is noted, another spelling
+    of the same kind is not.
 
     >>> plain((1, 2), print)
     tuple read as array
     [1, 2]
     """
     made = _plain(value)
-    if made is not value:
-        kind = "null" if made is None else _KINDS.get(type(made), type(made).__name__)
-        note(f"{type(value).__name__} read as {kind}")
+    if made is None or type(made) is list:
+        note(f"{type(value).__name__} read as {'null' if made is None else 'array'}")
     return made
-
-
-_KINDS: dict[type, str] = {list: "array", dict: "object", str: "string"}
 
 
 def _plain(value: Any) -> Any:
