@@ -141,9 +141,9 @@ class DuckDBResource(SQLFileResource):
             for batch in reader:
                 if batch.num_rows:
                     empty = False
-                    yield to_table(batch, rendered.schema)
+                    yield to_table(batch, rendered.schema, rendered.constants)
             if empty:
-                yield to_table(reader.schema.empty_table(), rendered.schema)
+                yield to_table(reader.schema.empty_table(), rendered.schema, rendered.constants)
         finally:
             reader.close()
 

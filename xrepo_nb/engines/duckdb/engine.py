@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xrepo_nb.core.errors import XRepoQueryError, XRepoUnsupportedError
 from xrepo_nb.engines.base import Engine, Inputs
@@ -16,6 +16,9 @@ from xrepo_nb.engines.duckdb.session import session
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
+
+if TYPE_CHECKING:
+    from xrepo_nb.engines.sql.render import Rendered
 
 
 class DuckDBEngine:
@@ -47,9 +50,9 @@ class DuckDBEngine:
         the interpreter, for the exact answer or error, where the rows are in memory, else to
         `XRepoQueryError`. Raises `XRepoUnsupportedError` where `supports` gives a reason.
         """
-        with _running(plan, inputs, variables) as (answer, schema):
+        with _running(plan, inputs, variables) as (answer, rendered):
             try:
-                return to_table(answer.to_arrow_table(), schema)
+                return to_table(answer.to_arrow_table(), rendered.schema, rendered.constants)
             except Exception as error:
                 found = failure(error)
         if found is None or any(inputs[name].is_lazy for name in plan.sources()):
@@ -60,18 +63,20 @@ class DuckDBEngine:
         self, plan: Plan, inputs: Inputs, batch_size: int, variables: Mapping[str, Any] | None = None
     ) -> Iterator[Table]:
         """The result in batches, each made when it is asked for."""
-        with _running(plan, inputs, variables) as (answer, schema):
+        with _running(plan, inputs, variables) as (answer, rendered):
             try:
                 for batch in answer.to_arrow_reader(batch_size):
                     if batch.num_rows:
-                        yield to_table(batch, schema)
+                        yield to_table(batch, rendered.schema, rendered.constants)
             except Exception as error:
                 raise failure(error) or error from None
 
 
 @contextmanager
-def _running(plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None) -> Iterator[tuple[Any, Schema]]:
-    """The statement's answer, not yet fetched, and its schema."""
+def _running(
+    plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None
+) -> Iterator[tuple[Any, Rendered]]:
+    """The statement's answer, not yet fetched, and the statement."""
     from xrepo_nb.engines.sql.render import render
 
     schemas = _schemas(plan, inputs)
@@ -80,7 +85,7 @@ def _running(plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None) ->
         rendered = render(
             plan, "duckdb", schemas, tables=tables, order=order, variables=_constants(variables)
         )
-        yield connection.sql(rendered.sql, params=rendered.params or None), rendered.schema
+        yield connection.sql(rendered.sql, params=rendered.params or None), rendered
 
 
 def _schemas(plan: Plan, inputs: Inputs) -> dict[str, Schema]:

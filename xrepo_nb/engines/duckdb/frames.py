@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import polars as pl
@@ -34,12 +35,16 @@ def outer_dtype(type_: DataType, stored: Any) -> Any:
     return stored if type_.kind == "decimal" and stored.is_decimal() else type_.to_polars()
 
 
-def to_table(arrow: Any, schema: Schema) -> Table:
-    """An Arrow table or batch, columns by position, as a table of the schema."""
+def to_table(arrow: Any, schema: Schema, constants: Mapping[str, Any] = {}) -> Table:
+    """An Arrow table or batch, columns by position, as a table of the schema.
+
+    Columns named in `constants` hold that value in each row."""
     frame = pl.from_arrow(arrow)
     assert isinstance(frame, pl.DataFrame)
     columns = [
         _cast(series.alias(field.name), outer_dtype(field.type, series.dtype))
+        if field.name not in constants
+        else pl.Series(field.name, [constants[field.name]] * len(series), dtype=pl.Object)
         for series, field in zip(frame.iter_columns(), schema.fields, strict=True)
     ]
     return Table(frame=pl.DataFrame(columns), schema=schema)

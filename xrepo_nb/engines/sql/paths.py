@@ -14,7 +14,9 @@ from xrepo_nb.engines.sql.syntax import (
     Condition,
     as_sql,
     call,
+    conjunction,
     disjunction,
+    is_null,
     lambda_of,
     negation,
     number,
@@ -87,6 +89,18 @@ def element(ctx: Context, array: Value) -> tuple[str, Value]:
     return parameter, Value(exp.Column(this=exp.Identifier(this=parameter)), item, "null")
 
 
+def item_at(value: Value, position: int) -> Value:
+    """The element at a position from 0, or from the end below 0: missing beyond the ends or without
+    an array."""
+    place = position + 1 if position >= 0 else position
+    sql = call("list_extract", value.sql, number(place))
+    least = position + 1 if position >= 0 else -position
+    short = exp.LT(this=call("len", value.sql), expression=number(least))
+    beyond = disjunction(value.is_absent(), short)
+    null = conjunction(exp.GTE(this=call("len", value.sql), expression=number(least)), is_null(sql))
+    return Value(sql, value.type.item or DataType("null")).with_absence(null, beyond)
+
+
 def any_element(ctx: Context, array: Value, test: Callable[[Value], Condition]) -> Condition:
     """Whether some element of the array passes the test."""
     parameter, item = element(ctx, array)
@@ -101,9 +115,13 @@ def any_at(ctx: Context, value: Value, path: Path, test: Callable[[Value], Condi
     """Whether the value that a predicate's path leads to passes the test; any one behind an array."""
     for i, name in enumerate(path):
         if value.kind == "array":
-            if name.isdigit():
-                decline("an array index in a path")
-            return any_element(ctx, value, partial(any_at, ctx, path=path[i:], test=test))
+            inside = partial(any_at, ctx, path=path[i:], test=test)
+            if not name.isdigit():
+                return any_element(ctx, value, inside)
+            at = any_at(ctx, item_at(value, int(name)), path[i + 1 :], test)
+            item = value.type.item
+            nested = item is not None and item.kind == "object" and item.field(name) is not None
+            return disjunction(at, any_element(ctx, value, inside)) if nested else at
         if value.kind != "object":
             return test(MISSING_VALUE)
         value = member(value, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoUnsupportedError
@@ -22,12 +22,14 @@ from xrepo_nb.schema.types import Field
 class Rendered:
     """A statement, its bound values as the driver takes them, and the schema of its rows.
 
-    The statement's columns stand in the order of the schema's fields; go by position.
+    The statement's columns stand in the order of the schema's fields; go by position. The columns
+    in `constants` hold that one value, which has no SQL form, in every row: put it there.
     """
 
     sql: str
     params: Any
     schema: Schema
+    constants: Mapping[str, Any] = field(default_factory=dict)
 
 
 def render(
@@ -95,7 +97,8 @@ def _render(
     found = relation(ctx, plan, Sources(sources))
     schema = _schema(ctx, found)
     text, params = spoken.generate(found.statement(ctx), ctx.names.values)
-    return Rendered(text, params, schema)
+    constants = {f.name: found.columns[f.name].literal for f in schema.fields if f.type.kind == "mixed"}
+    return Rendered(text, params, schema, constants if spoken.nested else {})
 
 
 def _table(given: str | Sql) -> Sql:
@@ -107,7 +110,7 @@ def _schema(ctx: Context, found: Relation) -> Schema:
         decline("a result without fields")
     fields = []
     for name, value in found.columns.items():
-        if not value.type.is_typed and ctx.dialect.nested:
+        if not value.type.is_typed and ctx.dialect.nested and not value.is_constant:
             decline(f"the mixed field {name!r}")
         absence = value.settled(f"the field {name!r}").absence
         fields.append(Field(name, value.type, absence, extra=value.extra))

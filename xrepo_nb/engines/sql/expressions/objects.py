@@ -14,6 +14,8 @@ from xrepo_nb.schema.types import DataType, Field
 
 def struct(items: Sequence[tuple[str, Value]]) -> Value:
     """A document of these fields, those that are always missing left out."""
+    if any(not v.type.is_typed for _, v in items):
+        decline("a constant without SQL form within a document")
     kept = [(k, v.settled(f"the field {k!r}")) for k, v in items if not _is_gone(v)]
     if not kept:
         decline("a document without fields")

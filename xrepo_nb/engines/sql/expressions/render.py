@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from sqlglot import exp
 
+from xrepo_nb.core.errors import XRepoError
+from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions import arithmetic, arrays, conversion, dates, logic, strings
 from xrepo_nb.engines.sql.expressions.objects import struct
 from xrepo_nb.engines.sql.paths import column_of, follow
-from xrepo_nb.engines.sql.reasons import decline
+from xrepo_nb.engines.sql.reasons import Unsupported, decline
 from xrepo_nb.engines.sql.values import MISSING_VALUE, Value, unified
 from xrepo_nb.query import expressions as e
 from xrepo_nb.schema.types import DataType
@@ -86,14 +89,29 @@ def _is_constant(node: e.Expr) -> bool:
     return True
 
 
+def output(ctx: Context, node: e.Expr) -> Value:
+    """Like `expression`, for a field that is given out: a constant without SQL form is kept apart."""
+    if not ctx.dialect.nested or not _is_constant(node):
+        return ctx.value(node)
+    value = _computed(node)
+    if value is MISSING:
+        return MISSING_VALUE
+    try:
+        return ctx.literal(value)
+    except Unsupported:
+        return Value(exp.Null(), DataType("mixed"), "never", literal=value)
+
+
 def _folded(ctx: Context, node: e.Call) -> Value:
+    value = _computed(node)
+    return MISSING_VALUE if value is MISSING else ctx.literal(value)
+
+
+def _computed(node: e.Expr) -> Any:
     """The value of a constant expression, computed here; one that fails is left to fail on its rows."""
-    from xrepo_nb.core.errors import XRepoError
-    from xrepo_nb.core.missing import MISSING
     from xrepo_nb.engines.document.expressions import compile_expression
 
     try:
-        value = compile_expression(node)({}, {})
+        return compile_expression(node)({}, {})
     except XRepoError:
-        decline(f"{node.op} of constants on which it fails")
-    return MISSING_VALUE if value is MISSING else ctx.literal(value)
+        return decline("an expression of constants on which it fails")

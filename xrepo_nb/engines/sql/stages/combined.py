@@ -219,7 +219,7 @@ def _after(value: Value, nullable: bool) -> Value:
     """What a column means after a join that may leave it without a match: null."""
     if not nullable:
         return value
-    if value.absence in ("missing", "both"):
+    if value.absence in ("missing", "both") or not value.type.is_typed:
         decline("an unmatched row's field that is missing elsewhere")
     return replace(value, absence="null")
 

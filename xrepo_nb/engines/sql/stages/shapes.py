@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.objects import struct
+from xrepo_nb.engines.sql.expressions.render import output
 from xrepo_nb.engines.sql.paths import member
 from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Relation
@@ -36,7 +37,7 @@ def inclusive(ctx: Context, stage: q.Project) -> dict[str, Value]:
         out[name] = _kept(ctx, column_of_any(ctx, name), tree[name])
     for name, given in tree.items():
         if isinstance(given, Expr):
-            out[name] = ctx.value(given)
+            out[name] = output(ctx, given)
         elif isinstance(given, dict) and name not in out:
             out[name] = _kept(ctx, MISSING_VALUE, given)
     return out
@@ -87,7 +88,7 @@ def exclusive(ctx: Context, stage: q.Project) -> dict[str, Value]:
         if given is False:
             _drop(out, path)
         elif isinstance(given, Expr):
-            put(out, path, ctx.value(given))
+            put(out, path, output(ctx, given))
     return out
 
 
@@ -136,7 +137,7 @@ def _with(value: Value, path: Path, made: Value) -> Value:
 def add_fields(ctx: Context, stage: q.AddFields, sources: Sources) -> Relation:
     base = relation(ctx, stage.input, sources).plain(ctx)
     inner, out = ctx.over(base.columns), dict(base.columns)
-    made = [(path, inner.value(given)) for path, given in stage.fields]
+    made = [(path, output(inner, given)) for path, given in stage.fields]
     for path, value in made:
         put(out, path, value)
     return base.with_columns({name: value for name, value in out.items() if not _is_gone(value)})
