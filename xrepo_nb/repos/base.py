@@ -85,8 +85,8 @@ class XRepo(RepoFoundation, Generic[T]):
         """
         async with Operation(self, "list", Permission.LIST, user_id) as operation:
             matching = reading.matching(self, filters, operation)
-            plan = reading.windowed(matching, sort, skip, limit)
-            answer, total = await reading.page(self, matching, plan, skip, limit, operation, engine)
+            window = reading.Window(sort, skip, limit)
+            answer, total = await reading.page(self, matching, window, operation, engine)
             records = await records_of(answer.table, self.model_class, operation.grant)
             operation.rows = len(records)
         made = Provenance(self.metadata.name, answer.engine, operation.duration_ms, answer.cached)

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
-from pydantic import PrivateAttr
 
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoUnsupportedError, XRepoValidationError
 from xrepo_nb.core.missing import MISSING
@@ -44,7 +43,8 @@ class ConnectedRepo(XRepo[T]):
 
     kind = "connected"
 
-    _collection: str | None = PrivateAttr(None)
+    if TYPE_CHECKING:  # plain attributes: Pydantic's private ones are slow to read
+        _collection: str | None
 
     def __init__(
         self,

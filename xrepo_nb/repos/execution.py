@@ -12,6 +12,7 @@ from xrepo_nb.query.expressions import Variable
 from xrepo_nb.query.plan import (
     AddFields,
     Facet,
+    Group,
     Input,
     Limit,
     Lookup,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 _INLINE_CELLS = 50_000
 """Frames of up to so many cells are queried in the loop's own thread: a thread hop costs more."""
 
-_ROW_WISE = (Scan, Match, Project, AddFields, Unset, Sort, Limit, Skip)
+_ROW_WISE = (Scan, Match, Project, AddFields, Unset, Sort, Limit, Skip, Group)
 """Stages whose work grows with the rows they are given, and no faster."""
 
 _SYSTEM_VARIABLES = frozenset({"ROOT", "CURRENT", "NOW", "REMOVE", "DESCEND", "PRUNE", "KEEP"})

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import ConfigDict, PrivateAttr
+from pydantic import ConfigDict
 
 from xrepo_nb.cache import CacheManager
 from xrepo_nb.core.prototype import XObjPrototype
@@ -43,17 +43,18 @@ class RepoFoundation(XObjPrototype, ABC):
     kind: ClassVar[str] = "repo"
     metadata: RepoMetadata
 
-    _resource: XResource | None = PrivateAttr(None)
-    _model_class: type[Any] | None = PrivateAttr(None)
-    _schema: Schema = PrivateAttr()
-    _audit_logger: AuditLogger | None = PrivateAttr(None)
-    _stats_collector: StatsCollector | None = PrivateAttr(None)
-    _cache: CacheManager | None = PrivateAttr(None)
-    _acl_manager: ACLManager | None = PrivateAttr(None)
-    _events: Events = PrivateAttr()
-    _measured: dict[str, dict[str, Any]] = PrivateAttr()
-    _declared: frozenset[str] = PrivateAttr()
-    _key: tuple[str, ...] = PrivateAttr()
+    if TYPE_CHECKING:  # plain attributes: Pydantic's private ones are slow to read
+        _resource: XResource | None
+        _model_class: type[Any] | None
+        _schema: Schema
+        _audit_logger: AuditLogger | None
+        _stats_collector: StatsCollector | None
+        _cache: CacheManager | None
+        _acl_manager: ACLManager | None
+        _events: Events
+        _measured: dict[str, dict[str, Any]]
+        _declared: frozenset[str]
+        _key: tuple[str, ...]
 
     def __init__(
         self,
@@ -65,6 +66,10 @@ class RepoFoundation(XObjPrototype, ABC):
         super().__init__(metadata=metadata)
         self._resource = resource
         self._model_class = model_class
+        self._audit_logger = None
+        self._stats_collector = None
+        self._cache = None
+        self._acl_manager = None
         self._schema = Schema.of(schema) if schema is not None else Schema(())
         self._declared = frozenset(self._schema.names)
         self._key = self._schema.primary_key
@@ -167,6 +172,10 @@ class RepoFoundation(XObjPrototype, ABC):
 
         Raises `Stale` when a record is no longer as the change supposes.
         """
+
+    def _is_small(self) -> bool:
+        """Whether it has so few rows that leaving some out saves nothing."""
+        return False
 
     async def _size(self) -> int | None:
         """The bytes that its rows take, where known."""

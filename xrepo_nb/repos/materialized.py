@@ -5,10 +5,9 @@ from __future__ import annotations
 import builtins
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
-from pydantic import PrivateAttr
 
 from xrepo_nb.core.errors import XRepoConflictError, XRepoUnsupportedError, XRepoValidationError
 from xrepo_nb.core.offload import offload
@@ -28,6 +27,9 @@ from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
 T = TypeVar("T")
+
+_FEW = 10_000
+"""Rows up to which a query for some of them may as well make all."""
 
 
 class MaterializedRepo(XRepo[T]):
@@ -51,9 +53,10 @@ class MaterializedRepo(XRepo[T]):
 
     kind = "materialized"
 
-    _storage: Storage = PrivateAttr()
-    _closed: bool = PrivateAttr(False)
-    _loaded: Loaded = PrivateAttr()
+    if TYPE_CHECKING:  # plain attributes: Pydantic's private ones are slow to read
+        _storage: Storage
+        _closed: bool
+        _loaded: Loaded
 
     def __init__(
         self,
@@ -202,6 +205,9 @@ class MaterializedRepo(XRepo[T]):
 
     def _deletes_softly(self, soft: bool) -> bool:
         return soft and self.metadata.soft_delete
+
+    def _is_small(self) -> bool:
+        return self._storage.is_quick and self._storage.height <= _FEW
 
     async def _size(self) -> int | None:
         return int(self._storage.table().frame.estimated_size())

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
-
-from pydantic import PrivateAttr
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from xrepo_nb.core.offload import offload
 from xrepo_nb.core.progress import progress
@@ -29,7 +27,8 @@ class ResourceSnapshot(MaterializedRepo[T]):
     Changes stay in memory: the resource is not written to, and a refresh drops them.
     """
 
-    _origin: ConnectedRepo[Any] = PrivateAttr()
+    if TYPE_CHECKING:  # plain attributes: Pydantic's private ones are slow to read
+        _origin: ConnectedRepo[Any]
 
     def __init__(
         self,

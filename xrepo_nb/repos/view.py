@@ -7,10 +7,8 @@ import builtins
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakMethod
-
-from pydantic import PrivateAttr
 
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoPermissionError, XRepoUnsupportedError
 from xrepo_nb.core.progress import progress
@@ -62,13 +60,14 @@ class ViewRepo(MaterializedRepo[T]):
 
     kind = "view"
 
-    _sources: dict[str, XRepo[Any]] = PrivateAttr()
-    _define: Definition = PrivateAttr()
-    _materialize: bool = PrivateAttr(True)
-    _ttl: float | None = PrivateAttr(None)
-    _kept: dict[str, _Kept] = PrivateAttr()
-    _locks: dict[str, asyncio.Lock] = PrivateAttr()
-    _generation: int = PrivateAttr(0)
+    if TYPE_CHECKING:  # plain attributes: Pydantic's private ones are slow to read
+        _sources: dict[str, XRepo[Any]]
+        _define: Definition
+        _materialize: bool
+        _ttl: float | None
+        _kept: dict[str, _Kept]
+        _locks: dict[str, asyncio.Lock]
+        _generation: int
 
     def __init__(
         self,
@@ -203,6 +202,9 @@ class ViewRepo(MaterializedRepo[T]):
     async def _refreshed(self) -> None:
         self._generation += 1
         await self._open(resolve())
+
+    def _is_small(self) -> bool:
+        return False
 
     # It takes no writes.
 
