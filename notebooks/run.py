@@ -86,11 +86,8 @@ def write_page(notebook: Any, path: Path) -> Path:
 
 
 def _theme(name: str) -> str:
-    exporter = HTMLExporter()
-    folders = [Path(folder) for folder in exporter.template_paths]
-    return next(
-        css.read_text("utf-8") for folder in folders if (css := folder / "static" / f"theme-{name}.css").exists()
-    )
+    files = (Path(folder) / "static" / f"theme-{name}.css" for folder in HTMLExporter().template_paths)
+    return next(file.read_text("utf-8") for file in files if file.exists())
 
 
 if __name__ == "__main__":
