@@ -45,7 +45,9 @@ def build_model(
     sampled = bool(dict(schema.extra).get("sampled"))
     builder = _ModelBuilder(enums, "allow" if sampled else "forbid")
     label = name.rpartition(".")[2]
-    return builder.model(class_name(name), schema.fields, f"One record of {label}.")
+    model = builder.model(class_name(name), schema.fields, f"One record of {label}.")
+    model.__xrepo_schema__ = schema  # type: ignore[attr-defined]
+    return model
 
 
 class _ModelBuilder:

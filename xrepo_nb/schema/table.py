@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -20,7 +21,7 @@ class Table:
     field's `absence` says, binary uuids and ObjectIds become those objects.
     """
 
-    __slots__ = ("_documents", "_frame", "_lazy", "_schema")
+    __slots__ = ("_documents", "_frame", "_lazy", "_schema", "origin")
 
     def __init__(
         self,
@@ -29,11 +30,14 @@ class Table:
         lazy: pl.LazyFrame | None = None,
         documents: Sequence[dict[str, Any]] | None = None,
         schema: Schema | None = None,
+        origin: Sequence[Path] = (),
     ) -> None:
         self._frame = frame
         self._lazy = lazy
         self._documents = documents
         self._schema = schema
+        self.origin = tuple(origin)
+        """The Parquet files that a lazy frame scans as they are, so that an engine may read them itself."""
 
     @property
     def is_frame(self) -> bool:
