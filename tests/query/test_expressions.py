@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 
 from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
+from xrepo_nb.query.check import check_fields
 from xrepo_nb.query.expressions import ArrayExpr, Call, DocumentExpr, FieldRef, Let, Literal, Variable
+from xrepo_nb.query.fingerprint import fingerprint
+from xrepo_nb.query.optimize import optimize
 from xrepo_nb.query.parsing import parse_expression, parse_pipeline, parse_projection, parse_sort
 from xrepo_nb.query.plan import (
     Accumulator,
@@ -30,6 +33,9 @@ from xrepo_nb.query.plan import (
     Unwind,
 )
 from xrepo_nb.query.predicates import EVERYTHING, Compare
+from xrepo_nb.query.text import describe
+from xrepo_nb.query.typing import output_schema
+from xrepo_nb.query.unparsing import unparse
 
 T = Scan("t")
 
@@ -321,3 +327,16 @@ def test_sorts(given: Any) -> None:
 def test_malformed_sorts_are_refused(given: Any) -> None:
     with pytest.raises(XRepoQueryError):
         parse_sort(given)
+
+
+def test_the_longest_pipeline_and_the_deepest_expression_pass_through_everything() -> None:
+    long = parse_pipeline([{"$addFields": {"a": 1}}, {"$match": {"b": 1}}] * 500, T)
+    deep: Any = "$a"
+    for _ in range(90):
+        deep = {"$abs": deep}
+    for plan in (long, parse_pipeline([{"$addFields": {"q": deep}}, {"$match": {"$expr": deep}}], T)):
+        check_fields(plan, {})
+        for use in (optimize, fingerprint, describe, unparse, lambda plan: output_schema(plan, {})):
+            use(plan)
+        assert plan.transform(lambda node: node) is plan
+        assert plan.sources() == ("t",)

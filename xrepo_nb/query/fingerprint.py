@@ -79,10 +79,17 @@ def _pattern(value: re.Pattern[Any], emit: Emit) -> None:
 
 
 def _node(value: Any, emit: Emit) -> None:
-    emit(f"n{type(value).__name__}(")
-    for name in _compared(type(value)):
-        _write(getattr(value, name), emit)
-    emit(")")
+    """A node; of a chain of stages one after the other, for chains may be longer than the stack."""
+    while True:
+        emit(f"n{type(value).__name__}(")
+        for name in _compared(type(value)):
+            if name != "input":
+                _write(getattr(value, name), emit)
+        emit(")")
+        below = getattr(value, "input", None)
+        if below is None:
+            return
+        value = below
 
 
 _COMPARED: dict[type[Any], tuple[str, ...]] = {}

@@ -33,9 +33,22 @@ def optimize(plan: s.Plan, schemas: Schemas | None = None, *, prune: bool = True
     >>> optimize(before) == after
     True
     """
+    if _length(plan) > _LONGEST:
+        return plan
     known = schemas or {}
     better = _improved(plan, known)
     return columns.prune(better, known) if prune and known else better
+
+
+_LONGEST = 100
+"""Longer chains of stages, which no person writes, are left as they are."""
+
+
+def _length(plan: s.Plan) -> int:
+    count = 0
+    while isinstance(plan, s.Stage):
+        count, plan = count + 1, plan.input
+    return count
 
 
 def _improved(plan: s.Plan, schemas: Schemas) -> s.Plan:

@@ -28,9 +28,11 @@ class Plan:
 
     def walk(self) -> Iterator[Plan]:
         """This plan and all below it, parents first."""
-        yield self
-        for child in self.children():
-            yield from child.walk()
+        waiting: list[Plan] = [self]
+        while waiting:
+            node = waiting.pop()
+            yield node
+            waiting += reversed(tuple(node.children()))
 
     def sources(self) -> tuple[str, ...]:
         """The names of all scanned collections, each once, in the order met."""
@@ -38,13 +40,14 @@ class Plan:
 
     def transform(self, change: Callable[[Plan], Plan]) -> Plan:
         """This plan with `change` applied to every node, leaves first."""
-        new = {}
-        for item in fields(self):
-            old = getattr(self, item.name)
-            changed = _transformed(old, change)
-            if changed is not old:
-                new[item.name] = changed
-        return change(replace(self, **new) if new else self)
+        chain = [self]
+        while isinstance(chain[-1], Stage):
+            chain.append(chain[-1].input)
+        below: Plan | None = None
+        for node in reversed(chain):
+            below = change(_rebuilt(node, below, change))
+        assert below is not None
+        return below
 
 
 def _plans(value: Any) -> Iterator[Plan]:
@@ -53,6 +56,17 @@ def _plans(value: Any) -> Iterator[Plan]:
     elif isinstance(value, tuple):
         for item in value:
             yield from _plans(item)
+
+
+def _rebuilt(node: Plan, below: Plan | None, change: Callable[[Plan], Plan]) -> Plan:
+    """The node over its changed input, with all other plans in it transformed."""
+    new: dict[str, Any] = {}
+    for item in fields(node):
+        old = getattr(node, item.name)
+        changed = below if item.name == "input" else _transformed(old, change)
+        if changed is not old:
+            new[item.name] = changed
+    return replace(node, **new) if new else node
 
 
 def _transformed(value: Any, change: Callable[[Plan], Plan]) -> Any:

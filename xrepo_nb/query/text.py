@@ -32,13 +32,19 @@ def describe(plan: s.Plan) -> str:
 
 
 def _lines(plan: s.Plan) -> list[str]:
-    if isinstance(plan, s.Join):
-        return _join_lines(plan)
-    above = _lines(plan.input) if isinstance(plan, s.Stage) else []
-    own = [describe_stage(plan)]
-    for name, other in other_plans(plan):
+    stages = [plan]
+    while isinstance(stages[-1], s.Stage):
+        stages.append(stages[-1].input)
+    return [line for stage in reversed(stages) for line in _stage_lines(stage)]
+
+
+def _stage_lines(stage: s.Plan) -> list[str]:
+    if isinstance(stage, s.Join):
+        return _join_lines(stage)
+    own = [describe_stage(stage)]
+    for name, other in other_plans(stage):
         own += [f"  {name}:", *(f"    {line}" for line in _lines(other))]
-    return above + own
+    return own
 
 
 def _join_lines(join: s.Join) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from xrepo_nb.core.errors import XRepoQueryError
+from xrepo_nb.query.parsing.filters import predicate_of
 from xrepo_nb.query.parsing.values import document
 
 _SUFFIX = "_filters"
@@ -47,8 +48,6 @@ def split_view_filters(
 
 
 def _checked(value: Any, key: str) -> Any:
-    from xrepo_nb.query.parsing.entry import predicate_of
-
     return value if value is None or predicate_of(value) is not None else document(value, key, key)
 
 

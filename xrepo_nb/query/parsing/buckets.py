@@ -9,9 +9,8 @@ from typing import Any
 from xrepo_nb.query.expressions import Expr, Literal
 from xrepo_nb.query.parsing.accumulators import outputs
 from xrepo_nb.query.parsing.expressions import Scope, expression
-from xrepo_nb.query.parsing.joins import named_options
 from xrepo_nb.query.parsing.order import ranked, type_rank
-from xrepo_nb.query.parsing.values import array, fail, string, whole
+from xrepo_nb.query.parsing.values import array, fail, named_options, string, whole
 from xrepo_nb.query.plan import Accumulator, Bucket, BucketAuto, Plan
 
 GRANULARITIES = (

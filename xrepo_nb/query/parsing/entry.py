@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from xrepo_nb.query.expressions import Expr
-from xrepo_nb.query.parsing import projections, sorts, stages, updates
+from xrepo_nb.query.parsing import pipelines, projections, sorts, updates
 from xrepo_nb.query.parsing.expressions import Scope, expression
-from xrepo_nb.query.parsing.filters import Reading, conjunction, filter_document
+from xrepo_nb.query.parsing.filters import Reading, conjunction, filter_document, predicate_of
 from xrepo_nb.query.parsing.limits import check_bounds
 from xrepo_nb.query.parsing.values import copied, fail, kind, split_path
 from xrepo_nb.query.plan import Plan, SortKey
@@ -18,14 +18,6 @@ from xrepo_nb.query.updates import Update
 Filter = Any
 """What is taken where a filter is: None, a document in MongoDB's or Django's style, a
 `Predicate`, or what the builder `F` makes."""
-
-
-def predicate_of(given: Any) -> Predicate | None:
-    """The predicate of what is one already, or of a built condition; None for documents."""
-    if isinstance(given, Predicate):
-        return given
-    built = getattr(given, "predicate", None)
-    return built if isinstance(built, Predicate) else None
 
 
 def parse_filter(
@@ -92,7 +84,7 @@ Hint: pass operators through a filter
 
 
 def parse_pipeline(
-    stages_given: Sequence[Mapping[str, Any]],
+    stages: Sequence[Mapping[str, Any]],
     start: Plan,
     *,
     at: str = "pipeline",
@@ -106,12 +98,12 @@ def parse_pipeline(
     >>> parse_pipeline([{"$limit": 5}], Scan("users"))
     Limit(input=Scan(source='users'), count=5)
     """
-    if isinstance(stages_given, (dict, Mapping)):
-        stages_given = [stages_given]
-    if not isinstance(stages_given, Sequence) or isinstance(stages_given, (str, bytes)):
-        fail(f"a pipeline is a list of stages, not {kind(stages_given)}", at)
-    check_bounds(stages_given, at)
-    return stages.pipeline(stages_given, start, at, Scope(variables))
+    if isinstance(stages, (dict, Mapping)):
+        stages = [stages]
+    if not isinstance(stages, Sequence) or isinstance(stages, (str, bytes)):
+        fail(f"a pipeline is a list of stages, not {kind(stages)}", at)
+    check_bounds(stages, at)
+    return pipelines.pipeline(stages, start, at, Scope(variables))
 
 
 def parse_expression(value: Any, *, at: str = "expression", variables: Iterable[str] = ()) -> Expr:

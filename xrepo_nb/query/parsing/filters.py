@@ -42,6 +42,14 @@ class Reading:
         self.fields = frozenset(fields)
 
 
+def predicate_of(given: Any) -> p.Predicate | None:
+    """The predicate of what is one already, or of a built condition; None for documents."""
+    if isinstance(given, p.Predicate):
+        return given
+    built = getattr(given, "predicate", None)
+    return built if isinstance(built, p.Predicate) else None
+
+
 def filter_document(given: Mapping[str, Any], at: str, reading: Reading) -> p.Predicate:
     """The predicate of a whole filter document."""
     items: list[p.Predicate] = []

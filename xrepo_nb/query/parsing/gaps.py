@@ -7,7 +7,6 @@ from typing import Any
 
 from xrepo_nb.query.expressions import DocumentExpr, Expr, FieldRef, Path
 from xrepo_nb.query.parsing.expressions import Scope, expression
-from xrepo_nb.query.parsing.joins import named_options
 from xrepo_nb.query.parsing.order import ranked
 from xrepo_nb.query.parsing.projections import check_collisions
 from xrepo_nb.query.parsing.sorts import sort_keys
@@ -18,6 +17,7 @@ from xrepo_nb.query.parsing.values import (
     fail,
     field_path,
     is_number,
+    named_options,
     string,
     whole,
 )

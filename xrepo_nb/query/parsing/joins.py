@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from xrepo_nb.query.expressions import Path
-from xrepo_nb.query.parsing import stages
+from xrepo_nb.query.parsing import pipelines
 from xrepo_nb.query.parsing.expressions import Scope, expression, variables
 from xrepo_nb.query.parsing.filters import Reading, filter_document
-from xrepo_nb.query.parsing.values import array, document, fail, field_path, string, whole
+from xrepo_nb.query.parsing.values import array, document, fail, field_path, named_options, string, whole
 from xrepo_nb.query.plan import (
     Facet,
     GraphLookup,
@@ -23,20 +23,6 @@ from xrepo_nb.query.plan import (
 )
 
 _FORBIDDEN_INSIDE = ("$out", "$merge")
-
-
-def named_options(
-    given: Any, op: str, known: tuple[str, ...], needed: tuple[str, ...], at: str
-) -> Mapping[str, Any]:
-    """The options of a stage, all known, none that is needed left out."""
-    named = document(given, op, at)
-    for name in named:
-        if name not in known:
-            fail(f"{op} has no option {name!r}", f"{at}.{name}", asked=name, exists=known)
-    for name in needed:
-        if name not in named:
-            fail(f"{op} needs the option {name!r}", at, asked=op)
-    return named
 
 
 def collection_name(value: Any, at: str) -> str:
@@ -86,8 +72,8 @@ def _right(named: Mapping[str, Any], at: str, scope: Scope) -> tuple[Plan, Plan 
     if steps and isinstance(steps[0], Mapping) and "$documents" in steps[0]:
         if "from" in named:
             fail("$documents stands only where no collection is named", f"{at}.pipeline[0]")
-        right = stages.pipeline(steps[:1], Input(), f"{at}.pipeline", scope, leaf=True)
-        return right, stages.pipeline(
+        right = pipelines.pipeline(steps[:1], Input(), f"{at}.pipeline", scope, leaf=True)
+        return right, pipelines.pipeline(
             steps[1:], Input(), f"{at}.pipeline", scope, forbidden=_FORBIDDEN_INSIDE
         )
     if "from" not in named:
@@ -95,7 +81,7 @@ def _right(named: Mapping[str, Any], at: str, scope: Scope) -> tuple[Plan, Plan 
     right = Scan(collection_name(named["from"], f"{at}.from"))
     if steps is None:
         return right, None
-    return right, stages.pipeline(steps, Input(), f"{at}.pipeline", scope, forbidden=_FORBIDDEN_INSIDE)
+    return right, pipelines.pipeline(steps, Input(), f"{at}.pipeline", scope, forbidden=_FORBIDDEN_INSIDE)
 
 
 def graph_lookup(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
@@ -135,13 +121,15 @@ def union_with(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     if "coll" in named:
         other: Plan = Scan(collection_name(named["coll"], f"{at}.coll"))
         return UnionWith(
-            source, stages.pipeline(steps, other, f"{at}.pipeline", scope, forbidden=_FORBIDDEN_INSIDE), at=at
+            source,
+            pipelines.pipeline(steps, other, f"{at}.pipeline", scope, forbidden=_FORBIDDEN_INSIDE),
+            at=at,
         )
     if not (steps and isinstance(steps[0], Mapping) and "$documents" in steps[0]):
         fail("$unionWith needs 'coll', or a pipeline that begins with $documents", at)
     return UnionWith(
         source,
-        stages.pipeline(steps, Input(), f"{at}.pipeline", scope, leaf=True, forbidden=_FORBIDDEN_INSIDE),
+        pipelines.pipeline(steps, Input(), f"{at}.pipeline", scope, leaf=True, forbidden=_FORBIDDEN_INSIDE),
         at=at,
     )
 
@@ -156,7 +144,7 @@ def facet(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
         if field_path(name, at) != (name,):
             fail(f"the name {name!r} of a branch holds a '.'", at, asked=name)
         here = f"{at}.{name}"
-        inner = stages.pipeline(array(steps, "a branch", here), Input(), here, scope, forbidden=_NO_FACET)
+        inner = pipelines.pipeline(array(steps, "a branch", here), Input(), here, scope, forbidden=_NO_FACET)
         branches.append((name, inner))
     return Facet(source, tuple(branches), at=at)
 
@@ -207,7 +195,7 @@ def _merge_keys(given: Any, at: str) -> tuple[str, ...]:
 
 def _when_matched(given: Any, at: str, scope: Scope) -> str | Plan:
     if isinstance(given, (list, tuple)):
-        return stages.update_pipeline(given, at, scope)
+        return pipelines.update_pipeline(given, at, scope)
     return _choice(given, _MATCHED, at)
 
 

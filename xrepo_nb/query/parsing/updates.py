@@ -18,8 +18,8 @@ from xrepo_nb.query.parsing.filters import (
 )
 from xrepo_nb.query.parsing.limits import MAX_PATH
 from xrepo_nb.query.parsing.patterns import pattern_parts
+from xrepo_nb.query.parsing.pipelines import update_pipeline
 from xrepo_nb.query.parsing.sorts import element_order
-from xrepo_nb.query.parsing.stages import update_pipeline
 from xrepo_nb.query.parsing.values import (
     array,
     copied,

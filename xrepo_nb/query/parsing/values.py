@@ -93,6 +93,20 @@ def document(value: Any, what: str, at: str) -> Mapping[str, Any]:
     fail(f"{what} takes a document, not {kind(value)}", at)
 
 
+def named_options(
+    given: Any, op: str, known: tuple[str, ...], needed: tuple[str, ...], at: str
+) -> Mapping[str, Any]:
+    """The options of a stage, all known, none that is needed left out."""
+    named = document(given, op, at)
+    for name in named:
+        if name not in known:
+            fail(f"{op} has no option {name!r}", f"{at}.{name}", asked=name, exists=known)
+    for name in needed:
+        if name not in named:
+            fail(f"{op} needs the option {name!r}", at, asked=op)
+    return named
+
+
 def array(value: Any, what: str, at: str) -> list[Any] | tuple[Any, ...]:
     """The value, which must be an array."""
     if isinstance(value, (list, tuple)):

@@ -77,7 +77,14 @@ class Walk:
 
 def rows_of(plan: s.Plan, walk: Walk) -> Value:
     """The type of the documents that leave a plan; mixed where it cannot be told."""
-    return _STAGES[type(plan)](plan, walk)
+    stages: list[s.Stage] = []
+    while isinstance(plan, s.Stage):
+        stages.append(plan)
+        plan = plan.input
+    rows = _LEAVES[type(plan)](plan, walk)
+    for stage in reversed(stages):
+        rows = _STAGES[type(stage)](stage, rows, walk)
+    return rows
 
 
 def _at(plan: s.Stage, *steps: str) -> str:
@@ -107,8 +114,7 @@ def _documents(plan: s.Documents, walk: Walk) -> Value:
     return walk.type_of(plan.items, UNKNOWN).item
 
 
-def _match(plan: s.Match, walk: Walk) -> Value:
-    rows = rows_of(plan.input, walk)
+def _match(plan: s.Match, rows: Value, walk: Walk) -> Value:
     check_predicate(plan.predicate, rows, walk)
     return rows
 
@@ -134,8 +140,7 @@ def _outer(predicate: p.Predicate) -> list[p.Predicate]:
     return _outer(predicate.item) if isinstance(predicate, p.Not) else [predicate]
 
 
-def _project(plan: s.Project, walk: Walk) -> Value:
-    rows = rows_of(plan.input, walk)
+def _project(plan: s.Project, rows: Value, walk: Walk) -> Value:
     computed = [(path, value) for path, value in plan.fields if isinstance(value, Expr)]
     found: list[Named] = [
         (path, walk.type_of(value, rows, _at(plan, *path)), walk.text(value)) for path, value in computed
@@ -170,8 +175,7 @@ def _only_known(plan: s.Project, found: Sequence[Named]) -> Value:
     return object_of(fields)
 
 
-def _add_fields(plan: s.AddFields, walk: Walk) -> Value:
-    rows = rows_of(plan.input, walk)
+def _add_fields(plan: s.AddFields, rows: Value, walk: Walk) -> Value:
     return _with(
         rows,
         [(path, walk.type_of(expr, rows, _at(plan, *path)), walk.text(expr)) for path, expr in plan.fields],
@@ -187,8 +191,7 @@ def _with(rows: Value, found: Sequence[Named]) -> Value:
     return Value(DataType("object", fields), "never", rows.lineage)
 
 
-def _unset(plan: s.Unset, walk: Walk) -> Value:
-    rows = rows_of(plan.input, walk)
+def _unset(plan: s.Unset, rows: Value, walk: Walk) -> Value:
     if rows.kind != "object":
         return rows
     fields = rows.type.fields
@@ -209,14 +212,12 @@ def _key(value: Value) -> Value:
     return value.absent("never" if value.absence == "never" else "null")
 
 
-def _group(plan: s.Group, walk: Walk) -> Value:
-    rows = rows_of(plan.input, walk)
+def _group(plan: s.Group, rows: Value, walk: Walk) -> Value:
     key = field_of("_id", _key(walk.type_of(plan.key, rows, _at(plan, "_id"))), walk.text(plan.key))
     return object_of([key, *_outputs(plan.accumulators, rows, walk)])
 
 
-def _sort(plan: s.Sort, walk: Walk) -> Value:
-    rows = rows_of(plan.input, walk)
+def _sort(plan: s.Sort, rows: Value, walk: Walk) -> Value:
     _sorted(plan.keys, rows, walk, _at(plan))
     return rows
 
@@ -226,12 +227,11 @@ def _sorted(keys: tuple[s.SortKey, ...], rows: Value, walk: Walk, at: str) -> No
         walk.require(rows, key.path, at)
 
 
-def _same(plan: s.Stage, walk: Walk) -> Value:
-    return rows_of(plan.input, walk)
+def _same(plan: s.Stage, rows: Value, walk: Walk) -> Value:
+    return rows
 
 
-def _unwind(plan: s.Unwind, walk: Walk) -> Value:
-    rows = rows_of(plan.input, walk)
+def _unwind(plan: s.Unwind, rows: Value, walk: Walk) -> Value:
     value = walk.require(rows, plan.path, _at(plan))
     item = value.item if value.kind == "array" else value
     absence = either(item.absence, "both" if value.absence != "never" else "missing")
@@ -242,8 +242,7 @@ def _unwind(plan: s.Unwind, walk: Walk) -> Value:
     return _with(rows, found)
 
 
-def _lookup(plan: s.Lookup, walk: Walk) -> Value:
-    rows = rows_of(plan.input, walk)
+def _lookup(plan: s.Lookup, rows: Value, walk: Walk) -> Value:
     right = rows_of(plan.right, walk)
     if plan.local is not None:
         walk.require(rows, plan.local, _at(plan, "localField"))
@@ -255,8 +254,7 @@ def _lookup(plan: s.Lookup, walk: Walk) -> Value:
     return _with(rows, [(plan.target, array_of(right), None)])
 
 
-def _graph_lookup(plan: s.GraphLookup, walk: Walk) -> Value:
-    rows = rows_of(plan.input, walk)
+def _graph_lookup(plan: s.GraphLookup, rows: Value, walk: Walk) -> Value:
     right = rows_of(plan.right, walk)
     walk.type_of(plan.start, rows, _at(plan, "startWith"))
     walk.require(right, plan.connect_from, _at(plan, "connectFromField"))
@@ -268,20 +266,19 @@ def _graph_lookup(plan: s.GraphLookup, walk: Walk) -> Value:
     return _with(rows, [(plan.target, array_of(right), None)])
 
 
-def _union_with(plan: s.UnionWith, walk: Walk) -> Value:
-    left, right = rows_of(plan.input, walk), rows_of(plan.other, walk)
+def _union_with(plan: s.UnionWith, rows: Value, walk: Walk) -> Value:
+    left, right = rows, rows_of(plan.other, walk)
     if left.kind != "object" or right.kind != "object":
         return UNKNOWN
     return object_of(merged(left.type.fields, right.type.fields), source=lineage(left, right))
 
 
-def _facet(plan: s.Facet, walk: Walk) -> Value:
-    inner = walk.inside(rows_of(plan.input, walk))
+def _facet(plan: s.Facet, rows: Value, walk: Walk) -> Value:
+    inner = walk.inside(rows)
     return object_of(field_of(name, array_of(rows_of(branch, inner))) for name, branch in plan.branches)
 
 
-def _bucket(plan: s.Bucket, walk: Walk) -> Value:
-    rows = rows_of(plan.input, walk)
+def _bucket(plan: s.Bucket, rows: Value, walk: Walk) -> Value:
     by = walk.type_of(plan.by, rows, _at(plan, "groupBy"))
     keys = [constant(item) for item in plan.boundaries]
     keys += [constant(plan.default)] if plan.has_default else []
@@ -294,20 +291,18 @@ def _bucket(plan: s.Bucket, walk: Walk) -> Value:
     )
 
 
-def _bucket_auto(plan: s.BucketAuto, walk: Walk) -> Value:
-    rows = rows_of(plan.input, walk)
+def _bucket_auto(plan: s.BucketAuto, rows: Value, walk: Walk) -> Value:
     by = _key(walk.type_of(plan.by, rows, _at(plan, "groupBy")))
     bounds = object_of([field_of("min", by), field_of("max", by)], source=by.lineage)
     return object_of([field_of("_id", bounds, walk.text(plan.by)), *_outputs(plan.outputs, rows, walk)])
 
 
-def _replace_root(plan: s.ReplaceRoot, walk: Walk) -> Value:
-    root = walk.type_of(plan.root, rows_of(plan.input, walk), _at(plan))
+def _replace_root(plan: s.ReplaceRoot, rows: Value, walk: Walk) -> Value:
+    root = walk.type_of(plan.root, rows, _at(plan))
     return root.absent("never") if root.kind == "object" else UNKNOWN
 
 
-def _redact(plan: s.Redact, walk: Walk) -> Value:
-    rows = rows_of(plan.input, walk)
+def _redact(plan: s.Redact, rows: Value, walk: Walk) -> Value:
     inner = walk.inside(rows)
     inner.lost = None
     inner.type_of(plan.expr, rows)
@@ -322,8 +317,7 @@ def _pruned(field: Field) -> Field:
     return replace(field, absence=either(field.absence, "missing")) if has_documents else field
 
 
-def _set_window_fields(plan: s.SetWindowFields, walk: Walk) -> Value:
-    rows = rows_of(plan.input, walk)
+def _set_window_fields(plan: s.SetWindowFields, rows: Value, walk: Walk) -> Value:
     if plan.partition_by is not None:
         walk.type_of(plan.partition_by, rows, _at(plan, "partitionBy"))
     _sorted(plan.keys, rows, walk, _at(plan, "sortBy"))
@@ -333,8 +327,7 @@ def _set_window_fields(plan: s.SetWindowFields, walk: Walk) -> Value:
     )
 
 
-def _densify(plan: s.Densify, walk: Walk) -> Value:
-    rows = rows_of(plan.input, walk)
+def _densify(plan: s.Densify, rows: Value, walk: Walk) -> Value:
     value = walk.require(rows, plan.path, _at(plan, "field"))
     for path in plan.partition_by:
         walk.require(rows, path, _at(plan, "partitionByFields"))
@@ -347,8 +340,7 @@ def _densify(plan: s.Densify, walk: Walk) -> Value:
     return _with(object_of(fields, source=rows.lineage), [(plan.path, value, None)])
 
 
-def _fill(plan: s.Fill, walk: Walk) -> Value:
-    rows = rows_of(plan.input, walk)
+def _fill(plan: s.Fill, rows: Value, walk: Walk) -> Value:
     if plan.partition_by is not None:
         walk.type_of(plan.partition_by, rows, _at(plan, "partitionBy"))
     _sorted(plan.keys, rows, walk, _at(plan, "sortBy"))
@@ -389,18 +381,21 @@ def _loose(field: Field, loose: bool) -> Field:
     return replace(field, absence=either(field.absence, "null")) if loose else field
 
 
-def _merge(plan: s.Merge, walk: Walk) -> Value:
-    rows = rows_of(plan.input, walk)
+def _merge(plan: s.Merge, rows: Value, walk: Walk) -> Value:
     bound = {name: walk.type_of(expr, rows) for name, expr in plan.let}
     if isinstance(plan.when_matched, s.Plan):
         rows_of(plan.when_matched, walk.inside(UNKNOWN, bound | {"new": rows}))
     return rows
 
 
-_STAGES: dict[type, Callable[[Any, Walk], Value]] = {
+_LEAVES: dict[type, Callable[[Any, Walk], Value]] = {
     s.Scan: _scan,
     s.Input: lambda plan, walk: walk.rows,
     s.Documents: _documents,
+    s.Join: _join,
+}
+
+_STAGES: dict[type, Callable[[Any, Value, Walk], Value]] = {
     s.Match: _match,
     s.Project: _project,
     s.AddFields: _add_fields,
@@ -420,6 +415,5 @@ _STAGES: dict[type, Callable[[Any, Walk], Value]] = {
     s.SetWindowFields: _set_window_fields,
     s.Densify: _densify,
     s.Fill: _fill,
-    s.Join: _join,
     s.Merge: _merge,
 }
