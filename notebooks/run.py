@@ -1,8 +1,8 @@
 """Runs the notebooks from the first cell to the last, each in a fresh kernel.
 
-    python notebooks/run.py            run them, fail on the first error
-    python notebooks/run.py --check    the same, and fail if outputs were saved with a notebook
-    python notebooks/run.py --html     also leave a self-contained page of each, and print where
+python notebooks/run.py            run them, fail on the first error
+python notebooks/run.py --check    the same, and fail if outputs were saved with a notebook
+python notebooks/run.py --html     also leave a self-contained page of each, and print where
 """
 
 from __future__ import annotations

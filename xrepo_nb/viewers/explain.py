@@ -82,7 +82,7 @@ def branches(root: Explanation, depth: int = 0) -> Iterator[tuple[Explanation, i
 def _what(stage: Explanation, depth: int) -> list[Html]:
     indent = f"padding-left:{10 + 22 * depth}px" if depth else None
     code = tag("code", stage.stage, title=stage.stage)
-    where = [stage.engine, tag("span", "in the source", class_="xr-tag") if stage.pushed else None]
+    where = [stage.engine, [" ", tag("span", "in the source", class_="xr-tag")] if stage.pushed else None]
     return [tag("th", code, scope="row", style=indent), tag("td", where)]
 
 

@@ -55,4 +55,4 @@ def _row(step: JoinStep) -> list[Html | str]:
 def _matched(matched: int, rows: int) -> Html:
     missed = rows - matched
     said = f"{matched:,}, {missed:,} without a partner" if missed else "all"
-    return tag("td", bar(matched / rows if rows else 0.0, said), tag("small", said))
+    return tag("td", bar(matched / rows if rows else 0.0, said), tag("small", " ", said))

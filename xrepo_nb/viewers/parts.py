@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from xrepo_nb.viewers.html import Html, tag
+from xrepo_nb.viewers.html import Html, join, tag
 
 
 def heading(kind: str, name: str, *facts: str | Html | None) -> Html:
     """The first line: what it is, its name, and facts beside it."""
-    shown = [fact if isinstance(fact, Html) else tag("span", fact) for fact in facts if fact]
-    return tag(
-        "div",
-        tag("span", kind, class_="xr-kind"),
-        tag("strong", name) if name else None,
-        shown,
-        class_="xr-head",
-    )
+    named = [tag("strong", name)] if name else []
+    said = [tag("span", kind, class_="xr-kind"), *named, *(fact for fact in facts if fact)]
+    return tag("div", spaced(said), class_="xr-head")
+
+
+def spaced(words: Iterable[str | Html]) -> list[Html]:
+    """Words as elements with spaces between, so that they stay apart where styles are taken away."""
+    apart: list[Html] = []
+    for word in words:
+        apart += [word if isinstance(word, Html) else tag("span", word), join([" "])]
+    return apart[:-1]
 
 
 def count(number: int, noun: str) -> str:

@@ -126,7 +126,7 @@ def header(field: Field, schema: Schema) -> Html:
 def label(field: Field, schema: Schema) -> tuple[Html, Html]:
     """A field's name, and its type with what else matters in a word."""
     key = " · key" if field.name in schema.primary_key else ""
-    return tag("span", field.name), tag("small", short_type(field) + key)
+    return tag("span", field.name), tag("small", " ", short_type(field) + key)
 
 
 def header_attributes(field: Field) -> dict[str, str | None]:
