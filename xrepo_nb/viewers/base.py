@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from xrepo_nb.viewers.html import Html, tag
 
 STATIC = Path(__file__).parent / "static"
+
+
+def _style() -> Html:
+    css = re.sub(r"/\*.*?\*/", "", (STATIC / "view.css").read_text("utf-8"), flags=re.DOTALL)
+    return Html(f"<style>{' '.join(css.split())}</style>")
+
+
+_STYLE = _style()
+"""Read once, at import: showing something reads nothing."""
 
 
 class View:
@@ -29,7 +37,7 @@ class View:
 
     def to_html(self) -> str:
         """Self-contained HTML, a few kilobytes."""
-        return tag("div", _style(), self.body(), class_="xr")
+        return tag("div", _STYLE, self.body(), class_="xr")
 
     def widget(self) -> Any:
         """The same as a widget; an `anywidget.AnyWidget`."""
@@ -42,9 +50,3 @@ class View:
 
     def __repr__(self) -> str:
         return self.to_text()
-
-
-@lru_cache(maxsize=1)
-def _style() -> Html:
-    css = re.sub(r"/\*.*?\*/", "", (STATIC / "view.css").read_text("utf-8"), flags=re.DOTALL)
-    return Html(f"<style>{' '.join(css.split())}</style>")
