@@ -190,7 +190,9 @@ async def test_other_files_are_no_database(tmp_path: Path) -> None:
 
 
 async def test_errors_on_the_data_tell_no_values(items: DuckDBResource) -> None:
-    plan = parse_pipeline([{"$project": {"x": {"$divide": [4711, {"$subtract": ["$id", 1]}]}}}], Scan("items"))
+    plan = parse_pipeline(
+        [{"$project": {"x": {"$divide": [4711, {"$subtract": ["$id", 1]}]}}}], Scan("items")
+    )
     with pytest.raises(XRepoQueryError) as caught:
         await rows(items, plan)
     assert "4711" not in str(caught.value) and "$divide by zero" in str(caught.value)

@@ -97,10 +97,8 @@ def explain_plan(
     return replace(tree, native=_native(plan, inputs, chosen), reason=told)
 
 
-def _explained(
-    plan: Plan, inputs: Inputs, engine: Engine, variables: Mapping[str, Any] | None
-) -> Explanation:
-    children = tuple(_explained(child, inputs, engine, variables) for child in reads(plan).values())
+def _explained(plan: Plan, inputs: Inputs, engine: Engine) -> Explanation:
+    children = tuple(_explained(child, inputs, engine) for child in reads(plan).values())
     return Explanation(describe(plan), engine.name, reason=_note(plan, inputs, engine), children=children)
 
 

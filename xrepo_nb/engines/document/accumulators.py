@@ -13,7 +13,7 @@ from xrepo_nb.engines.document.expressions import compile_expression
 from xrepo_nb.engines.document.expressions.arrays import count_of, element_order, need_array
 from xrepo_nb.engines.document.expressions.objects import merge_objects
 from xrepo_nb.engines.document.sorting import best, row_keys
-from xrepo_nb.query.expressions import Expr, Literal
+from xrepo_nb.query.expressions import Expr, FieldRef, Literal
 from xrepo_nb.query.plan import SortKey
 
 Rows = Sequence[Any]
@@ -49,6 +49,9 @@ def column(expression: Expr) -> Callable[[Rows, Variables], list[Any]]:
     if isinstance(expression, Literal) and not isinstance(expression.value, (dict, list)):
         value = expression.value
         return lambda rows, variables: [value] * len(rows)
+    if isinstance(expression, FieldRef) and len(expression.path) == 1:
+        name = expression.path[0]
+        return lambda rows, variables: [row.get(name, MISSING) for row in rows]
     evaluate = compile_expression(expression)
     return lambda rows, variables: [evaluate(row, variables) for row in rows]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -11,8 +11,8 @@ from xrepo_nb.engines.base import Inputs
 from xrepo_nb.engines.document.expressions.compile import now
 from xrepo_nb.engines.document.limits import MAX_DEPTH, exceeded
 from xrepo_nb.engines.document.stages import Context, compile_plan
-from xrepo_nb.engines.document.stages.compile import Rows
-from xrepo_nb.engines.document.values import copied
+from xrepo_nb.engines.document.stages.compile import Row, Rows
+from xrepo_nb.engines.document.values import copied, owned
 from xrepo_nb.query import plan as p
 from xrepo_nb.schema.table import Table
 
@@ -42,16 +42,28 @@ class DocumentEngine:
 
         Raises `XRepoQueryError` when the query fails on the data, `XRepoLimitError` past a bound.
         """
-        return Table(documents=[copied(row) for row in _rows(plan, inputs, variables)])
+        return Table(documents=list(map(_owner(plan), _rows(plan, inputs, variables))))
 
     def stream(
         self, plan: p.Plan, inputs: Inputs, batch_size: int, variables: Mapping[str, Any] | None = None
     ) -> Iterator[Table]:
         """The result in batches. Stages that choose or shape single rows hold one batch at a
         time; those that need all rows hold all."""
-        rows = iter(_rows(plan, inputs, variables))
-        while batch := [copied(row) for row in islice(rows, batch_size)]:
+        rows = map(_owner(plan), _rows(plan, inputs, variables))
+        while batch := list(islice(rows, batch_size)):
             yield Table(documents=batch)
+
+
+_CHOOSING = (p.Match, p.Sort, p.Limit, p.Skip, p.Sample)
+_MAKING = (p.Project, p.AddFields, p.Group, p.Bucket, p.BucketAuto, p.Facet, p.SetWindowFields, p.Fill)
+
+
+def _owner(plan: p.Plan) -> Callable[[Row], Row]:
+    """What cuts a row of the result off from the inputs: for rows that the plan made, only what
+    lies in them."""
+    while isinstance(plan, _CHOOSING):
+        plan = plan.input
+    return owned if isinstance(plan, _MAKING) else copied
 
 
 def _rows(plan: p.Plan, inputs: Inputs, variables: Mapping[str, Any] | None) -> Rows:

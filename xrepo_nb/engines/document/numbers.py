@@ -61,7 +61,7 @@ def decimal_like(number: Decimal, operands: Iterable[Any]) -> Any:
 
 def integer(number: int, *, long: bool) -> int | float:
     """An integer result as int, long or, out of 64 bits, as a double."""
-    if v.INT32_MIN <= number <= v.INT32_MAX:
+    if _LOW <= number <= _HIGH:
         return v.as_long(number) if long else number
     return number if v.INT64_MIN <= number <= v.INT64_MAX else float(number)
 
@@ -75,10 +75,8 @@ def total(numbers: Sequence[Any]) -> Any:
     """The sum of numbers of any types; doubles are added without accumulating errors."""
     kinds = set(map(type, numbers))
     if kinds <= {int}:
-        number = sum(numbers)
-        if v.INT32_MIN <= number <= v.INT32_MAX and not any(map(v.is_long, numbers)):
-            return number
-        return integer(number, long=True)
+        long = bool(numbers) and _any_long(min(numbers), max(numbers))
+        return integer(sum(numbers), long=long)
     if kinds <= _PLAIN:
         return _float_sum(numbers)
     if any(map(v.is_decimal, numbers)):
@@ -104,14 +102,21 @@ def _decimal_sum(numbers: Sequence[Any]) -> Any:
     return decimal_like(out, decimals)
 
 
+def _any_long(left: int, right: int) -> bool:
+    """Whether one of two plain ints is a long by its size."""
+    return not (_LOW <= left <= _HIGH and _LOW <= right <= _HIGH)
+
+
+_LOW, _HIGH = v.INT32_MIN, v.INT32_MAX
+
+
 def add(left: Any, right: Any) -> Any:
     """The sum of two numbers."""
     if type(left) in _PLAIN and type(right) in _PLAIN:
         number = left + right
         if type(number) is float:
             return number
-        long = v.is_long(left) or v.is_long(right)
-        return integer(number, long=long)
+        return integer(number, long=_any_long(left, right))
     need_numbers("$add", left, right)
     return total((left, right))
 
@@ -122,7 +127,7 @@ def subtract(left: Any, right: Any) -> Any:
         number = left - right
         if type(number) is float:
             return number
-        return integer(number, long=v.is_long(left) or v.is_long(right))
+        return integer(number, long=_any_long(left, right))
     need_numbers("$subtract", left, right)
     if v.is_decimal(left) or v.is_decimal(right):
         return decimal_like(CONTEXT.subtract(exact(left), exact(right)), (left, right))
@@ -137,7 +142,7 @@ def multiply(left: Any, right: Any) -> Any:
         number = left * right
         if type(number) is float:
             return number
-        return integer(number, long=v.is_long(left) or v.is_long(right))
+        return integer(number, long=_any_long(left, right))
     need_numbers("$multiply", left, right)
     if v.is_decimal(left) or v.is_decimal(right):
         return decimal_like(CONTEXT.multiply(exact(left), exact(right)), (left, right))

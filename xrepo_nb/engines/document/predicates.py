@@ -138,8 +138,24 @@ def _not(predicate: p.Not, scope: Scope) -> Test:
 
 
 def _compare(predicate: p.Compare, scope: Scope) -> Test:
-    test = equals(predicate.value) if predicate.op == "$eq" else _ordered(predicate.op, predicate.value)
-    return on_path(predicate.path, test)
+    op, value = predicate.op, predicate.value
+    test = on_path(predicate.path, equals(value) if op == "$eq" else _ordered(op, value))
+    if len(predicate.path) != 1 or value != value:
+        return test
+    return _direct(predicate.path[0], op, value, test)
+
+
+def _direct(name: str, op: str, value: Any, otherwise: Test) -> Test:
+    """The comparison of a plain field, straight when the types compare as in Python."""
+    alike, accepts = _ALIKE.get(type(value)), _ACCEPTS[op]
+    if alike is None:
+        return otherwise
+
+    def check(document: Any) -> bool:
+        given = document.get(name)
+        return accepts(given, value) if type(given) in alike else otherwise(document)
+
+    return check
 
 
 def equals(value: Any) -> Test:
@@ -175,6 +191,7 @@ def _ordered(op: str, value: Any) -> Test:
 
 
 _ACCEPTS: dict[str, Callable[[Any, Any], bool]] = {
+    "$eq": operator.eq,
     "$gt": operator.gt,
     "$gte": operator.ge,
     "$lt": operator.lt,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -92,7 +93,7 @@ def _sort_by(rows: list[Any], key: SortKey) -> None:
     read, descending = leaf_reader(key.path), key.descending
     column = [read(row) for row in rows]
     kinds = frozenset(map(type, column))
-    if kinds not in _SIMPLE or (float in kinds and any(value != value for value in column)):
+    if kinds not in _SIMPLE or (float in kinds and any(map(operator.ne, column, column))):
         column = [array_key(value, descending) for value in column]
     order = sorted(range(len(rows)), key=column.__getitem__, reverse=descending)
     rows[:] = [rows[i] for i in order]

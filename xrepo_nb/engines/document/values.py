@@ -286,10 +286,18 @@ def is_long(value: Any) -> bool:
 def copied(value: Any) -> Any:
     """A copy of the containers in a value; scalars are shared."""
     if isinstance(value, dict):
-        return {name: copied(item) if type(item) in _CONTAINERS else item for name, item in value.items()}
+        return owned(dict(value))
     if isinstance(value, list):
         return [copied(item) if type(item) in _CONTAINERS else item for item in value]
     return value
+
+
+def owned(document: dict[str, Any]) -> dict[str, Any]:
+    """The document, whose own keys may be changed, with copies of the containers in it."""
+    for name, item in document.items():
+        if type(item) in _CONTAINERS:
+            document[name] = copied(item)
+    return document
 
 
 _CONTAINERS = frozenset({dict, list})

@@ -41,7 +41,7 @@ def session(tables: Sequence[Table]) -> Iterator[Any]:
 
 def origin(table: Table) -> tuple[str, ...]:
     """The Parquet files whose rows the table holds, none if they are in memory."""
-    return tuple(str(path) for path in getattr(table, "origin", None) or ())
+    return tuple(str(path) for path in table.origin) if table.is_lazy else ()
 
 
 def _lock(connection: Any, paths: Sequence[str]) -> None:

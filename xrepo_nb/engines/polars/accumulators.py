@@ -177,10 +177,7 @@ def _several(accumulator: Accumulator, rows: Rows) -> Value:
     if op in ("$firstN", "$lastN"):
         chosen = expr.head(count) if op == "$firstN" else expr.tail(count)
     else:
-        _check_order(op, value)
-        largest = op == "$maxN"
-        best = expr.drop_nulls().top_k(count) if largest else expr.drop_nulls().bottom_k(count)
-        chosen = best.sort(descending=largest)
+        chosen = _extremes(op, value, count)
     return Value(chosen.implode(), DataType("array", item=value.type), "never")
 
 
@@ -191,9 +188,16 @@ def _count_of(accumulator: Accumulator) -> int:
     return count.value
 
 
-def _check_order(op: str, value: Value) -> None:
-    if value.kind not in ORDERED or (value.kind == "float" and value.facts.may_be_nan):
+def _extremes(op: str, value: Value, count: int) -> pl.Expr:
+    """The least or greatest values in order, without absent ones."""
+    if value.kind not in ORDERED:
         decline(f"{op} of a {value.kind}")
+    largest = op == "$maxN"
+    if value.kind == "float" and value.facts.may_be_nan:
+        present = value.expr.drop_nulls()
+        return present.sort_by([present.is_not_nan(), present], descending=largest).head(count)
+    best = value.expr.drop_nulls().top_k(count) if largest else value.expr.drop_nulls().bottom_k(count)
+    return best.sort(descending=largest)
 
 
 @accumulates("$top", "$bottom", "$topN", "$bottomN")
@@ -215,18 +219,28 @@ def _best(accumulator: Accumulator, rows: Rows) -> Value:
 @accumulates("$median", "$percentile")
 def _percentile(accumulator: Accumulator, rows: Rows) -> Value:
     value = rows.option(accumulator, "input")
-    if not value.is_number or (value.facts.may_be_nan and value.kind == "float"):
-        decline(f"{accumulator.op} of a {value.kind}, or of what may be NaN")
+    if not value.is_number:
+        decline(f"{accumulator.op} of a {value.kind}")
     if accumulator.op == "$median":
-        # The value at rank ceil(n / 2) is the lower of the two middle ones.
-        return Value(as_float(value).quantile(0.5, "lower"), FLOAT, _ever(value))
+        return Value(_at_point(value, 0.5), FLOAT, _ever(value))
     points = accumulator.option("p")
     if not isinstance(points, Literal):
         decline("$percentile at computed points")
-    ordered = as_float(value).drop_nulls().sort()
-    ranks = [(ordered.len() * float(p)).ceil().cast(pl.Int64).clip(1) - 1 for p in points.value]
-    found = pl.concat_list([ordered.get(rank, null_on_oob=True) for rank in ranks])
+    found = pl.concat_list([_at_point(value, float(point)) for point in points.value])
     return Value(found, DataType("array", item=FLOAT), "never")
+
+
+def _at_point(value: Value, point: float) -> pl.Expr:
+    """The number at rank ceil(n * point), NaN left out."""
+    numbers = as_float(value)
+    if value.kind == "float" and value.facts.may_be_nan:
+        numbers = numbers.filter(numbers.is_not_nan())
+    if point == 0.5:
+        # The lower of the two middle ones, for which Polars need not sort.
+        return numbers.quantile(0.5, "lower")
+    present = numbers.drop_nulls().sort()
+    rank = (present.len() * point).ceil().cast(pl.Int64).clip(1) - 1
+    return present.get(rank, null_on_oob=True)
 
 
 @accumulates("$covariancePop", "$covarianceSamp")

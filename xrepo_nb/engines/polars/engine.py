@@ -14,6 +14,7 @@ from xrepo_nb.engines.polars import expressions, join, stages
 from xrepo_nb.engines.polars.frame import Frame, empty_scan, finish, scan, settle
 from xrepo_nb.engines.polars.planning import Lowering
 from xrepo_nb.engines.polars.reasons import Inexact, Unsupported
+from xrepo_nb.engines.polars.running import how_to_run, is_big_join
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -39,7 +40,9 @@ def lower_frame(
 ) -> Frame:
     """Like `lower`, with what the columns mean still apart from them."""
     notes = [] if notes is None else notes
-    return Lowering(lambda name: scan(inputs[name]), _constants(variables), notes).frame(plan)
+    ordered = not is_big_join(plan, inputs)
+    lowering = Lowering(lambda name: scan(inputs[name]), _constants(variables), notes, ordered=ordered)
+    return lowering.frame(plan)
 
 
 def _constants(variables: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -77,7 +80,7 @@ class PolarsEngine:
         """
         frame = self._lowered(plan, inputs, variables)
         try:
-            return settle(frame.lazy.collect(), frame.columns)
+            return settle(frame.lazy.collect(engine=how_to_run(plan, inputs)), frame.columns)
         except _INEXACT:
             return _interpreter().collect(plan, inputs, variables)
 

@@ -15,10 +15,10 @@ from xrepo_nb.core.errors import XRepoError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.polars.frame import column
 from xrepo_nb.engines.polars.logic import Condition
-from xrepo_nb.engines.polars.reasons import Inexact, decline
+from xrepo_nb.engines.polars.reasons import Inexact, Unsupported, decline
 from xrepo_nb.engines.polars.scope import Scope
-from xrepo_nb.engines.polars.values import BOOL, Value
-from xrepo_nb.query.expressions import Call, Expr, FieldRef, Variable
+from xrepo_nb.engines.polars.values import BOOL, MISSING_VALUE, Value, literal
+from xrepo_nb.query.expressions import Call, Expr, FieldRef, Let, Variable
 from xrepo_nb.query.plan import FirstMatch, SliceOf
 from xrepo_nb.query.predicates import JsonSchema, Predicate, Truth
 from xrepo_nb.query.typing import values as typing
@@ -43,11 +43,28 @@ def interpreted(expr: Expr, scope: Scope, reason: str) -> Value:
     except XRepoError as error:
         # Not what the interpreter knows by itself either: a find projection's own operators.
         decline(f"{reason}; {error.message}")
+    fixed = _folded(expr, evaluate, constants)
+    if fixed is not None:
+        return fixed
     name = expr.op if isinstance(expr, Call) else type(expr).__name__
     scope.notes.append(f"{name} runs in the interpreter: {reason}")
-    fixed = _result(expr, scope)
-    over = _over_documents(scope, _fields_of(expr, scope), fixed, lambda row: evaluate(row, constants))
-    return Value(over, fixed.type, fixed.absence)
+    result = _result(expr, scope)
+    over = _over_documents(scope, _fields_of(expr, scope), result, lambda row: evaluate(row, constants))
+    return Value(over, result.type, result.absence)
+
+
+def _folded(expr: Expr, evaluate: Callable[..., Any], constants: Mapping[str, Any]) -> Value | None:
+    """The constant that an expression of constants is; None for other ones, or where it fails."""
+    for node in expr.walk():
+        if isinstance(node, FieldRef | Variable | SliceOf | FirstMatch | Let):
+            return None
+        if isinstance(node, Call) and node.op == "$rand":
+            return None
+    try:
+        value = evaluate({}, constants)
+        return MISSING_VALUE if value is MISSING else literal(value)
+    except (XRepoError, Unsupported):
+        return None
 
 
 def _result(expr: Expr, scope: Scope) -> typing.Value:
@@ -124,7 +141,7 @@ def _over_documents(scope: Scope, names: Iterable[str], result: typing.Value, ev
 def _one(evaluate: Evaluate, row: Mapping[str, Any]) -> Any:
     try:
         return evaluate(row)
-    except XRepoError as error:
+    except (XRepoError, ArithmeticError) as error:
         # A row that a later filter drops may fail here: the interpreter decides on the whole plan.
         raise Inexact(str(error)) from error
 

@@ -27,12 +27,14 @@ def lowers_stage(*types: type[Plan]) -> Callable[[StageLowering], StageLowering]
 
 @dataclass(frozen=True, slots=True)
 class Lowering:
-    """One lowering of a plan: where scans find their rows, the caller's constants, notes for `explain`."""
+    """One lowering of a plan: where scans find their rows, the caller's constants, notes for `explain`,
+    and whether joins keep the order of their left rows."""
 
     scan: Callable[[str], Frame]
     constants: Mapping[str, Any]
     notes: list[str] = field(default_factory=list)
     input: Frame | None = None
+    ordered: bool = True
 
     def frame(self, plan: Plan) -> Frame:
         """The rows of a plan."""
@@ -49,4 +51,4 @@ class Lowering:
 
     def within(self, frame: Frame) -> Lowering:
         """The lowering of a sub-pipeline over these rows."""
-        return Lowering(self.scan, self.constants, self.notes, frame)
+        return Lowering(self.scan, self.constants, self.notes, frame, self.ordered)

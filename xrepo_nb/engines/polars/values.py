@@ -106,7 +106,7 @@ MISSING_VALUE = Value(pl.lit(None), NULL, "missing", literal=NO_LITERAL)
 NULL_VALUE = Value(pl.lit(None), NULL, "null", literal=None)
 
 
-EMPTY_DOCUMENT = Value(pl.lit(pl.Series([{}], dtype=pl.Struct([]))).first(), OBJECT, "never", literal={})
+EMPTY_DOCUMENT = Value(pl.lit({}, dtype=pl.Struct([])), OBJECT, "never", literal={})
 
 
 def absent_like(values: list[Value]) -> Absence:
@@ -154,8 +154,9 @@ def _plain(kind: str) -> Any:
 def _list(value: list[Any]) -> Value:
     items = [literal(item) for item in value]
     item_type = unified([item.type for item in items])
-    series = pl.Series([physical(item) for item in value], dtype=item_type.to_polars())
-    return Value(pl.lit(series.implode()).first(), DataType("array", item=item_type), "never", literal=value)
+    type_ = DataType("array", item=item_type)
+    made = pl.lit([physical(item) for item in value], dtype=type_.to_polars())
+    return Value(made, type_, "never", literal=value)
 
 
 def _document(value: dict[str, Any]) -> Value:
@@ -200,6 +201,8 @@ def physical(value: Any) -> Any:
         return value.binary
     if isinstance(value, datetime) and value.tzinfo is None:
         return value.replace(tzinfo=UTC)
+    if isinstance(value, dict):
+        return {name: physical(item) for name, item in value.items()}
     return [physical(item) for item in value] if isinstance(value, list) else value
 
 

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.reasons import decline
-from xrepo_nb.engines.sql.syntax import Condition, Sql, as_sql, column, conjunction, name, number
+from xrepo_nb.engines.sql.syntax import Condition, Sql, as_sql, bare, column, conjunction, name, number
 from xrepo_nb.engines.sql.values import Value
 
 
@@ -91,7 +91,7 @@ class Relation:
         made = exp.select(*(selected or [exp.Alias(this=number(1), alias=name("_"))]), copy=False)
         made = made.from_(self.source, copy=False)
         if self.where is not True:
-            made = made.where(as_sql(self.where), copy=False)
+            made = made.where(bare(as_sql(self.where)), copy=False)
         if ordered and self.explicit and self.order:
             terms = [ctx.dialect.ordered(t.sql, t.descending) for t in self.order]
             made = made.order_by(*terms, copy=False)

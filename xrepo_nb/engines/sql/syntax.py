@@ -133,6 +133,12 @@ def paren(node: Sql) -> Sql:
     return node if isinstance(node, exp.Paren | exp.Column | exp.Anonymous) else exp.Paren(this=node)
 
 
+def bare(node: Sql) -> Sql:
+    """The node without parentheses around it."""
+    inner: Sql = node.this
+    return bare(inner) if isinstance(node, exp.Paren) else node
+
+
 def name(identifier: str) -> exp.Identifier:
     """A quoted identifier."""
     return exp.Identifier(this=identifier, quoted=True)

@@ -152,11 +152,10 @@ def _call(node: e.Call) -> Evaluate:
         )
     if node.options:
         options = [(name, _compile(item)) for name, item in node.options]
-        evaluate: Evaluate = lambda d, s: function(**{name: value(d, s) for name, value in options})  # noqa: E731
+        evaluate = _named(function, options, node.at)
     else:
-        evaluate = _applied(function, [_compile(item) for item in node.args])
-    located = _located(evaluate, node.at)
-    return _constant(located({}, {})) if _is_constant(node) else located
+        evaluate = _applied(function, [_compile(item) for item in node.args], node.at)
+    return _constant(evaluate({}, {})) if _is_constant(node) else evaluate
 
 
 def _is_constant(expression: e.Expr) -> bool:
@@ -173,31 +172,57 @@ def _is_constant(expression: e.Expr) -> bool:
 _VOLATILE = frozenset({"$rand"})
 
 
-def _applied(function: Callable[..., Any], args: list[Evaluate]) -> Evaluate:
-    if len(args) == 1:
-        (first,) = args
-        return lambda d, s: function(first(d, s))
-    if len(args) == 2:
-        first, second = args
-        return lambda d, s: function(first(d, s), second(d, s))
-    return lambda d, s: function(*[arg(d, s) for arg in args])
-
-
-def _located(evaluate: Evaluate, at: str) -> Evaluate:
-    """The same, whose errors tell the place in the query."""
-    if not at:
-        return evaluate
-
-    def located(document: Any, variables: Variables) -> Any:
+def _named(function: Callable[..., Any], options: list[tuple[str, Evaluate]], at: str) -> Evaluate:
+    def evaluate(document: Any, variables: Variables) -> Any:
         try:
-            return evaluate(document, variables)
+            return function(**{name: value(document, variables) for name, value in options})
         except XRepoQueryError as error:
-            raise (error if error.at else _at(error, at)) from None
+            raise _at(error, at) from None
 
-    return located
+    return evaluate
+
+
+def _applied(function: Callable[..., Any], args: list[Evaluate], at: str) -> Evaluate:
+    """The function of the arguments' values, which tells the place of an error; one closure a
+    number of arguments, because calls are what evaluation costs."""
+    if len(args) == 1:
+        return _applied_to_one(function, args[0], at)
+    if len(args) == 2:
+        return _applied_to_two(function, args[0], args[1], at)
+
+    def evaluate(document: Any, variables: Variables) -> Any:
+        try:
+            return function(*[arg(document, variables) for arg in args])
+        except XRepoQueryError as error:
+            raise _at(error, at) from None
+
+    return evaluate
+
+
+def _applied_to_one(function: Callable[..., Any], arg: Evaluate, at: str) -> Evaluate:
+    def evaluate(document: Any, variables: Variables) -> Any:
+        try:
+            return function(arg(document, variables))
+        except XRepoQueryError as error:
+            raise _at(error, at) from None
+
+    return evaluate
+
+
+def _applied_to_two(function: Callable[..., Any], left: Evaluate, right: Evaluate, at: str) -> Evaluate:
+    def evaluate(document: Any, variables: Variables) -> Any:
+        try:
+            return function(left(document, variables), right(document, variables))
+        except XRepoQueryError as error:
+            raise _at(error, at) from None
+
+    return evaluate
 
 
 def _at(error: XRepoQueryError, at: str) -> XRepoQueryError:
+    """The error with its place in the query, unless it has one."""
+    if error.at or not at:
+        return error
     return type(error)(error.message, at=at, asked=error.asked, exists=error.exists, hint=error.hint)
 
 

@@ -1,83 +1,108 @@
-"""`$group`: rows by key, one accumulated row a key."""
+"""`$group`: rows by key, one accumulated row a key.
+
+Works by columns: the keys of all rows, then each accumulator's values of all rows, dealt out to
+the groups. So every row is visited in its place in memory, and most steps are single calls.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from xrepo_nb.core.missing import MISSING
-from xrepo_nb.engines.document.accumulators import Aggregate, compile_accumulator
-from xrepo_nb.engines.document.expressions import compile_expression
+from xrepo_nb.engines.document import numbers
+from xrepo_nb.engines.document.accumulators import VALUES, Aggregate, column, compile_accumulator
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, stage
 from xrepo_nb.engines.document.values import hash_key
 from xrepo_nb.query import plan as p
-from xrepo_nb.query.expressions import Expr, FieldRef, Literal
+from xrepo_nb.query.expressions import Expr, Literal
 
-Groups = list[tuple[Any, list[Row]]]
-"""The keys with their rows, in the order met first."""
+_PLAIN = frozenset({str, int, type(None)})
+
+
+class Groups:
+    """Rows by the values of a key expression: the keys in the order met first, and for each row
+    the number of its group."""
+
+    __slots__ = ("keys", "numbers", "rows")
+
+    def __init__(self, rows: list[Row], values: Sequence[Any]) -> None:
+        values = [None if value is MISSING else value for value in values]
+        hashed = values if set(map(type, values)) <= _PLAIN else list(map(hash_key, values))
+        first = dict(zip(reversed(hashed), reversed(values), strict=True))
+        order = {key: i for i, key in enumerate(dict.fromkeys(hashed))}
+        self.rows = rows
+        self.keys = [first[key] for key in order]
+        self.numbers = [order[key] for key in hashed]
+
+    def dealt(self, items: Iterable[Any]) -> list[list[Any]]:
+        """Items, one a row, as one list a group."""
+        out: list[list[Any]] = [[] for _ in self.keys]
+        for number, item in zip(self.numbers, items, strict=True):
+            out[number].append(item)
+        return out
+
+
+Accumulate = Callable[[Groups, Mapping[str, Any]], Sequence[Any]]
+"""The values of an accumulator for all groups."""
 
 
 @stage(p.Group)
 def group(node: p.Group, context: Context) -> Run:
-    parts = grouping(node.key, context)
-    outputs = compile_outputs(node.accumulators)
+    keys, variables = column(node.key), context.variables
+    outputs = [(output.name, _accumulate(output)) for output in node.accumulators]
+    names = ["_id", *(name for name, _ in outputs)]
 
-    def run(rows: Rows) -> Rows:
-        for key, members in parts(rows):
-            yield accumulated(key, members, outputs, context)
+    def run(rows: Rows) -> Iterator[Row]:
+        members = list(rows)
+        groups = Groups(members, keys(members, variables))
+        columns = [accumulate(groups, variables) for _, accumulate in outputs]
+        return (dict(zip(names, values, strict=True)) for values in zip(groups.keys, *columns, strict=True))
 
     return run
 
 
+def _accumulate(node: p.Accumulator) -> Accumulate:
+    if node.op == "$sum" and isinstance(node.args[0], Literal) and type(node.args[0].value) is int:
+        return _counted(node.args[0].value)
+    if node.op in VALUES:
+        read, reduce = column(node.args[0]), VALUES[node.op]
+        return lambda groups, variables: list(map(reduce, groups.dealt(read(groups.rows, variables))))
+    aggregate = compile_accumulator(node)
+    return lambda groups, variables: [
+        aggregate(rows, variables, key)
+        for rows, key in zip(groups.dealt(groups.rows), groups.keys, strict=True)
+    ]
+
+
+def _counted(weight: int) -> Accumulate:
+    """`{$sum: 1}` and its like: how many rows, times the number."""
+
+    def accumulate(groups: Groups, variables: Mapping[str, Any]) -> Sequence[Any]:
+        sizes = Counter(groups.numbers)
+        return [numbers.multiply(weight, sizes[i]) for i in range(len(groups.keys))]
+
+    return accumulate
+
+
 def compile_outputs(accumulators: Iterable[p.Accumulator]) -> list[tuple[str, Aggregate]]:
-    """The accumulators by the names of their outputs."""
+    """The accumulators of buckets by the names of their outputs."""
     return [(node.name, compile_accumulator(node)) for node in accumulators]
 
 
 def accumulated(key: Any, rows: list[Row], outputs: list[tuple[str, Aggregate]], context: Context) -> Row:
-    """The row of one group."""
+    """The row of one bucket."""
     out = {"_id": key}
     for name, aggregate in outputs:
         out[name] = aggregate(rows, context.variables, key)
     return out
 
 
-def grouping(key: Expr | None, context: Context) -> Any:
-    """Splits rows by the key expression, a missing key counting as null."""
-    if key is None or isinstance(key, Literal):
-        value = None if key is None else key.value
-        return lambda rows: [(value, found)] if (found := list(rows)) else []
-    if isinstance(key, FieldRef) and len(key.path) == 1:
-        return lambda rows: _by_field(rows, key.path[0])
-    evaluate, variables = compile_expression(key), context.variables
-    return lambda rows: _by_value(rows, lambda row: evaluate(row, variables))
-
-
-def _by_field(rows: Rows, name: str) -> Groups:
-    """Groups by a field whose values are mostly plain text and numbers, which hash as they are."""
-    found: dict[Any, list[Row]] = defaultdict(list)
-    keys: dict[Any, Any] = {}
-    for row in rows:
-        value = row.get(name)
-        kind = type(value)
-        if kind is str or kind is int:
-            found[value].append(row)
-        else:
-            hashed = hash_key(value)
-            found[hashed].append(row)
-            keys.setdefault(hashed, value)
-    return [(keys.get(hashed, hashed), members) for hashed, members in found.items()]
-
-
-def _by_value(rows: Rows, read: Any) -> Groups:
-    found: dict[Any, tuple[Any, list[Row]]] = {}
-    for row in rows:
-        value = read(row)
-        hashed = hash_key(None if value is MISSING else value)
-        group = found.get(hashed)
-        if group is None:
-            found[hashed] = (None if value is MISSING else value, [row])
-        else:
-            group[1].append(row)
-    return list(found.values())
+def split(rows: Rows, key: Expr | None, context: Context) -> list[tuple[Any, list[Row]]]:
+    """The rows by the key expression, a missing key counting as null; together without one."""
+    members = list(rows)
+    if key is None:
+        return [(None, members)] if members else []
+    groups = Groups(members, column(key)(members, context.variables))
+    return list(zip(groups.keys, groups.dealt(members), strict=True))

@@ -62,6 +62,8 @@ def _by_value(local: Path, foreign: Path, right: Callable[[], list[Row]]) -> Fin
         if rows and not index:
             _fill(index, rows, foreign)
         value = read(row)
+        if type(value) is str or type(value) is int:
+            return [rows[i] for i in index.get(value, ())]
         wanted = value if isinstance(value, list) else [None if value is MISSING else value]
         if any(v.type_name(item) == "regex" for item in wanted):
             return _scanned(rows, foreign, wanted)

@@ -9,7 +9,7 @@ from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.sorting import sort_rows
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows
-from xrepo_nb.engines.document.stages.groups import grouping
+from xrepo_nb.engines.document.stages.groups import split
 from xrepo_nb.query.expressions import Expr
 from xrepo_nb.query.plan import SortKey
 
@@ -18,10 +18,9 @@ def partitions(
     by: Expr | None, keys: tuple[SortKey, ...], context: Context
 ) -> Callable[[Rows], Iterator[list[Row]]]:
     """Splits rows by the expression and sorts each part; parts come in the order of their keys."""
-    split = grouping(by, context)
 
     def run(rows: Rows) -> Iterator[list[Row]]:
-        found = split(rows)
+        found = split(rows, by, context)
         for key, _ in found:
             if isinstance(key, list):
                 raise XRepoQueryError("a partition is not by an array")

@@ -52,9 +52,11 @@ class _Sum:
 
     def total(self) -> Any:
         """The sum so far."""
-        parts: list[Any] = [*self.partials, float(self.whole)] if self.floats else []
-        found = numbers.total(parts) if self.floats else numbers.integer(self.whole, long=self.long)
+        found = self._float() if self.floats else numbers.integer(self.whole, long=self.long)
         return found if self.others is None else numbers.add(self.others, found)
+
+    def _float(self) -> float:
+        return sum(reversed(self.partials), float(self.whole))
 
 
 def _grow(partials: list[float], value: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoQueryError
@@ -35,18 +35,37 @@ def projection(fields: tuple[tuple[Path, bool | Expr], ...], inclusive: bool) ->
 
     finds = [made for path, value in fields if (made := find_field(path, value)) is not None]
     special = (p.SliceOf, p.FirstMatch)
-    computed = [
-        (path, compile_expression(value))
-        for path, value in fields
-        if isinstance(value, Expr) and not isinstance(value, special)
-    ]
+    computed = _computed(
+        [
+            (path, value)
+            for path, value in fields
+            if isinstance(value, Expr) and not isinstance(value, special)
+        ]
+    )
     shape = _including(fields) if inclusive else _excluding(fields)
 
     def apply(row: Row, variables: Mapping[str, Any]) -> Row:
         out = shape(row)
         for find in finds:
             out = find(out, row)
-        for path, evaluate in computed:
+        return computed(out, row, variables)
+
+    return apply
+
+
+def _computed(fields: Sequence[tuple[Path, Expr]]) -> Callable[[Row, Row, Mapping[str, Any]], Row]:
+    """Puts the values of expressions over a row into a new row."""
+    plain = [(path[0], compile_expression(value)) for path, value in fields if len(path) == 1]
+    nested = [(path, compile_expression(value)) for path, value in fields if len(path) > 1]
+
+    def apply(out: Row, row: Row, variables: Mapping[str, Any]) -> Row:
+        for name, evaluate in plain:
+            value = evaluate(row, variables)
+            if value is MISSING:
+                out.pop(name, None)
+            else:
+                out[name] = value
+        for path, evaluate in nested:
             put(out, path, evaluate(row, variables))
         return out
 
@@ -62,6 +81,8 @@ def _including(fields: tuple[tuple[Path, bool | Expr], ...]) -> Callable[[Row], 
             _branch(tree, path[:-1])
     if (("_id",), False) not in fields:
         tree.setdefault("_id", True)
+    if all(below is True for below in tree.values()):
+        return lambda row: {name: value for name, value in row.items() if name in tree}
     return lambda row: _kept(row, tree)
 
 
@@ -107,15 +128,8 @@ def _excluding(fields: tuple[tuple[Path, bool | Expr], ...]) -> Callable[[Row], 
 
 @stage(p.AddFields)
 def add_fields(node: p.AddFields, context: Context) -> Run:
-    computed = [(path, compile_expression(value)) for path, value in node.fields]
-
-    def add(row: Row, variables: Mapping[str, Any]) -> Row:
-        out = dict(row)
-        for path, evaluate in computed:
-            put(out, path, evaluate(row, variables))
-        return out
-
-    return _mapped(add, context)
+    computed = _computed(node.fields)
+    return _mapped(lambda row, variables: computed(dict(row), row, variables), context)
 
 
 @stage(p.Unset)

@@ -5,6 +5,7 @@ from xrepo_nb.engines.polars.expressions import (
     arrays,
     comparison,
     conditional,
+    conversion,
 )
 
-__all__ = ["arithmetic", "arrays", "comparison", "conditional"]
+__all__ = ["arithmetic", "arrays", "comparison", "conditional", "conversion"]

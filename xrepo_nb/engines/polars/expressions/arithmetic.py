@@ -229,5 +229,7 @@ def _pow(call: Call, scope: Scope) -> Value:
         return NULL_VALUE
     if base.kind == "int" and exponent.kind == "int":
         return decline("$pow of ints, whose result may be an int or a float")
-    guard = guarded(as_float(base), lambda s: s == 0, "$pow of zero")
-    return Value(guard.pow(as_float(exponent)), FLOAT, absent_like(values))
+    expr = as_float(base)
+    if not (exponent.is_literal and exponent.literal >= 0):
+        expr = guarded(expr, lambda s: s == 0, "$pow of zero")
+    return Value(expr.pow(as_float(exponent)), FLOAT, absent_like(values))

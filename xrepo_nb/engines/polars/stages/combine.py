@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Any
+
 import polars as pl
 
-from xrepo_nb.engines.polars.frame import Column, Frame, assignments, column, column_of, scan
+from xrepo_nb.engines.polars.frame import Column, Frame, assignments, column, column_of, physical_names, scan
 from xrepo_nb.engines.polars.join import comparable_keys
 from xrepo_nb.engines.polars.logic import as_expr, conjunction
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
@@ -27,7 +30,7 @@ from xrepo_nb.query.plan import (
 )
 from xrepo_nb.schema.types import DataType
 
-_KEY, _FOUND = "\0lookup", "\0found"
+_KEY, _FOUND, _RIGHT = "\0lookup", "\0found", "\0right\0"
 _ROW_WISE = (Input, Match, Project, AddFields, Unset)
 
 
@@ -37,40 +40,69 @@ def _lookup(stage: Lookup, lowering: Lowering) -> Frame:
     left = lowering.frame(stage.input)
     if stage.local is None or stage.foreign is None:
         return _crossed(stage, left, _right(stage, lowering))
-    found, value, left = _matched(stage, left, lowering)
-    grouped = found.group_by(_KEY).agg(column(_FOUND).implode())
-    lazy = left.lazy.join(grouped, on=_KEY, how="left", nulls_equal=True, maintain_order="left")
-    array = Value(column(_FOUND).fill_null([]), DataType("array", item=value.type), "never")
+    match = _Match.of(stage, left, lowering)
+    grouped = match.right.lazy.group_by(_KEY).agg(match.root.expr.implode().alias(_FOUND))
+    lazy = match.joined(left, grouped, "left", ordered=True)
+    array = Value(column(_FOUND).fill_null([]), DataType("array", item=match.root.type), "never")
     return _placed(left.over(lazy), stage, array)
 
 
 def unwound_lookup(stage: Lookup, lowering: Lowering, *, keep: bool) -> Frame:
-    """A lookup whose result is unwound at once: a plain join."""
+    """A lookup whose result is unwound at once: a plain join, whose right columns become a document."""
     left = lowering.frame(stage.input)
-    found, value, left = _matched(stage, left, lowering)
-    how = "left" if keep else "inner"
-    lazy = left.lazy.join(found, on=_KEY, how=how, nulls_equal=True, maintain_order="left")  # type: ignore[arg-type]
-    one = Value(column(_FOUND), value.type, "missing" if keep else "never")
+    match = _Match.of(stage, left, lowering)
+    names = physical_names(match.right.columns)
+    right = match.right.lazy.select(column(_KEY), *(column(n).alias(_RIGHT + n) for n in names))
+    marked = right.with_columns(pl.lit(True).alias(_FOUND)) if keep else right
+    lazy = match.joined(left, marked, "left" if keep else "inner", ordered=lowering.ordered)
+    there = {n: replace(c.value(n), expr=column(_RIGHT + n)) for n, c in match.right.columns.items()}
+    root = document(there).expr
+    expr = pl.when(column(_FOUND)).then(root) if keep else root
+    one = Value(expr, match.root.type, "missing" if keep else "never")
     return _placed(Frame(lazy, left.columns), stage, one)
+
+
+@dataclass(frozen=True, slots=True)
+class _Match:
+    """What a lookup joins: the key of these rows, the other rows with their key, and them as documents."""
+
+    key: pl.Expr
+    right: Frame
+    root: Value
+    nulls: bool
+
+    @classmethod
+    def of(cls, stage: Lookup, left: Frame, lowering: Lowering) -> _Match:
+        assert stage.local is not None and stage.foreign is not None
+        right = lowering.frame(stage.right)
+        local = lowering.scope(left).path(stage.local)
+        foreign = lowering.scope(right).path(stage.foreign)
+        key, other = comparable_keys(local, foreign)
+        keyed = _narrowed(stage, right.over(right.lazy.with_columns(other.alias(_KEY))), lowering)
+        canonical = keyed.over(keyed.lazy.with_columns(_recast(keyed)))
+        root = lowering.scope(keyed).root()
+        return cls(key, canonical, root, local.may_be_absent and foreign.may_be_absent)
+
+    def joined(self, left: Frame, right: pl.LazyFrame, how: Any, *, ordered: bool) -> pl.LazyFrame:
+        """These rows with those found for each."""
+        return left.lazy.join(
+            right,
+            left_on=self.key,
+            right_on=_KEY,
+            how=how,
+            nulls_equal=self.nulls,
+            maintain_order="left" if ordered else "none",
+        )
+
+
+def _recast(frame: Frame) -> list[pl.Expr]:
+    """The columns that are not in their canonical dtype, in it."""
+    return [c.value(n).expr.alias(n) for n, c in frame.columns.items() if c.dtype is not None]
 
 
 def is_equality(stage: Plan) -> bool:
     """Whether a stage is a lookup by equality whose rows can be joined one by one."""
     return isinstance(stage, Lookup) and stage.local is not None and len(stage.target) == 1
-
-
-def _matched(stage: Lookup, left: Frame, lowering: Lowering) -> tuple[pl.LazyFrame, Value, Frame]:
-    """The other rows as keys and documents, their type, and these rows with their key."""
-    assert stage.local is not None and stage.foreign is not None
-    right = lowering.frame(stage.right)
-    local = lowering.scope(left).path(stage.local)
-    foreign = lowering.scope(right).path(stage.foreign)
-    key, other = comparable_keys(local, foreign)
-    keyed = right.over(right.lazy.with_columns(other.alias(_KEY)))
-    keyed = _narrowed(stage, keyed, lowering)
-    root = lowering.scope(keyed).root()
-    found = keyed.lazy.select(column(_KEY), root.expr.alias(_FOUND))
-    return found, root, left.over(left.lazy.with_columns(key.alias(_KEY)))
 
 
 def _narrowed(stage: Lookup, right: Frame, lowering: Lowering) -> Frame:

@@ -46,6 +46,8 @@ def grouped(frame: Frame, key: Expr, outputs: Mapping[str, Value], scope: Scope)
 
 def _by(frame: Frame, keys: Mapping[str, Value], outputs: Mapping[str, Value]) -> Frame:
     exprs = [e for name, value in outputs.items() for e in assignments(name, value)]
+    if list(keys) == ["_id"] and not keys["_id"].expr.meta.root_names():
+        return _whole(frame, keys["_id"], outputs)
     by = [value.expr.alias(name) for name, value in keys.items()]
     columns = {n: column_of(v) for n, v in keys.items()} | {n: column_of(v) for n, v in outputs.items()}
     return Frame(frame.lazy.group_by(by).agg(exprs), columns, frame.height)

@@ -147,7 +147,7 @@ class Dialect:
 
     def ordered(self, sql: Sql, descending: bool) -> Sql:
         """A key of ORDER BY, nulls least."""
-        return exp.Ordered(this=sql, desc=descending, nulls_first=not descending)
+        return exp.Ordered(this=sql, desc=descending or None, nulls_first=not descending)
 
     def fails(self, message: str) -> Sql:
         """An expression that raises when evaluated; the message is ours, never data."""

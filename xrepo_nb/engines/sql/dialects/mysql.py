@@ -40,6 +40,3 @@ class MySQL(Dialect):
     def starts(self, value: Value, part: Sql, length: Sql) -> Sql:
         head = call("left", value.sql, length)
         return exp.EQ(this=self.text(head), expression=self.text(part))
-
-    def ordered(self, sql: Sql, descending: bool) -> Sql:
-        return exp.Ordered(this=sql, desc=descending, nulls_first=not descending)

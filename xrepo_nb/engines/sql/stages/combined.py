@@ -17,7 +17,7 @@ from xrepo_nb.engines.sql.stages.shapes import put
 from xrepo_nb.engines.sql.syntax import Sql, as_sql, binary, call, case, cast, column, name, number
 from xrepo_nb.engines.sql.values import INT, Value, unified
 from xrepo_nb.query import plan as q
-from xrepo_nb.schema.types import DataType
+from xrepo_nb.schema.types import Absence, DataType
 
 
 def unwind(ctx: Context, stage: q.Unwind, sources: Sources) -> Relation:
@@ -130,10 +130,15 @@ def _sided(side: Relation, other: Relation, field: str) -> Value:
 def _merged(left: Relation, right: Relation, field: str) -> Value:
     mine, other = _sided(left, right, field), _sided(right, left, field)
     type_ = unified([mine.type, other.type])
-    kinds = {v.settled(f"the field {field!r}").absence for v in (mine, other)} - {"never"}
+    return Value(exp.Null(), type_, _common(f"the field {field!r}", mine, other))
+
+
+def _common(what: str, left: Value, right: Value) -> Absence:
+    """What NULL means in a column made of two."""
+    kinds = {v.settled(what).absence for v in (left, right)} - {"never"}
     if len(kinds) > 1:
-        decline(f"the field {field!r}, null on one side of a union and missing on the other")
-    return Value(exp.Null(), type_, kinds.pop() if kinds else "never")
+        decline(f"{what}, null on one side and missing on the other")
+    return kinds.pop() if kinds else "never"
 
 
 _KEYS = frozenset({"string", "int", "bool", "datetime", "date", "time", "uuid", "objectid", "binary"})
@@ -216,21 +221,21 @@ def _semi(ctx: Context, stage: q.Join, left: Relation, right: Relation, test: Sq
 
 
 def _after(value: Value, nullable: bool) -> Value:
-    """What a column means after a join that may leave it without a match: null."""
+    """What a column means where rows may be without a match: missing there, but null in a column
+    that holds nulls, as a relational join has it."""
     if not nullable:
         return value
-    if value.absence in ("missing", "both") or not value.type.is_typed:
-        decline("an unmatched row's field that is missing elsewhere")
-    return replace(value, absence="null")
+    if value.absence == "both" or not value.type.is_typed:
+        decline("an unmatched row's field of mixed type")
+    return replace(value, absence="null" if value.absence == "null" else "missing")
 
 
 def _shared(left: Value, right: Value, how: str) -> Value:
     if how == "right":
         return right
     if how == "outer":
-        absence = left.absence if left.absence == right.absence else "null"
         sql = exp.Coalesce(this=left.sql, expressions=[right.sql])
-        return replace(left, sql=sql, absence=absence)
+        return replace(left, sql=sql, absence=_common("a join key", left, right))
     return left
 
 

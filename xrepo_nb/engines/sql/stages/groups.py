@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -74,7 +74,7 @@ def grouped(
     else:
         some = exp.GT(this=exp.Count(this=exp.Star()), expression=number(0))
         select = select.having(some, copy=False)
-    columns = {"_id": _rebuilt(iter(outer_keys), key)}
+    columns = {"_id": _rebuilt(iter(outer_keys), key).nullable()}
     for logical, value in made.items():
         columns[logical] = replace(value, sql=column(names[logical], alias), literal=value.literal)
     order = tuple(Term(v.sql) for v in outer_keys) if key_terms else ()
@@ -106,14 +106,10 @@ def _moved(base: Relation, own: Sequence[str], key: Value, made: Value | None) -
     return replace(key, sql=found.sql, missing=found.missing)
 
 
-def _rebuilt(keys: object, key: Expr | None) -> Value:
-    from collections.abc import Iterator
-
-    assert isinstance(keys, Iterator)
+def _rebuilt(keys: Iterator[Value], key: Expr | None) -> Value:
     if isinstance(key, DocumentExpr):
         return struct([(field, _rebuilt(keys, item)) for field, item in key.items])
-    value: Value = next(keys)
-    return value.nullable()
+    return next(keys)
 
 
 def bucket(ctx: Context, stage: q.Bucket, sources: Sources) -> Relation:

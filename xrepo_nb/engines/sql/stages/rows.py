@@ -11,7 +11,7 @@ from xrepo_nb.engines.sql.predicates import may_fail, predicate
 from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Relation, Term
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
-from xrepo_nb.engines.sql.syntax import FALSE, as_sql, case, conjunction
+from xrepo_nb.engines.sql.syntax import FALSE, case, conjunction
 from xrepo_nb.engines.sql.values import Value
 from xrepo_nb.query import plan as q
 
@@ -32,7 +32,7 @@ def match(ctx: Context, stage: q.Match, sources: Sources) -> Relation:
 
 def sort(ctx: Context, stage: q.Sort, sources: Sources) -> Relation:
     base = relation(ctx, stage.input, sources)
-    base = base.derived(ctx) if base.is_cut else base
+    base = base.plain(ctx)
     terms = sort_terms(ctx.over(base.columns), stage.keys)
     return replace(base, order=(*terms, *base.order), explicit=True)
 
@@ -56,7 +56,9 @@ def value_terms(ctx: Context, value: Value, descending: bool) -> list[Term]:
     if value.kind == "float" and ctx.dialect.has_nan:
         terms.insert(0, Term(ctx.dialect.is_nan(value.sql), not descending))
         # NULL of the first key must come before NaN, so that it is asked for on its own.
-        terms.insert(0, Term(as_sql(value.is_present()), descending))
+        present = value.is_present()
+        if not isinstance(present, bool):
+            terms.insert(0, Term(present, descending))
     return terms
 
 

@@ -1,0 +1,248 @@
+"""The DuckDB engine: answers of the document engine, locked, in bounded memory."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from xrepo_nb.core.errors import XRepoQueryError, XRepoUnsupportedError
+from xrepo_nb.core.settings import settings
+from xrepo_nb.engines.base import Engine
+from xrepo_nb.engines.document import DocumentEngine
+from xrepo_nb.engines.duckdb.engine import DuckDBEngine
+from xrepo_nb.query.parsing import parse_pipeline
+from xrepo_nb.query.plan import Join, Plan, Scan
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
+
+NAN = math.nan
+T = datetime(2024, 2, 29, 12, 30, 15, 123000, tzinfo=UTC)
+
+ORDERS = [
+    {"_id": 1, "who": "ann", "n": 3, "x": 1.5, "at": T, "tags": ["a", "b"], "to": {"city": "Rom", "zip": 1}},
+    {"_id": 2, "who": "bob", "n": 1, "x": NAN, "tags": [], "to": {"city": "Oslo"}},
+    {"_id": 3, "who": "ann", "n": 2, "x": -0.5, "at": T + timedelta(days=40), "to": {"zip": 3}},
+    {"_id": 4, "n": 5, "at": T - timedelta(days=400), "tags": ["b"], "to": {"city": "Rom", "zip": 4}},
+    {"_id": 5, "who": "bob", "n": 1, "x": math.inf, "tags": ["c", "a", "a"], "to": {"city": "rom", "zip": 1}},
+]
+PEOPLE = [{"who": "ann", "born": 1980}, {"who": "cat", "born": 1990}, {"who": "ann", "born": 1981}]
+
+PIPELINES: list[list[dict[str, Any]]] = [
+    [{"$match": {"x": {"$gt": 0}}}],
+    [{"$match": {"x": {"$lte": 1.5}}}],
+    [{"$match": {"x": NAN}}],
+    [{"$match": {"x": {"$ne": NAN}}}],
+    [{"$match": {"$expr": {"$lt": ["$x", 0]}}}],
+    [{"$match": {"tags": "a"}}],
+    [{"$match": {"tags": {"$nin": ["a"]}}}],
+    [{"$match": {"tags": ["a", "b"]}}],
+    [{"$match": {"tags": {"$size": 0}}}],
+    [{"$match": {"tags.0": "c"}}],
+    [{"$match": {"tags": {"$elemMatch": {"$gt": "a", "$lt": "c"}}}}],
+    [{"$match": {"to.zip": None}}],
+    [{"$match": {"to.zip": {"$exists": False}}}],
+    [{"$match": {"who": {"$exists": False}}}],
+    [{"$sort": {"x": 1, "n": -1}}],
+    [{"$sort": {"x": -1}}],
+    [{"$sort": {"who": 1}}, {"$skip": 1}, {"$limit": 3}],
+    [{"$sort": {"n": 1}}, {"$project": {"_id": 1}}],
+    [{"$group": {"_id": "$who", "x": {"$max": "$x"}, "y": {"$min": "$x"}, "s": {"$sum": "$n"}}}],
+    [{"$sort": {"n": 1}}, {"$group": {"_id": "$who", "first": {"$first": "$_id"}, "all": {"$push": "$n"}}}],
+    [{"$group": {"_id": {"w": "$who", "c": "$to.city"}, "n": {"$sum": 1}, "set": {"$addToSet": "$n"}}}],
+    [{"$group": {"_id": None, "a": {"$avg": "$n"}, "d": {"$stdDevPop": "$n"}, "m": {"$median": {"input": "$n", "method": "approximate"}}}}],
+    [{"$unwind": "$tags"}, {"$group": {"_id": "$tags", "n": {"$sum": 1}}}],
+    [{"$unwind": {"path": "$tags", "includeArrayIndex": "i"}}],
+    [{"$addFields": {"to.full": {"$concat": ["$to.city", "!"]}, "m": {"$mod": ["$n", 2]}}}],
+    [{"$project": {"y": {"$year": "$at"}, "w": {"$isoWeek": "$at"}, "u": {"$week": "$at"}, "d": {"$dayOfWeek": "$at"}}}],
+    [{"$project": {"t": {"$dateTrunc": {"date": "$at", "unit": "hour"}}, "s": {"$dateToString": {"date": "$at"}}}}],
+    [{"$project": {"next": {"$dateAdd": {"startDate": "$at", "unit": "month", "amount": "$n"}}}}],
+    [{"$project": {"u": {"$map": {"input": "$tags", "in": {"$toUpper": "$$this"}}}, "k": {"$in": ["a", {"$ifNull": ["$tags", []]}]}}}],
+    [{"$project": {"who": 1, "big": {"$cond": [{"$gt": ["$n", 2]}, "$who", "$$REMOVE"]}}}],
+    [{"$bucket": {"groupBy": "$n", "boundaries": [0, 2, 4, 6], "output": {"ids": {"$push": "$_id"}}}}],
+    [{"$sortByCount": "$who"}, {"$count": "groups"}],
+    [{"$setWindowFields": {"partitionBy": "$who", "sortBy": {"n": 1}, "output": {"run": {"$sum": "$n", "window": {"documents": ["unbounded", "current"]}}, "r": {"$rank": {}}}}}],
+    [{"$lookup": {"from": "people", "localField": "who", "foreignField": "who", "as": "found"}}],
+    [{"$unionWith": "people"}, {"$sort": {"who": 1}}],
+]  # fmt: skip
+
+
+def inputs() -> dict[str, Table]:
+    return {"orders": Table(documents=ORDERS), "people": Table(documents=PEOPLE)}
+
+
+def canonical(table: Table) -> list[str]:
+    return [repr(_sorted(row)) for row in table.documents]
+
+
+def _sorted(value: Any) -> Any:
+    if isinstance(value, dict):
+        return sorted((name, _sorted(item)) for name, item in value.items())
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat()
+    return [_sorted(item) for item in value] if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize("stages", PIPELINES, ids=str)
+def test_it_answers_as_the_document_engine(stages: list[dict[str, Any]]) -> None:
+    plan, tables = parse_pipeline(stages, Scan("orders")), inputs()
+    assert DuckDBEngine().supports(plan, tables) is None
+    found, expected = DuckDBEngine().collect(plan, tables), DocumentEngine().collect(plan, tables)
+    if "$group" in str(stages) or "$bucket" in str(stages) or "$sortByCount" in str(stages):
+        sets = [sorted(map(_unordered, canonical(table))) for table in (found, expected)]
+        assert sets[0] == sets[1]
+    else:
+        assert canonical(found) == canonical(expected)
+
+
+def _unordered(row: str) -> str:
+    """The row's text without the order of a set's elements."""
+    return row if "'set'" not in row else "".join(sorted(row))
+
+
+@pytest.mark.parametrize("how", ["left", "inner", "right", "outer", "semi", "anti"])
+def test_joins(how: str) -> None:
+    plan = Join(Scan("people"), parse_pipeline([{"$project": {"who": 1, "n": 1, "_id": 0}}], Scan("orders")), (("who", "who"),), how)  # fmt: skip
+    tables = inputs()
+    found, expected = DuckDBEngine().collect(plan, tables), DocumentEngine().collect(plan, tables)
+    assert canonical(found) == canonical(expected)
+
+
+@pytest.mark.parametrize(
+    ("expression", "answer"),
+    [
+        ({"$add": ["$big", 1]}, float(2**63)),
+        ({"$multiply": ["$big", "$big"]}, float((2**63 - 1) ** 2)),
+    ],
+    ids=str,
+)
+def test_what_leaves_64_bits_is_answered_exactly(expression: dict[str, Any], answer: float) -> None:
+    plan = parse_pipeline([{"$project": {"y": expression}}], Scan("t"))
+    table = Table(documents=[{"big": 2**63 - 1}])
+    assert list(DuckDBEngine().collect(plan, {"t": table}).documents) == [{"y": answer}]
+
+
+def test_a_failing_query_fails_as_on_the_document_engine_and_tells_no_values() -> None:
+    plan = parse_pipeline([{"$project": {"y": {"$divide": [4711, "$n"]}}}], Scan("t"))
+    for engine in (DuckDBEngine(), DocumentEngine()):
+        with pytest.raises(XRepoQueryError, match=r"\$divide by zero") as caught:
+            engine.collect(plan, {"t": Table(documents=[{"n": 0}])})
+        assert "4711" not in str(caught.value)
+
+
+def test_a_predicate_never_runs_on_rows_that_were_filtered_before() -> None:
+    stages = [{"$match": {"secret": False}}, {"$match": {"$expr": {"$gt": [{"$divide": [1, "$n"]}, 0]}}}]
+    table = Table(documents=[{"n": i % 3, "secret": i % 3 == 0} for i in range(10_000)])
+    plan = parse_pipeline(stages, Scan("t"))
+    assert len(DuckDBEngine().collect(plan, {"t": table})) == 6666
+
+
+def test_mixed_fields_are_declined_only_where_they_are_touched() -> None:
+    table = Table(documents=[{"a": 1, "b": 1}, {"a": 2, "b": "x"}])
+    engine = DuckDBEngine()
+    assert (
+        engine.supports(parse_pipeline([{"$match": {"b": 1}}], Scan("t")), {"t": table})
+        == "the mixed field 'b'"
+    )
+    plan = parse_pipeline([{"$match": {"a": 2}}, {"$project": {"a": 1}}], Scan("t"))
+    assert list(engine.collect(plan, {"t": table}).documents) == [{"a": 2}]
+
+
+def test_fields_that_differ_in_case_only() -> None:
+    table = Table(documents=[{"a": 1, "A": 2}])
+    plan = parse_pipeline([{"$match": {"A": 2}}, {"$addFields": {"B": "$A", "b": "$a"}}], Scan("t"))
+    assert list(DuckDBEngine().collect(plan, {"t": table}).documents) == [{"a": 1, "A": 2, "B": 2, "b": 1}]
+
+
+def test_streams_give_the_same_rows_in_batches() -> None:
+    table = Table(frame=pl.DataFrame({"n": range(10_000)}))
+    plan = parse_pipeline([{"$match": {"n": {"$gte": 10}}}], Scan("t"))
+    batches = list(DuckDBEngine().stream(plan, {"t": table}, 1000))
+    assert len(batches) > 5 and sum(map(len, batches)) == 9990
+    assert batches[0].frame["n"][0] == 10
+
+
+def test_an_unknown_input_is_refused() -> None:
+    with pytest.raises(XRepoUnsupportedError, match="no rows for 't'"):
+        DuckDBEngine().collect(Scan("t"), {})
+
+
+@pytest.fixture
+def payments(tmp_path: Path) -> Table:
+    path = tmp_path / "payments.parquet"
+    frame = pl.DataFrame(
+        {"key": [i % 7 for i in range(1000)], "at": [T] * 1000, "x": [i / 2 for i in range(1000)]}
+    )
+    frame.write_parquet(path)
+    return Table(lazy=pl.scan_parquet(path), origin=[path])
+
+
+def _run(engine: Engine, plan: Plan, table: Table) -> list[str]:
+    return sorted(canonical(engine.collect(plan, {"t": table})))
+
+
+def test_parquet_is_read_by_duckdb_itself(payments: Table, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = parse_pipeline(
+        [{"$group": {"_id": "$key", "x": {"$sum": "$x"}, "at": {"$first": "$at"}}}], Scan("t")
+    )
+    expected = _run(DocumentEngine(), plan, Table(frame=payments.lazy.collect()))
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("Polars reads the file")
+
+    monkeypatch.setattr(pl.LazyFrame, "collect", refuse)
+    assert _run(DuckDBEngine(), plan, payments) == expected
+
+
+def test_only_the_given_files_can_be_read(payments: Table, tmp_path: Path) -> None:
+    import duckdb
+
+    from xrepo_nb.engines.duckdb.session import session
+
+    other = tmp_path / "other.parquet"
+    pl.DataFrame({"a": [1]}).write_parquet(other)
+    with session([payments]) as connection:
+        assert connection.execute(
+            "SELECT count(*) FROM read_parquet(?)", [str(payments.origin[0])]
+        ).fetchall() == [(1000,)]
+        for statement in (
+            f"SELECT * FROM '{other}'",
+            f"COPY (SELECT 1) TO '{tmp_path}/out.csv'",
+            "SET memory_limit = '100GB'",
+            "INSTALL httpfs",
+        ):
+            with pytest.raises(duckdb.Error):
+                connection.execute(statement)
+
+
+def test_spilled_files_are_gone_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XREPO_SPILL_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("XREPO_MEMORY_LIMIT", "64MB")
+    settings.cache_clear()
+    try:
+        table = Table(frame=pl.DataFrame({"n": range(1_000_000)}))
+        stages = [{"$group": {"_id": "$n", "c": {"$sum": 1}}}, {"$sort": {"c": 1, "_id": -1}}, {"$limit": 1}]
+        plan = parse_pipeline(stages, Scan("t"))
+        assert list(DuckDBEngine().collect(plan, {"t": table}).documents) == [{"_id": 999_999, "c": 1}]
+    finally:
+        settings.cache_clear()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_results_keep_the_kinds_of_their_fields() -> None:
+    schema = Schema.of(
+        {"fields": {"at": {"type": "datetime"}, "d": {"type": "duration"}, "u": {"type": "uuid"}}}
+    )
+    frame = pl.DataFrame(
+        {"at": [T], "d": [timedelta(seconds=3)], "u": [b"0123456789abcdef"]}, schema=schema.to_polars()
+    )
+    found = DuckDBEngine().collect(Scan("t"), {"t": Table(frame=frame, schema=schema)})
+    assert found.frame.equals(frame) and [f.type.kind for f in found.schema.fields] == [
+        "datetime",
+        "duration",
+        "uuid",
+    ]
