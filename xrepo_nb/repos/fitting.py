@@ -59,19 +59,17 @@ def fitted(values: dict[str, Any], schema: Schema, *, closed: bool, name: str) -
 def new_id(schema: Schema, storage: Storage) -> Any:
     """An `_id` that no record has, of the kind that the others have."""
     field = schema.field("_id")
-    kind = field.type.kind if field is not None else "objectid"
+    kind = field.type.kind if field is not None else "string"
     if kind == "int":
         highest = storage.table().frame.get_column("_id").max()
         return int(highest) + 1 if isinstance(highest, int) else 1
     if kind == "uuid":
         return uuid4()
-    if kind == "string":
-        return uuid4().hex
-    try:
+    if kind == "objectid":
         from bson import ObjectId
-    except ImportError:
-        return uuid4().hex
-    return ObjectId()
+
+        return ObjectId()
+    return uuid4().hex
 
 
 def _as_float(value: Any, field: Field) -> Any:

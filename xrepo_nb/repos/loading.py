@@ -114,7 +114,9 @@ def _type(schema: Schema, name: str) -> Any:
 
 
 def _key(frame: pl.DataFrame, schema: Schema) -> tuple[str, ...]:
-    """The key of the rows: the declared one, `_id`, or `id` where it serves."""
+    """The key of the rows: the declared one, `_id` (also of no rows at all), or `id` where it serves."""
+    if not schema.fields:
+        return ("_id",)
     declared = schema.primary_key or (("_id",) if schema.field("_id") is not None else ())
     if declared:
         _must_be_key(frame, schema, declared)

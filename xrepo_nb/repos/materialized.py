@@ -37,7 +37,8 @@ class MaterializedRepo(XRepo[T]):
 
     `schema` is kept to when given, and a record that does not fit is refused; without one it is
     inferred, and new fields and types widen it. The id is the schema's primary key (or
-    `primary_key`), else `_id`, else `id` if no value occurs twice; else records have none.
+    `primary_key`), else `_id`, else `id` if no value occurs twice; else records have none. A new record
+    without an `_id` is given one.
 
     With `path` the rows live in a DuckDB file as well: what it holds is loaded first, `data` is
     only taken by a new file, and a change is on disk when its method returns.

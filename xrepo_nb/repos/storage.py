@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,9 @@ _FULL = 50_000
 
 _QUICK = 20_000
 """Rows and changes up to which folding takes so little that a thread would cost more."""
+
+_DEAD = 1_000
+"""Dead rows, besides a tenth of all, beyond which they are dropped."""
 
 _ABSENT: Final = object()
 
@@ -93,7 +97,11 @@ class Storage:
     @property
     def is_quick(self) -> bool:
         """Whether `table()` returns at once or after a millisecond, so that it needs no thread."""
-        return self._folded is not None or self._base.frame.height + len(self._overlay) <= _QUICK
+        if self._folded is not None:
+            return True
+        # The first conversion of some types imports pyarrow, and with it pandas: half a second.
+        warm = "pyarrow" in sys.modules and "pandas" in sys.modules
+        return warm and self._base.frame.height + len(self._overlay) <= _QUICK
 
     @property
     def is_indexed(self) -> bool:
@@ -194,6 +202,8 @@ class Storage:
 
 
 def _index(base: _Base, key: tuple[str, ...]) -> dict[Any, int]:
+    if not base.frame.height:
+        return {}
     columns = Table(frame=base.frame.select(key), schema=base.schema.select(key))
     ids = [key_of(document, key) for document in columns.documents]
     rows = {record_id: row for row, record_id in enumerate(ids)}
@@ -231,7 +241,7 @@ def _folded(base: _Base, overlay: dict[Any, dict[str, Any] | None], key: tuple[s
     rows.update(zip(added, range(height, frame.height), strict=True))
     dead = base.dead | {rows.pop(i) for i, document in overlay.items() if document is None and i in rows}
     folded = _Base(_rechunked(frame), schema, dead, rows)
-    return _compacted(folded, key) if len(dead) > 1_000 + frame.height // 10 else folded
+    return _compacted(folded, key) if len(dead) > _DEAD + frame.height // 10 else folded
 
 
 def _compacted(base: _Base, key: tuple[str, ...]) -> _Base:

@@ -1,0 +1,25 @@
+"""What all tests share: nothing of ours may block the event loop."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+from xrepo_nb.cache import namespace
+
+
+@pytest.fixture(autouse=True)
+def blocking_is_an_error() -> Iterator[None]:
+    """Blocking calls made by our code in a running loop raise `BlockingError`."""
+    with blockbuster_ctx("xrepo_nb"):
+        yield
+
+
+@pytest.fixture
+async def clean_namespace() -> object:
+    """The process's namespace, empty before and after."""
+    await namespace._cache.clear()
+    yield namespace
+    await namespace._cache.clear()
