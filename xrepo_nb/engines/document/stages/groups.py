@@ -28,13 +28,17 @@ class Groups:
     __slots__ = ("keys", "numbers", "rows")
 
     def __init__(self, rows: list[Row], values: Sequence[Any]) -> None:
-        values = [None if value is MISSING else value for value in values]
-        hashed = values if set(map(type, values)) <= _PLAIN else list(map(hash_key, values))
-        first = dict(zip(reversed(hashed), reversed(values), strict=True))
+        hashed = values
+        if not set(map(type, values)) <= _PLAIN:
+            values = [None if value is MISSING else value for value in values]
+            hashed = list(map(hash_key, values))
         order = {key: i for i, key in enumerate(dict.fromkeys(hashed))}
         self.rows = rows
-        self.keys = [first[key] for key in order]
+        self.keys = list(order)
         self.numbers = [order[key] for key in hashed]
+        if hashed is not values:
+            first = dict(zip(reversed(hashed), reversed(values), strict=True))
+            self.keys = [first[key] for key in order]
 
     def dealt(self, items: Iterable[Any]) -> list[list[Any]]:
         """Items, one a row, as one list a group."""
