@@ -63,8 +63,9 @@ class FieldReport:
 class InferenceReport:
     """How documents became typed columns: nothing is changed or left out without standing here.
 
-    `rows` counts the rows taken, `rejected` names those that were not. `str(report)` is a
-    table for people, `to_frame()` the same as data.
+    `rows` counts the rows taken, `rejected` names those that were not; `sampled` tells that these
+    were not all the rows of the source. `str(report)` is a table for people, `to_frame()` the
+    same as data.
 
     >>> from xrepo_nb.schema.inference import infer
     >>> report = infer([{"a": 1, "b": "x"}, {"a": 2.5}]).report
@@ -80,6 +81,7 @@ class InferenceReport:
     rows: int = 0
     fields: dict[str, FieldReport] = field(default_factory=dict)
     rejected: list[Rejected] = field(default_factory=list)
+    sampled: bool = False
 
     def at(self, path: str) -> FieldReport:
         """The entry of a path, made when it is new."""
@@ -146,7 +148,8 @@ class InferenceReport:
             for f in self
         ]  # fmt: skip
         widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
-        lines = [f"{self.rows:,} rows, {len(self.rejected):,} rejected"]
+        seen = "the first " if self.sampled else ""
+        lines = [f"{seen}{self.rows:,} rows, {len(self.rejected):,} rejected"]
         for row in [head, *body]:
             cells = [
                 cell.rjust(width) if 3 <= i <= 4 else cell.ljust(width)
