@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
+from functools import partial
 from importlib.util import find_spec
 from typing import Any
 
@@ -33,12 +35,6 @@ def progress(total: int | None = None, label: str = "") -> Iterator[core.Step]:
 @contextmanager
 def bars(label: str, total: int | None = None) -> Iterator[core.Step]:
     """The reporter that shows bars, unless `XREPO_PROGRESS` is off or tqdm is not installed."""
-    from xrepo_nb.core.settings import settings
-
-    if not settings().progress:
-        with core.silent(label, total) as step:
-            yield step
-        return
     bar = _Bar(label, total)
     stop = _later(DELAY, bar.show)
     try:
@@ -49,16 +45,18 @@ def bars(label: str, total: int | None = None) -> Iterator[core.Step]:
 
 
 def _later(seconds: float, act: Callable[[], None]) -> Callable[[], None]:
-    """Calls `act` later; on the running loop if there is one, as only its thread can draw in a cell."""
+    """Calls `act` later in a thread, as drawing may block; in this context, so that it goes to this cell."""
     import asyncio
 
+    drawing = partial(copy_context().run, act)
     try:
-        return asyncio.get_running_loop().call_later(seconds, act).cancel
+        loop = asyncio.get_running_loop()
     except RuntimeError:
-        timer = threading.Timer(seconds, act)
+        timer = threading.Timer(seconds, drawing)
         timer.daemon = True
         timer.start()
         return timer.cancel
+    return loop.call_later(seconds, lambda: threading.Thread(target=drawing, daemon=True).start()).cancel
 
 
 class _Bar:
@@ -73,10 +71,12 @@ class _Bar:
         self._lock = threading.Lock()
 
     def show(self) -> None:
-        with self._lock:
-            if not self._closed and find_spec("tqdm") is not None:
-                from tqdm.auto import tqdm
+        if not _wanted():
+            return
+        from tqdm.auto import tqdm
 
+        with self._lock:
+            if not self._closed:
                 self._drawn = tqdm(
                     desc=self._label, total=self._total, initial=self._done, unit_scale=True, leave=False
                 )
@@ -91,4 +91,11 @@ class _Bar:
         with self._lock:
             self._closed = True
             if self._drawn is not None:
+                self._drawn.total = self._drawn.n  # else tqdm leaves an unfinished bar standing, in red
                 self._drawn.close()
+
+
+def _wanted() -> bool:
+    from xrepo_nb.core.settings import settings
+
+    return settings().progress and find_spec("tqdm") is not None
