@@ -35,5 +35,8 @@ class XSettings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def settings() -> XSettings:
-    """The process's settings, read once; `settings.cache_clear()` makes the next call read anew."""
+    """The process's settings, read once, at import; after `settings.cache_clear()` the next call reads anew."""
     return XSettings()
+
+
+settings()  # now, because it reads files: the first to ask may be a coroutine

@@ -23,6 +23,21 @@ from xrepo_nb.resources.base import XResource
 from xrepo_nb.schema.schema import Schema
 
 
+_PARAMETERS = (
+    "collection",
+    "name",
+    "model",
+    "schema",
+    "materialized",
+    "path",
+    "primary_key",
+    "rules",
+    "metadata",
+    "register",
+    "progress",
+)
+
+
 async def open(
     target: Any,
     *,
@@ -59,6 +74,7 @@ async def open(
     settings = _Settings(name, model, schema, primary_key, rules, metadata)
     with _shown(progress), reported(f"opening {name or _label(target)}"):
         if materialized is not False and is_data(target) and not isinstance(target, tuple):
+            _no_config(config)
             repo = await settings.over_data(target, path)
         else:
             resource, found = resource_for(target, **config)
@@ -66,6 +82,15 @@ async def open(
     if register:
         await namespace.register_ns(f"ns.repos.{repo.metadata.name}", repo)
     return repo
+
+
+def _no_config(config: Mapping[str, Any]) -> None:
+    """Rows in hand have no resource to configure: a setting that nobody takes is a mistake."""
+    if config:
+        asked = next(iter(config))
+        raise XRepoConfigurationError(
+            f"open() takes no {asked!r} for rows in hand", asked=asked, exists=_PARAMETERS
+        )
 
 
 class _Settings:
