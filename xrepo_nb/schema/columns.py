@@ -19,6 +19,7 @@ from uuid import UUID
 
 import polars as pl
 
+from xrepo_nb.schema.dates import has_dates, read_dates
 from xrepo_nb.schema.foreign import plain
 from xrepo_nb.schema.report import FieldReport, InferenceReport
 from xrepo_nb.schema.types import Absence, DataType, Field
@@ -67,12 +68,23 @@ class Builder:
             types = count_types(values)
             types[NoneType] -= missing
             entry.count({type_name(of): count for of, count in types.items()})
-            empty = types.pop(NoneType) + missing
+            del types[NoneType]
             series, kind = self.column(values, types, entry, depth)
+            empty = series.null_count()
         if missing and empty > missing:
             raise Mixed("both null and missing")
+        if self.parse_dates and kind.kind == "string":
+            series, kind = self._dates(series, entry)
         absence: Absence = "missing" if missing else "null" if empty else "never"
         return Nested(series.alias(name), Field(name, kind, absence))
+
+    def _dates(self, text: pl.Series, entry: FieldReport) -> Column:
+        read = read_dates(text)
+        if read is None:
+            entry.hint = "some values are dates, others are not" if has_dates(text) else None
+            return text, DataType("string")
+        entry.coerce(f"text read as {read[1].kind}", len(text) - text.null_count())
+        return read
 
     def fields(self, documents: Sequence[dict[str, Any]], path: str, depth: int) -> list[Nested]:
         """The columns of nested documents, in the one order that all of them keep."""
@@ -107,7 +119,8 @@ class Builder:
         try:
             return build(self, values, entry, depth)
         except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
-            raise Mixed(f"{entry.path} has {type_name(kind)} values that no column holds") from error
+            what = _UNHELD.get(kind, f"{type_name(kind)} values that no column holds")
+            raise Mixed(f"{entry.path} has {what}") from error
 
     def _unified(
         self, values: list[Any], types: Counter[type], entry: FieldReport
@@ -128,6 +141,7 @@ class Builder:
 
 
 _EXACT = 2**53
+_UNHELD = {int: "ints beyond 64 bits", str: "text that is not valid Unicode"}
 _WIDE, _SPARSE = 256, 10
 
 

@@ -121,7 +121,7 @@ def fit(value: Any, kind: DataType, note: Callable[[str], None]) -> Any:
         return value
     value = plain(value, note)
     expected = _EXPECTED[kind.kind]
-    if type(value) is not expected:
+    if type(value) is not expected and type_name(type(value)) != kind.kind:
         try:
             made = _CONVERSIONS[kind.kind](value)
         except (ValueError, InvalidOperation, OverflowError):
@@ -188,8 +188,6 @@ def _datetime(value: Any) -> datetime | None:
 
 
 def _objectid(value: Any) -> Any:
-    if type_name(type(value)) == "objectid":
-        return value
     if not (isinstance(value, str) and re.fullmatch("[0-9a-f]{24}", value)):
         return None
     from bson import ObjectId
