@@ -17,7 +17,6 @@ from xrepo_nb.resources.csv_types import (
     DATES,
     NUMBERS,
     TEXT,
-    Counts,
     Reading,
     count_readings,
     decide,
@@ -86,8 +85,7 @@ class _Part:
         as_is = whole and is_plain(path, self._dialect.encoding)
         self._source = path if as_is else good_lines(path, self._dialect, self._lines)
         text = self._scan(dict.fromkeys(self.names, TEXT))
-        self.rows, found = count_readings(text, self.names, format.readings)
-        self.counts: dict[str, Counts] = dict(zip(self.names, found, strict=True))
+        self.rows, self.counts = count_readings(text, format.readings)
 
     @property
     def kinds(self) -> dict[str, str]:

@@ -14,6 +14,7 @@ from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field, Kind
 
 Test = Callable[[pl.Expr], pl.Expr]
+Tests = Mapping[Any, Test]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,30 +92,48 @@ Counts = Counter[Any]
 """Of one column: how many values each reading fits, and under names what else was counted."""
 
 
-def count_readings(
-    text: pl.LazyFrame, names: Sequence[str], readings: Sequence[Reading]
-) -> tuple[int, list[Counts]]:
-    """The number of rows, and the counts of each column: one pass over text columns, streaming."""
-    tests: dict[Any, Test] = {"value": lambda c: c.is_not_null(), "blank": lambda c: c == ""}
-    tests |= {"coded": _is_coded, "long": _is_long}
-    tests |= {reading: reading.fits for reading in readings}
+def count_readings(text: pl.LazyFrame, readings: Sequence[Reading]) -> tuple[int, dict[str, Counts]]:
+    """The number of rows, and what was counted in each column of text.
+
+    One streaming pass; readings that none of the first values fits are not tried on the others.
+    """
+    tests: Tests = {**_BASIC, "coded": _is_coded, "long": _is_long, **{each: each.fits for each in readings}}
+    names = text.collect_schema().names()
+    _, head = _counted(text.head(_HEAD), dict.fromkeys(names, tests))
+    return _counted(text, {name: _worth_counting(head[name], tests) for name in names})
+
+
+_HEAD = 1_000
+_BASIC: Tests = {"value": lambda text: text.is_not_null(), "blank": lambda text: text == ""}
+
+
+def _worth_counting(head: Counts, tests: Tests) -> Tests:
+    if not _told(head):
+        return tests
+    return {what: test for what, test in tests.items() if what in _BASIC or head[what]}
+
+
+def _counted(text: pl.LazyFrame, tests: Mapping[str, Tests]) -> tuple[int, dict[str, Counts]]:
     exprs = [
         test(pl.col(name)).sum().alias(f"{i}.{j}")
-        for i, name in enumerate(names)
-        for j, test in enumerate(tests.values())
+        for i, (name, of_column) in enumerate(tests.items())
+        for j, test in enumerate(of_column.values())
     ]
-    row = text.select(pl.len().alias("rows"), *exprs).collect(engine="streaming").row(0)
-    found, width = iter(row[1:]), len(tests)
-    return row[0], [
-        Counter(dict(zip(tests, [next(found) for _ in range(width)], strict=True))) for _ in names
-    ]
+    row = iter(text.select(pl.len().alias("rows"), *exprs).collect(engine="streaming").row(0))
+    rows = next(row)
+    return rows, {name: Counter({what: next(row) for what in of_column}) for name, of_column in tests.items()}
+
+
+def _told(counts: Counts) -> int:
+    """How many values there are that say something: not null, and not quoted empty text."""
+    return int(counts["value"] - counts["blank"])
 
 
 def decide(counts: Counts, readings: Sequence[Reading]) -> Reading:
     """The first reading that fits every value but quoted empty text; text when none does."""
     if not counts["value"]:
         return EMPTY
-    told = counts["value"] - counts["blank"]
+    told = _told(counts)
     return next((each for each in readings if told and counts[each] == told), TEXT)
 
 
