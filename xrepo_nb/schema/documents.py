@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import polars as pl
 
@@ -13,6 +14,8 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.schema.collecting import uncollected
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field, from_polars
+
+ZoneInfo("UTC")  # read from disk once, here, and not when a coroutine makes its first datetime
 
 SLICE = 5_000
 """Rows converted in one go: a longer call into Polars would hold the interpreter, and with it
