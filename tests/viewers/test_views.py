@@ -92,8 +92,8 @@ def test_only_the_rows_shown_are_converted() -> None:
 def test_rows_tell_how_many_matched() -> None:
     rows = Rows([{"a": i} for i in range(20)], total=500, provenance=Provenance("things"))
     shown = view(rows)
-    assert "first 10 of 20 rows; 500 rows match" in shown.to_html()
-    assert shown.to_text().startswith("rows things: first 10 of 20 rows; 500 rows match\n")
+    assert "first 10 of 20 rows; 500 match in all" in shown.to_html()
+    assert shown.to_text().startswith("rows things: first 10 of 20 rows; 500 match in all\n")
 
 
 def test_models_are_shown_under_the_names_of_their_source() -> None:

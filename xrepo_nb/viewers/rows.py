@@ -19,7 +19,7 @@ def rows_view(rows: Rows[Any], *, shown: int = ROWS) -> TableView:
     schema = rows.schema if rows.schema is not None else Table(documents=first).schema
     name = rows.provenance.repo if rows.provenance else ""
     source = partial(repo_of, lambda: documents(rows), schema, name or "rows")
-    remark = f"{rows.total:,} rows match" if rows.truncated else ""
+    remark = f"{rows.total:,} match in all" if rows.truncated else ""
     return TableView(schema, first, name, len(rows), kind="rows", remark=remark, source=source)
 
 
