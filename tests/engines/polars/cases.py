@@ -201,6 +201,8 @@ def agrees(case: Mapping[str, Any], got: list[dict[str, Any]]) -> bool:
     """Whether the answer is the expected one."""
     expected, found = case["expected"], [extended(row) for row in got]
     if case.get("ignore_id"):
-        expected, found = ([{k: v for k, v in r.items() if k != "_id"} for r in rows] for rows in (expected, found))
+        expected, found = (
+            [{k: v for k, v in r.items() if k != "_id"} for r in rows] for rows in (expected, found)
+        )
     ordered = bool(case.get("ordered")) and not case.get("sort_ties")
     return bool(_comparison().same(expected, found, ordered, bool(case.get("unordered_arrays"))))

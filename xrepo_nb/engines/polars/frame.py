@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -95,11 +95,17 @@ class Frame:
         """Only those columns, computed from these rows; `constant`: they may all be constants."""
         exprs = [e for name, value in values.items() for e in assignments(name, value)]
         columns = {name: column_of(value) for name, value in values.items()}
+        return self.computed(exprs, columns, constant=constant)
+
+    def computed(
+        self, exprs: Sequence[pl.Expr], columns: Mapping[str, Column], *, constant: bool = True
+    ) -> Frame:
+        """What the expressions make of these rows; `constant`: they may all be constants, which
+        alone would make one row of any number."""
         if not constant or any(expr.meta.root_names() for expr in exprs):
-            return Frame(self.lazy.select(*exprs), columns, self.height)
-        # Constants alone would make one row of any number.
-        widened = self.lazy.with_columns(*exprs)
-        return Frame(_only(widened, columns, dict(self.columns) | columns), columns, self.height)
+            return Frame(self.lazy.select(exprs), columns, self.height)
+        wide = self.lazy.with_columns(exprs)
+        return Frame(_only(wide, columns, {**self.columns, **columns}), columns, self.height)
 
     def over(self, lazy: pl.LazyFrame, height: int | None = None) -> Frame:
         """The same columns over other rows of them."""
@@ -148,6 +154,9 @@ def scan(table: Table) -> Frame:
         columns = {f.name: _scanned(f, dtypes[f.name], UNKNOWN) for f in schema.fields}
         return Frame(lazy, columns)
     frame = table.frame
+    if not schema.fields:
+        # Rows without any field: a column of their own keeps count of them.
+        return Frame(pl.LazyFrame({_MASK: range(frame.height)}, schema={_MASK: pl.Int64}), {}, frame.height)
     series = dict(zip(frame.columns, frame.get_columns(), strict=True))
     columns = {f.name: _scanned(f, series[f.name].dtype, SeriesFacts(series[f.name])) for f in schema.fields}
     return Frame(frame.lazy(), columns, frame.height)

@@ -86,7 +86,10 @@ def interpreted_predicate(predicate: Predicate, scope: Scope, reason: str) -> Co
 
     if scope.variables:
         decline(reason)
-    test = compile_predicate(predicate, dict(scope.constants))
+    try:
+        test = compile_predicate(predicate, dict(scope.constants))
+    except XRepoError as error:
+        decline(error.message)
     scope.notes.append(f"{type(predicate).__name__} runs in the interpreter: {reason}")
     return _over_documents(scope, _fields_under(predicate, scope), _HOLDS, test)
 

@@ -58,7 +58,8 @@ def on_path(place: Place, path: Path, test: Test, *, elements: bool = True) -> C
             return disjunction(any_element(value, test), test(value))
         return test(value)
     if value.kind == "array":
-        return _among(value, path[1:], test, elements)
+        absent = conjunction(value.is_absent(), test(MISSING_VALUE))
+        return disjunction(absent, _among(value, path[1:], test, elements))
     return on_path(value, path[1:], test, elements=elements)
 
 

@@ -150,15 +150,15 @@ def _placed(frame: Frame, stage: Lookup, value: Value) -> Frame:
 def _union(stage: UnionWith, lowering: Lowering) -> Frame:
     first, second = lowering.frame(stage.input), lowering.frame(stage.other)
     names = dict.fromkeys([*first.columns, *second.columns])
+    if not names:
+        decline("a union of rows without fields")
     pairs = {name: (_value(first, name), _value(second, name)) for name in names}
     height = None if first.height is None or second.height is None else first.height + second.height
     columns = {name: _united(a, b) for name, (a, b) in pairs.items()}
-    sides = [
-        frame.lazy.select(
-            *(e for name, col in columns.items() for e in _aligned(name, pairs[name][side], col))
-        )
-        for side, frame in enumerate((first, second))
-    ]
+    sides = []
+    for side, frame in enumerate((first, second)):
+        exprs = [e for name, col in columns.items() for e in _aligned(name, pairs[name][side], col)]
+        sides.append(frame.computed(exprs, columns).lazy.select(physical_names(columns)))
     return Frame(pl.concat(sides, how="vertical"), columns, height)
 
 

@@ -38,16 +38,16 @@ def grouped(frame: Frame, key: Expr, outputs: Mapping[str, Value], scope: Scope)
         return _whole(frame, scope.typed(key), outputs)
     if isinstance(key, DocumentExpr) and key.items:
         return _by_parts(frame, {name: scope.typed(item) for name, item in key.items}, outputs)
-    value = scope.typed(key).nullable()
-    if value.kind == "null":
-        return _whole(frame, value, outputs)
-    return _by(frame, {"_id": value}, outputs)
+    return _by_value(frame, scope.typed(key).nullable(), outputs)
+
+
+def _by_value(frame: Frame, key: Value, outputs: Mapping[str, Value]) -> Frame:
+    constant = not key.expr.meta.root_names()
+    return _whole(frame, key, outputs) if constant else _by(frame, {"_id": key}, outputs)
 
 
 def _by(frame: Frame, keys: Mapping[str, Value], outputs: Mapping[str, Value]) -> Frame:
     exprs = [e for name, value in outputs.items() for e in assignments(name, value)]
-    if list(keys) == ["_id"] and not keys["_id"].expr.meta.root_names():
-        return _whole(frame, keys["_id"], outputs)
     by = [value.expr.alias(name) for name, value in keys.items()]
     columns = {n: column_of(v) for n, v in keys.items()} | {n: column_of(v) for n, v in outputs.items()}
     return Frame(frame.lazy.group_by(by).agg(exprs), columns, frame.height)
@@ -55,6 +55,8 @@ def _by(frame: Frame, keys: Mapping[str, Value], outputs: Mapping[str, Value]) -
 
 def _by_parts(frame: Frame, parts: Mapping[str, Value], outputs: Mapping[str, Value]) -> Frame:
     """A document as the key: grouped by its fields, which is faster, and put together after."""
+    if not any(value.expr.meta.root_names() for value in parts.values()):
+        return _whole(frame, document(parts), outputs)
     made = _by(frame, {_PART + name: value for name, value in parts.items()}, outputs)
     key = document({name: made.columns[_PART + name].value(_PART + name) for name in parts})
     out = {"_id": column_of(key)} | {n: made.columns[n] for n in outputs}
@@ -90,5 +92,5 @@ def _bucket(stage: Bucket, lowering: Lowering) -> Frame:
         inside = guarded(key.expr, lambda s: s.is_null(), "a value outside of the boundaries")
         key = Value(inside, key.type, "never")
     rows = Rows(scope, frame.height)
-    made = _by(frame, {"_id": key}, {a.name: accumulated(a, rows) for a in stage.outputs})
+    made = _by_value(frame, key, {a.name: accumulated(a, rows) for a in stage.outputs})
     return made.over(made.lazy.sort("_id"))

@@ -51,8 +51,8 @@ def partitioned(
     key = scope.path(keys[0].path) if len(keys) == 1 else None
     if key is not None:
         helpers.append(key.expr.alias(w.KEY))
-    if order.by:
-        helpers.append(pl.struct(order.by).rle_id().over(w.PART).alias(w.TIES))
+    ties = pl.struct(order.by).rle_id().over(w.PART) if order.by else pl.lit(0)
+    helpers.append(ties.alias(w.TIES))
     lazy = lazy.with_columns(helpers)
     return w.Partition(scope, key, frame.height), frame.over(lazy)
 

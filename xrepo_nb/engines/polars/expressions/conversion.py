@@ -1,0 +1,84 @@
+"""Conversions whose result depends on the type alone."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from xrepo_nb.engines.polars.expressions.arithmetic import as_float
+from xrepo_nb.engines.polars.expressions.comparison import boolean
+from xrepo_nb.engines.polars.facts import INT64
+from xrepo_nb.engines.polars.logic import choose
+from xrepo_nb.engines.polars.matching import INT32
+from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.engines.polars.scope import Scope, lowers
+from xrepo_nb.engines.polars.truth import truth
+from xrepo_nb.engines.polars.values import BOOL, FLOAT, INT, NULL_VALUE, STRING, Value, absent_like
+from xrepo_nb.query.expressions import Call
+
+_NAMES = {
+    "float": "double", "string": "string", "bool": "bool", "datetime": "date", "date": "date", "array": "array",
+    "object": "object", "decimal": "decimal", "objectid": "objectId", "uuid": "binData", "binary": "binData",
+}  # fmt: skip
+
+
+@lowers("$type")
+def _type(call: Call, scope: Scope) -> Value:
+    value = scope.typed(call.args[0])
+    if value.kind == "int":
+        name = pl.when(value.expr.is_between(*INT32)).then(pl.lit("int")).otherwise(pl.lit("long"))
+    elif value.kind in _NAMES:
+        name = pl.lit(_NAMES[value.kind])
+    elif value.kind == "null":
+        name = pl.lit("null")
+    else:
+        decline(f"$type of a {value.kind}")
+    absent = choose(value.is_missing(), pl.lit("missing"), pl.lit("null"))
+    return Value(choose(value.is_absent(), absent, name), STRING, "never")
+
+
+@lowers("$isNumber")
+def _is_number(call: Call, scope: Scope) -> Value:
+    value = scope.typed(call.args[0])
+    return boolean(value.is_present() if value.is_number or value.kind == "decimal" else False)
+
+
+@lowers("$toDouble")
+def _to_double(call: Call, scope: Scope) -> Value:
+    value = scope.typed(call.args[0])
+    if value.kind == "null":
+        return NULL_VALUE
+    if not value.is_number:
+        decline(f"$toDouble of a {value.kind}")
+    return Value(as_float(value), FLOAT, absent_like([value]))
+
+
+@lowers("$toInt", "$toLong")
+def _to_int(call: Call, scope: Scope) -> Value:
+    value = scope.typed(call.args[0])
+    low, high = value.facts.bounds
+    bounds = INT32 if call.op == "$toInt" else INT64
+    if value.kind == "bool":
+        return Value(value.expr.cast(pl.Int64), INT, absent_like([value]))
+    if value.kind != "int" or low < bounds[0] or high > bounds[1]:
+        decline(f"{call.op} of a {value.kind} that may not fit")
+    return Value(value.expr, INT, absent_like([value]), facts=value.facts)
+
+
+@lowers("$toBool")
+def _to_bool(call: Call, scope: Scope) -> Value:
+    value = scope.typed(call.args[0])
+    if value.kind == "null":
+        return NULL_VALUE
+    holds = truth(value)
+    if holds is True:
+        holds = pl.lit(True)
+    found = pl.when(value.is_present()).then(holds) if value.may_be_absent else holds  # type: ignore[arg-type]
+    return Value(found, BOOL, absent_like([value]))  # type: ignore[arg-type]
+
+
+@lowers("$toString")
+def _to_string(call: Call, scope: Scope) -> Value:
+    value = scope.typed(call.args[0])
+    if value.kind not in ("int", "string"):
+        decline(f"$toString of a {value.kind}")
+    return Value(value.expr.cast(pl.String), STRING, absent_like([value]))

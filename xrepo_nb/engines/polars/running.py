@@ -1,0 +1,47 @@
+"""How a lowered plan is best collected: in memory, or by Polars' streaming engine."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from xrepo_nb.engines.base import Inputs
+from xrepo_nb.query import plan as p
+
+How = Literal["in-memory", "streaming"]
+
+MANY = 50_000
+"""Rows from which on the streaming engine's start pays."""
+
+BIG = 500_000
+"""Rows of both sides from which on an unordered streaming join is faster."""
+
+_REDUCING = frozenset({"$sum", "$avg", "$min", "$max", "$count", "$stdDevPop", "$stdDevSamp"})
+"""Accumulators that the streaming engine reduces as it goes; others gather the rows of a group first,
+which is faster in memory."""
+_PLAIN = (p.Scan, p.Match, p.Project, p.AddFields, p.Unset, p.Limit, p.Skip, p.Sort, p.ReplaceRoot)
+
+
+def how_to_run(plan: p.Plan, inputs: Inputs) -> How:
+    """Streaming for lazy inputs, which may not fit into memory, for grouping by reducing
+    accumulators, and for joins of two big tables; in memory for all else."""
+    tables = [inputs[name] for name in plan.sources()]
+    if any(not table.schema.is_typed for table in tables):
+        return "in-memory"
+    if any(table.is_lazy for table in tables):
+        return "streaming"
+    if max((len(table) for table in tables), default=0) < MANY:
+        return "in-memory"
+    nodes = list(plan.walk())
+    if any(isinstance(node, p.Lookup | p.Join) for node in nodes):
+        return "streaming" if is_big_join(plan, inputs) else "in-memory"
+    groups = [node for node in nodes if isinstance(node, p.Group)]
+    plain = all(isinstance(node, (p.Group, *_PLAIN)) for node in nodes)
+    reducing = all(a.op in _REDUCING for group in groups for a in group.accumulators)
+    return "streaming" if groups and plain and reducing else "in-memory"
+
+
+def is_big_join(plan: p.Plan, inputs: Inputs) -> bool:
+    """Whether a plan joins big tables whose order it has not promised."""
+    names = plan.sources()
+    big = len(names) > 1 and all(not inputs[name].is_lazy and len(inputs[name]) >= BIG for name in names)
+    return big and not any(isinstance(node, p.Sort | p.Limit | p.Skip) for node in plan.walk())
