@@ -65,7 +65,9 @@ def _improved(plan: s.Plan, schemas: Schemas) -> s.Plan:
 def _sides(*names: str) -> Callable[[Any, Schemas], s.Plan]:
     def descend(plan: Any, schemas: Schemas) -> s.Plan:
         new = {name: _improved(old, schemas) for name in names if (old := getattr(plan, name)) is not None}
-        changed: s.Plan = replace(plan, **new)
+        if any(getattr(plan, name) is not better for name, better in new.items()):
+            plan = replace(plan, **new)
+        changed: s.Plan = plan
         return changed
 
     return descend

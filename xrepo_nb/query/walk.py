@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from typing import Any, TypeVar
 
 from xrepo_nb.query import predicates as p
-from xrepo_nb.query.expressions import Expr, FieldRef, Let, Path, Variable
+from xrepo_nb.query.expressions import (
+    ArrayExpr,
+    Call,
+    DocumentExpr,
+    Expr,
+    FieldRef,
+    Let,
+    Literal,
+    Path,
+    Variable,
+)
 from xrepo_nb.query.plan import FirstMatch, Plan, SliceOf, Stage
 
 WHOLE: Path = ()
@@ -58,20 +68,41 @@ def _predicate(predicate: p.Predicate, found: set[Path]) -> None:
 
 
 def _expression(expr: Expr, found: set[Path]) -> None:
-    if isinstance(expr, FieldRef):
+    read = _READS.get(type(expr))
+    if read is not None:
+        read(expr, found)
+        return
+    for child in parts_of(expr):
+        _expression(child, found)
+
+
+def parts_of(expr: Expr) -> Iterable[Expr]:
+    """The expressions directly below one; faster than `children` for the commonest."""
+    if isinstance(expr, Call):
+        return [*expr.args, *[item for _, item in expr.options]] if expr.options else expr.args
+    if isinstance(expr, DocumentExpr):
+        return [item for _, item in expr.items]
+    return expr.items if isinstance(expr, ArrayExpr) else expr.children()
+
+
+def _variable(expr: Variable, found: set[Path]) -> None:
+    if expr.name in ("ROOT", "CURRENT"):
         found.add(expr.path)
-    elif isinstance(expr, Variable):
-        if expr.name in ("ROOT", "CURRENT"):
-            found.add(expr.path)
-    elif isinstance(expr, SliceOf):
-        found.add(expr.path)
-    elif isinstance(expr, FirstMatch):
-        found.add(expr.path)
-        if expr.positional:
-            _predicate(expr.predicate, found)
-    else:
-        for child in expr.children():
-            _expression(child, found)
+
+
+def _first_match(expr: FirstMatch, found: set[Path]) -> None:
+    found.add(expr.path)
+    if expr.positional:
+        _predicate(expr.predicate, found)
+
+
+_READS: dict[type, Callable[[Any, set[Path]], None]] = {
+    Literal: lambda expr, found: None,
+    FieldRef: lambda expr, found: found.add(expr.path),
+    SliceOf: lambda expr, found: found.add(expr.path),
+    Variable: _variable,
+    FirstMatch: _first_match,
+}
 
 
 def variables_in(*expressions: Any) -> frozenset[str]:

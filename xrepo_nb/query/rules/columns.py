@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -121,20 +121,21 @@ def _tops(paths: Iterable[Path]) -> Need:
 
 
 def _plus(*needs: Need) -> Need:
-    if None in needs:
-        return None
-    return frozenset().union(*(need for need in needs if need is not None))
+    found: set[str] = set()
+    for need in needs:
+        if need is None:
+            return None
+        found |= need
+    return frozenset(found)
 
 
 def _of(*expressions: Expr | None) -> Need:
     return _tops(paths_in(*expressions))
 
 
-def _outcomes(outcomes: Iterable[s.Accumulator | s.WindowOutput]) -> Need:
-    return _plus(
-        NONE,
-        *(_plus(_of(*o.args, *(item for _, item in o.options)), _ordered(o)) for o in outcomes),
-    )
+def _outcomes(outcomes: Sequence[s.Accumulator | s.WindowOutput]) -> Need:
+    read = [item for o in outcomes for item in (*o.args, *[value for _, value in o.options])]
+    return _plus(_of(*read), *[_ordered(o) for o in outcomes if o.options])
 
 
 def _ordered(outcome: s.Accumulator | s.WindowOutput) -> Need:
@@ -222,9 +223,9 @@ def _lookup(pruning: _Pruning, stage: s.Lookup, need: Need) -> tuple[s.Stage, Ne
     local = NONE if stage.local is None else frozenset({stage.local[0]})
     bound = _of(*(value for _, value in stage.let))
     nested = frozenset({stage.target[0]}) if len(stage.target) > 1 else NONE
-    return replace(stage, right=right, pipeline=pipeline), _plus(
-        _without(need, [stage.target]), nested, local, bound
-    )
+    if right is not stage.right or pipeline is not stage.pipeline:
+        stage = replace(stage, right=right, pipeline=pipeline)
+    return stage, _plus(_without(need, [stage.target]), nested, local, bound)
 
 
 def _graph_lookup(pruning: _Pruning, stage: s.GraphLookup, need: Need) -> tuple[s.Stage, Need]:
