@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import pandas  # noqa: F401 - its import reads files, wherever in a loop it would first happen
 import pytest
 from blockbuster import blockbuster_ctx
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from xrepo_nb.core.errors import XRepoConfigurationError
 from xrepo_nb.query.operators import ACCUMULATORS
-from xrepo_nb.repos.joining import JoinConfig, Shape, join_shape, union_shape
+from xrepo_nb.repos.joining import Shape, join_shape, union_shape
+from xrepo_nb.schema.merge import JoinConfig
 from xrepo_nb.schema.schema import Schema
 
 _OPTIONS = ("group_by", "aggregations", "filters", "join_config")

@@ -9,6 +9,7 @@ import polars as pl
 
 from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.core.missing import MISSING
+from xrepo_nb.schema.documents import to_documents
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field
 
@@ -78,8 +79,6 @@ class Reader:
         if self._whole:
             return dict(zip(self._names, self.frame.row(row), strict=True))
         if not self._plain:
-            from xrepo_nb.schema.documents import to_documents
-
             return to_documents(self.frame.slice(row, 1), self._schema)[0]
         values = zip(self._names, self.frame.row(row), strict=True)
         return {name: v for name, v in values if v is not None or name not in self._optional}

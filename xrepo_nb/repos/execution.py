@@ -150,7 +150,8 @@ async def execute(plan: Plan, inputs: Inputs, engine: str = "auto") -> Answer:
         return Answer(await at_hand(inputs[plan.source]), "scan")
     from xrepo_nb.engines.select import choose
 
-    chosen = choose(plan, inputs, engine)
+    # A name may have to be looked up among the installed packages.
+    chosen = choose(plan, inputs) if engine == "auto" else await offload(choose, plan, inputs, engine)
     if is_light(plan, inputs, chosen):
         return Answer(chosen.collect(plan, inputs), chosen.name)
     return Answer(await offload(_collected, chosen, plan, inputs), chosen.name)

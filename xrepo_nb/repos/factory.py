@@ -10,7 +10,7 @@ from xrepo_nb.core.offload import offload
 from xrepo_nb.repos.aggregation import aggregated
 from xrepo_nb.repos.base import XRepo
 from xrepo_nb.repos.connected import ConnectedRepo
-from xrepo_nb.repos.joining import JoinConfig, join_schema, join_shape, union_shape
+from xrepo_nb.repos.joining import join_shape, union_shape
 from xrepo_nb.repos.loading import load
 from xrepo_nb.repos.materialized import MaterializedRepo
 from xrepo_nb.repos.snapshot import ResourceSnapshot
@@ -23,6 +23,7 @@ from xrepo_nb.repos.strategies import (
 )
 from xrepo_nb.repos.view import Definition, ViewRepo
 from xrepo_nb.resources.base import XResource
+from xrepo_nb.schema.merge import JoinConfig, merge_schemas
 from xrepo_nb.schema.schema import Schema
 
 RepoType = Literal["connected", "materialized"]
@@ -232,7 +233,7 @@ class XRepoFactory:
     @classmethod
     def _merge_schemas(cls, schemas: Mapping[str, SchemaLike], join_config: Mapping[str, Any]) -> Schema:
         """The schema of a join: fields prefixed by their source's last name part, keys not."""
-        return join_schema({name: Schema.of(s) for name, s in schemas.items()}, JoinConfig.of(join_config))
+        return merge_schemas(schemas, join_config)
 
     @classmethod
     def _create_aggregated_schema(

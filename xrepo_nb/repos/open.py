@@ -22,7 +22,6 @@ from xrepo_nb.repos.view import ViewRepo
 from xrepo_nb.resources.base import XResource
 from xrepo_nb.schema.schema import Schema
 
-
 _PARAMETERS = (
     "collection",
     "name",

@@ -16,7 +16,7 @@ from xrepo_nb.governance.identity import Identity, resolve
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.observe.events import Event
 from xrepo_nb.query.plan import Plan
-from xrepo_nb.repos import naming, reading
+from xrepo_nb.repos import by_source, reading
 from xrepo_nb.repos.base import XRepo
 from xrepo_nb.repos.change import Change, Current
 from xrepo_nb.repos.execution import Opened
@@ -172,8 +172,8 @@ class ViewRepo(MaterializedRepo[T]):
         return f"{super()._policy_key(identity)} {self._sources_key(identity)}"
 
     def _translated(self, filters: Any, identity: Identity) -> Any:
-        rest, predicates = naming.by_source(filters, self._shape(identity).names)
-        return naming.combined(rest, predicates)
+        rest, predicates = by_source.parted(filters, self._shape(identity).names)
+        return by_source.combined(rest, predicates)
 
     def _schema_for(self, identity: Identity) -> Schema:
         kept = self._kept.get(self._sources_key(identity))

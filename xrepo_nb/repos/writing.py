@@ -71,7 +71,8 @@ class Writer:
         difference = self._validated(old, difference)
         if version is not None:
             difference["version"] = old["version"] + 1
-        difference.update(self._stamps(difference, "updated_at"))
+        if difference:
+            difference.update(self._stamps(difference, "updated_at"))
         document = merged(old, difference, self.grant.fields)
         if repo.key and key_of(document, repo.key) != record_id:
             raise XRepoValidationError(

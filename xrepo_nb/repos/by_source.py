@@ -1,8 +1,8 @@
-"""The names of a view: sources, prefixes, and filters by source."""
+"""Filters by source: `{"user_filters": {...}}` on a view, in the names of that source."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields as attributes
 from dataclasses import replace
 from typing import Any
@@ -13,28 +13,7 @@ from xrepo_nb.query.predicates import And, Predicate
 SUFFIX = "_filters"
 
 
-def short_names(sources: Iterable[str]) -> dict[str, str]:
-    """The prefix of each source: the last part of its name.
-
-    >>> short_names(["mongo.users", "orders"])
-    {'mongo.users': 'users', 'orders': 'orders'}
-    """
-    short = {source: source.rpartition(".")[2] for source in sources}
-    if len(set(short.values())) < len(short):
-        raise XRepoConfigurationError(
-            "two sources of a view have the same last name part",
-            asked=", ".join(short),
-            hint="give them different names: {'home': ..., 'away': ...}",
-        )
-    return short
-
-
-def renamed(names: Iterable[str], prefix: str, keys: Mapping[str, str]) -> dict[str, str]:
-    """What each field of a source is called in the view: keys by their own rule, others prefixed."""
-    return {name: keys.get(name, f"{prefix}_{name}") for name in names}
-
-
-def by_source(
+def parted(
     filters: Any, names: Mapping[str, Mapping[str, str]], *, at: str = "filter"
 ) -> tuple[Any, list[Predicate]]:
     """Splits `{source}_filters` off: the rest, and their predicates in the view's names.

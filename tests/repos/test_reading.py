@@ -1,0 +1,191 @@
+"""Reads: one road for all of them, on rows in memory and in a table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from xrepo_nb import (
+    F,
+    MaterializedRepo,
+    XRepoConfigurationError,
+    XRepoError,
+    XRepoNotFoundError,
+    XRepoQueryError,
+)
+
+
+async def test_list_knows_the_whole(users: MaterializedRepo[Any]) -> None:
+    rows = await users.list({"age": {"$gt": 20}}, skip=1, limit=1, sort=[("age", -1)])
+    assert [row["name"] for row in rows] == ["Ann"]
+    assert (rows.total, rows.truncated, rows.skip) == (3, True, 1)
+    assert rows.provenance is not None and rows.provenance.repo == "users"
+    assert rows.schema is not None and rows.schema.names == ("_id", "name", "age", "city")
+
+
+async def test_limit_defaults_to_100_and_none_means_all() -> None:
+    repo = MaterializedRepo(data=[{"n": i} for i in range(250)])
+    first = await repo.list()
+    assert (len(first), first.total, first.truncated) == (100, 250, True)
+    everything = await repo.list(limit=None)
+    assert (len(everything), everything.truncated) == (250, False)
+
+
+@pytest.mark.parametrize(
+    "filters",
+    [{"age": {"$gt": 30}}, {"age__gt": 30}, F("age") > 30, {"$and": [{"age__gt": 30}, {"age": {"$lt": 99}}]}],
+)
+async def test_every_spelling_of_a_filter(users: MaterializedRepo[Any], filters: Any) -> None:
+    assert [row["_id"] for row in await users.list(filters)] == [1, 3]
+    assert await users.count(filters) == 2
+    assert (await users.frame(filters))["name"].to_list() == ["Ann", "Cy"]
+    assert [row["name"] async for row in users.stream(filters, batch_size=1)] == ["Ann", "Cy"]
+
+
+async def test_the_same_answers_from_a_table(table: Any, users: MaterializedRepo[Any]) -> None:
+    for filters in (
+        None,
+        {"city": "Oslo"},
+        {"age__gte": 28, "name__ne": "Cy"},
+        {"name": {"$regex": "^[AB]"}},
+    ):
+        ours = await users.list(filters, sort="-age")
+        theirs = await table.list(filters, sort="-age")
+        assert [row["name"] for row in ours] == [row["name"] for row in theirs]
+        assert ours.total == theirs.total == await table.count(filters)
+    assert await table.distinct("city") == ["Bern", "Oslo", "Rome"] == await users.distinct("city")
+    pipeline = [{"$group": {"_id": "$city", "n": {"$sum": 1}}}, {"$sort": {"_id": 1}}]
+    assert await table.aggregate(pipeline) == await users.aggregate(pipeline)
+    assert (await table.find_one({"city": "Oslo"}, sort="-age"))["name"] == "Cy"
+    assert (await table.read(2))["name"] == "Bo"
+    assert await table.read(99) is None
+    assert (await table.exists(1), await table.exists(99)) == (True, False)
+
+
+async def test_distinct_takes_elements_of_arrays_and_nulls() -> None:
+    repo = MaterializedRepo(data=[{"t": ["a", "b"]}, {"t": ["b"]}, {"t": []}, {}])
+    assert await repo.distinct("t") == ["a", "b"]
+    nested = MaterializedRepo(data=[{"o": [{"x": 1}, {"x": 2}]}, {"o": [{"x": 2}]}])
+    assert await nested.distinct("o.x") == [1, 2]
+    nulls = MaterializedRepo(data=[{"v": None}, {"v": 1}])
+    assert await nulls.distinct("v") == [None, 1]
+
+
+async def test_frames_in_every_library(users: MaterializedRepo[Any]) -> None:
+    frame = await users.frame({"city": "Oslo"}, fields=["name", "age"], sort="age", limit=1)
+    assert frame.rows() == [("Ann", 34)]
+    assert (await users.to_polars()).height == 4
+    assert (await users.to_pandas())["age"].tolist() == [34, 28, 41, 19]
+    assert (await users.to_arrow({"age__lt": 20})).num_rows == 1
+    piped = await users.frame({"age__gt": 20}, pipeline=[{"$count": "n"}])
+    assert piped["n"].to_list() == [3]
+
+
+def test_a_repo_is_an_arrow_stream(users: MaterializedRepo[Any]) -> None:
+    assert pl.DataFrame(users)["name"].to_list() == ["Ann", "Bo", "Cy", "Di"]
+
+
+async def test_aggregate_reaches_other_repos(users: MaterializedRepo[Any]) -> None:
+    cities = MaterializedRepo(data=[{"city": "Oslo", "country": "NO"}], name="cities")
+    lookup = {"$lookup": {"from": "cities", "localField": "city", "foreignField": "city", "as": "c"}}
+    found = await users.aggregate([{"$match": {"_id": 1}}, lookup], repos={"cities": cities})
+    assert found[0]["c"] == [{"city": "Oslo", "country": "NO"}]
+    both = await users.aggregate([{"$unionWith": "cities"}, {"$count": "n"}], repos={"cities": cities})
+    assert both == [{"n": 5}]
+    with pytest.raises(XRepoNotFoundError, match="no repo 'citties'.*did you mean 'cities'"):
+        await users.aggregate([{"$unionWith": "citties"}], repos={"cities": cities})
+
+
+async def test_out_and_merge_write_into_other_repos(users: MaterializedRepo[Any]) -> None:
+    target = MaterializedRepo(data=[{"_id": 1, "seen": True}, {"_id": 9, "seen": True}], name="target")
+    repos = {"target": target}
+    await users.aggregate([{"$project": {"name": 1}}, {"$merge": "target"}], repos=repos)
+    assert await target.read(1) == {"_id": 1, "seen": True, "name": "Ann"}
+    assert await target.count() == 5
+    await users.aggregate([{"$match": {"age__gt": 40}}, {"$out": "target"}], repos=repos)
+    assert [row["name"] for row in await target.list()] == ["Cy"]
+
+
+@pytest.mark.parametrize(
+    ("call", "says"),
+    [
+        (lambda r: r.list({"agee": 1}), "did you mean 'age'"),
+        (lambda r: r.list({"age": {"$gtt": 1}}), r"\$gt"),
+        (lambda r: r.list(sort="agee"), "did you mean 'age'"),
+        (lambda r: r.list(limit=-1), "limit must be a whole number"),
+        (lambda r: r.list(skip=-1), "skip must be a whole number"),
+        (lambda r: r.distinct("agee"), "did you mean 'age'"),
+        (lambda r: r.aggregate([{"$group": {"_id": "$agee"}}]), "did you mean 'age'"),
+        (lambda r: r.aggregate([{"$grop": {}}]), r"\$group"),
+        (lambda r: r.frame(fields=["agee"]), "did you mean 'age'"),
+        (lambda r: r.count({"age": 1}, engine="quick"), "unknown engine"),
+    ],
+)
+async def test_wrong_questions_are_refused(users: MaterializedRepo[Any], call: Any, says: str) -> None:
+    with pytest.raises(XRepoConfigurationError, match=says):
+        await call(users)
+    assert users.audit[-1].outcome == "failed"
+
+
+async def test_read_without_a_key_names_candidates() -> None:
+    repo = MaterializedRepo(data=[{"code": "a", "price": 1.5}], name="codes")
+    with pytest.raises(XRepoConfigurationError, match="have no id; there are: code"):
+        await repo.read("a")
+    keyed = MaterializedRepo(data=[{"code": "a", "price": 1.5}], primary_key="code")
+    assert (await keyed.read("a"))["price"] == 1.5
+
+
+async def test_explain_tells_the_engine_and_the_push_down(users: MaterializedRepo[Any], table: Any) -> None:
+    told = await users.explain({"age__gt": 30}, sort="age", limit=2, analyze=True)
+    assert [node.stage.split()[0] for node in told.walk()] == ["limit", "sort", "match", "scan"]
+    assert [node.rows for node in told.walk()] == [2, 2, 2, 4]
+    pushed = await table.explain({"age__gt": 30})
+    assert any(node.pushed and node.engine == "sqlite" for node in pushed.walk())
+
+
+async def test_statistics_count_what_is_there(users: MaterializedRepo[Any], table: Any) -> None:
+    for repo in (users, table):
+        stats = await repo.get_statistics()
+        assert stats.total_count == 4
+        assert stats.field_cardinalities["city"] == 3
+        assert repo.statistics.total_count == 4
+    assert users.statistics.query_performance["get_statistics"] > 0
+
+
+async def test_peek_and_repr_do_no_io(users: MaterializedRepo[Any], table: Any) -> None:
+    glimpse = users.peek(2)
+    assert glimpse is not None and [row["name"] for row in glimpse] == ["Ann", "Bo"]
+    assert table.peek() is None
+    assert repr(users) == "<MaterializedRepo 'users': 4 fields>"
+    assert repr(table) == "<ConnectedRepo 'users': 8 fields>"
+    assert len(users.audit) == 0
+
+
+async def test_the_cache_serves_until_a_write() -> None:
+    from xrepo_nb import RepoMetadata
+
+    metadata = RepoMetadata(name="cached", cache_enabled=True)
+    repo = MaterializedRepo(data=[{"_id": 1, "v": 1}], metadata=metadata)
+    first, second = await repo.list({"v": 1}), await repo.list({"v": 1})
+    assert first.provenance is not None and second.provenance is not None
+    assert (first.provenance.cached, second.provenance.cached) == (False, True)
+    await repo.create({"_id": 2, "v": 1})
+    third = await repo.list({"v": 1})
+    assert len(third) == 2 and third.provenance is not None and not third.provenance.cached
+
+
+async def test_results_belong_to_the_caller(users: MaterializedRepo[Any]) -> None:
+    repo = MaterializedRepo(data=[{"_id": 1, "m": 1, "tags": ["a"]}, {"_id": 2, "m": "x", "tags": ["b"]}])
+    for row in await repo.list():
+        row["tags"].append("spoilt")
+    (await repo.read(1))["tags"].append("spoilt")
+    (await repo.create({"_id": 3, "tags": ["c"]}))["tags"].append("spoilt")
+    assert [row["tags"] for row in await repo.list()] == [["a"], ["b"], ["c"]]
+
+
+async def test_bad_results_of_a_query_name_no_value(users: MaterializedRepo[Any]) -> None:
+    with pytest.raises(XRepoError) as caught:
+        await users.aggregate([{"$project": {"x": {"$toInt": "$name"}}}])
+    assert isinstance(caught.value, XRepoQueryError)
