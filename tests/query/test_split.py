@@ -42,6 +42,21 @@ def test_a_conjunction_is_parted() -> None:
     assert found.reasons[0] == ("Match", "the source does not evaluate Size")
 
 
+def test_conditions_side_by_side_need_no_and() -> None:
+    plain = Capabilities(filters=frozenset({"Compare", "Or"}), stages=frozenset({"Match", "Limit"}))
+    whole = plan({"$match": {"a": 1, "b": 2}}, {"$limit": 3})
+    assert split(whole, plain).native == whole
+    nested = plan({"$match": {"$or": [{"a": 1, "b": 2}, {"c": 3}]}})
+    assert split(nested, plain).reasons == (("Match", "the source does not evaluate And"),)
+
+
+def test_what_may_fail_does_not_go_before_what_shields_it() -> None:
+    shielded = plan({"$match": {"b": {"$size": 2}, "a": 1, "$expr": {"$add": ["$a", 1]}}})
+    found = split(shielded, SOURCE)
+    assert found.native == plan({"$match": {"a": 1}})
+    assert found.residual == plan({"$match": {"b": {"$size": 2}, "$expr": {"$add": ["$a", 1]}}})
+
+
 def test_operators_inside_stages_count() -> None:
     found = split(plan({"$group": {"_id": None, "n": {"$avg": "$a"}}}), SOURCE)
     assert found.native == T and found.reasons == (("Group", "the source has no accumulator $avg"),)

@@ -16,6 +16,7 @@ from xrepo_nb.query.walk import over
 class Takes(Protocol):
     """What a source evaluates exactly: names of predicate nodes, of stages, and operators.
 
+    The conditions of a filter that must all hold need no `And`: only one below another node does.
     Among `expressions`, `object` and `array` stand for built documents and arrays, `$let` and
     `$$NAME` for variables. Constants and plain fields need no name.
     """
@@ -115,6 +116,10 @@ def _parted(native: s.Plan, match: s.Match, takes: Takes) -> tuple[s.Plan, s.Mat
     return s.Match(native, conjunction(taken), at=match.at), replace(match, predicate=conjunction(left))
 
 
+def _refusals(parts: tuple[p.Predicate, ...], takes: Takes) -> Iterator[str]:
+    return (why for part in parts if (why := predicate_refusal(part, takes)) is not None)
+
+
 def _reasons(rest: list[s.Stage], reason: str) -> tuple[tuple[str, str], ...]:
     first, *others = (type(stage).__name__ for stage in rest)
     return ((first, reason), *((name, f"it stands above {first}") for name in others))
@@ -126,7 +131,7 @@ def refusal(stage: s.Plan, takes: Takes) -> str | None:
     if name not in takes.stages:
         return f"the source has no {name}"
     if isinstance(stage, s.Match):
-        return predicate_refusal(stage.predicate, takes)
+        return next(_refusals(conjuncts(stage.predicate), takes), None)
     if sum(1 for _ in stage.children()) > 1:
         return f"{name} reads more than one plan"
     if isinstance(stage, (s.Group, s.Bucket, s.BucketAuto)):
