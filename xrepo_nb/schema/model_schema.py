@@ -54,7 +54,7 @@ def _without_none(annotation: Any) -> tuple[Any, bool]:
     while get_origin(annotation) is Annotated:
         annotation = get_args(annotation)[0]
     if get_origin(annotation) not in (Union, UnionType):
-        return annotation, annotation is Any
+        return annotation, False
     members = [member for member in get_args(annotation) if member is not NoneType]
     optional = len(members) < len(get_args(annotation))
     if len(members) == 1:
