@@ -154,9 +154,9 @@ class DuckDBResource(SQLFileResource):
 
         try:
             return self._transaction(connection, statements, check, together=True)
-        except duckdb.Error:
+        except duckdb.Error as error:
             if len(statements) == 1:
-                raise
+                raise RecordError(0, error) from None
         return self._transaction(connection, statements, check, together=False)
 
     def _transaction(
