@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.core.missing import MISSING
-from xrepo_nb.engines.document import statistics
+from xrepo_nb.engines.document import numbers, statistics
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.expressions import compile_expression
 from xrepo_nb.engines.document.expressions.arrays import count_of, element_order, need_array
@@ -206,6 +206,18 @@ VALUES: dict[str, Callable[[Sequence[Any]], Any]] = {
     "$stdDevSamp": lambda values: statistics.deviation(values, sample=True),
 }
 """The accumulators of one argument that need nothing but its values."""
+
+PLAIN: dict[tuple[str, type], Callable[[Sequence[Any]], Any]] = {
+    ("$sum", float): numbers.float_sum,
+    ("$avg", float): lambda values: numbers.float_sum(values) / len(values),
+    ("$sum", int): numbers.int_sum,
+    ("$avg", int): lambda values: sum(values) / len(values),
+    ("$min", int): min,
+    ("$max", int): max,
+    ("$min", str): min,
+    ("$max", str): max,
+}
+"""The same over at least one value, all of one plain type."""
 
 _ACCUMULATORS: dict[str, Callable[[Aggregation], Aggregate]] = {
     **{op: _over(aggregate) for op, aggregate in VALUES.items()},

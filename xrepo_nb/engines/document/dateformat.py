@@ -95,6 +95,11 @@ def _pieces(template: str) -> tuple[tuple[str, bool], ...]:
     return tuple(out)
 
 
+def check_format(template: str) -> None:
+    """Refuses a template with an unknown specifier."""
+    _pieces(template)
+
+
 def format_date(instant: int, template: str, where: Zone) -> str:
     """The instant as text on the zone's clocks. Years run from 0 to 9999."""
     pieces = _pieces(template)
@@ -156,8 +161,7 @@ def parse_date(text: str, template: str, default: Zone | None) -> int:
 
 
 def _unreadable(text: str, why: str) -> NoReturn:
-    shown = text if len(text) <= 60 else text[:57] + "..."
-    fail(f"{shown!r} is no date: {why}")
+    fail(f"a text of {len(text)} characters is no date: {why}")
 
 
 def _instant(text: str, read: dict[str, str], default: Zone | None) -> int:

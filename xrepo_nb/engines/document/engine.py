@@ -55,7 +55,17 @@ class DocumentEngine:
 
 
 _CHOOSING = (p.Match, p.Sort, p.Limit, p.Skip, p.Sample)
-_MAKING = (p.Project, p.AddFields, p.Group, p.Bucket, p.BucketAuto, p.Facet, p.SetWindowFields, p.Fill)
+_MAKING = (
+    p.Project,
+    p.AddFields,
+    p.Group,
+    p.Bucket,
+    p.BucketAuto,
+    p.Facet,
+    p.SetWindowFields,
+    p.Fill,
+    p.Lookup,
+)
 
 
 def _owner(plan: p.Plan) -> Callable[[Row], Row]:

@@ -104,8 +104,17 @@ def _pattern(given: str, schema: Schema) -> Test:
 
 
 def _enum(given: Any, schema: Schema) -> Test:
-    wanted = frozenset(map(v.hash_key, given))
-    return lambda value: v.hash_key(value) in wanted
+    wanted = frozenset(map(_loose_key, given))
+    return lambda value: _loose_key(value) in wanted
+
+
+def _loose_key(value: Any) -> Any:
+    """A key by which documents are the same in any order of their fields."""
+    if isinstance(value, dict):
+        return ("object", frozenset((name, _loose_key(item)) for name, item in value.items()))
+    if isinstance(value, list):
+        return ("array", *map(_loose_key, value))
+    return v.key(value)
 
 
 def _all_of(given: Any, schema: Schema) -> Test:
@@ -190,7 +199,7 @@ def _additional_items(given: Any, schema: Schema) -> Test | None:
 def _unique_items(given: Any, schema: Schema) -> Test | None:
     if not given:
         return None
-    return _when(_is_array, lambda value: len(set(map(v.key, value))) == len(value))
+    return _when(_is_array, lambda value: len(set(map(_loose_key, value))) == len(value))
 
 
 _KEYWORDS: dict[str, _Keyword] = {

@@ -75,18 +75,23 @@ def total(numbers: Sequence[Any]) -> Any:
     """The sum of numbers of any types; doubles are added without accumulating errors."""
     kinds = set(map(type, numbers))
     if kinds <= {int}:
-        long = bool(numbers) and _any_long(min(numbers), max(numbers))
-        return integer(sum(numbers), long=long)
+        return int_sum(numbers)
     if kinds <= _PLAIN:
-        return _float_sum(numbers)
+        return float_sum(numbers)
     if any(map(v.is_decimal, numbers)):
         return _decimal_sum(numbers)
     if any(isinstance(number, float) for number in numbers):
-        return _float_sum(numbers)
+        return float_sum(numbers)
     return integer(sum(map(int, numbers)), long=True)
 
 
-def _float_sum(numbers: Sequence[Any]) -> float:
+def int_sum(numbers: Sequence[int]) -> Any:
+    """The sum of plain ints."""
+    return integer(sum(numbers), long=bool(numbers) and _any_long(min(numbers), max(numbers)))
+
+
+def float_sum(numbers: Sequence[Any]) -> float:
+    """The sum of doubles and ints as a double, without accumulating errors."""
     try:
         return math.fsum(numbers)
     except (ValueError, OverflowError):
@@ -171,7 +176,8 @@ def remainder(left: Any, right: Any) -> Any:
     if isinstance(left, float) or (isinstance(right, float) and not _is_int32(right)):
         return math.fmod(left, right) if math.isfinite(left) else math.nan
     low = abs(int(left)) % abs(int(right))
-    return integer(-low if left < 0 else low, long=v.is_long(left) or (v.is_long(right) and right % 1 != 0))
+    long = v.is_long(left) or (v.is_integral(right) and v.is_long(right))
+    return integer(-low if left < 0 else low, long=long)
 
 
 def _is_int32(number: float) -> bool:

@@ -70,7 +70,7 @@ def apply_update(
             continue
         matched += 1
         new = _with_same_id(document, change(document, False))
-        modified += not v.same(document, new)
+        modified += not v.identical(document, new)
         out.append(new)
     if matched or not upsert:
         return UpdateResult(out, matched, modified)

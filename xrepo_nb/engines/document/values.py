@@ -253,6 +253,17 @@ def same(left: Any, right: Any) -> bool:
     return key(left) == key(right)
 
 
+def identical(left: Any, right: Any) -> bool:
+    """Whether two values are the same down to the types of numbers."""
+    if type(left) is not type(right):
+        return False
+    if isinstance(left, dict):
+        return list(left) == list(right) and all(identical(left[name], right[name]) for name in left)
+    if isinstance(left, list):
+        return len(left) == len(right) and all(map(identical, left, right))
+    return key(left) == key(right)
+
+
 def compare(left: Any, right: Any) -> int:
     """-1, 0 or 1 in the order over all values; missing is least but for the minimal key."""
     if type(left) is not type(right) or type(left) not in _ORDERED:

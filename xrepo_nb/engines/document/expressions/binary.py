@@ -10,7 +10,6 @@ import struct
 import uuid
 from typing import Any, Literal
 
-from xrepo_nb.engines.document import numbers
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.numbers import fail
 
@@ -103,16 +102,38 @@ def _binary(data: bytes, subtype: int) -> Any:
 
 
 def hashed(value: Any) -> int:
-    """A stable 64-bit hash, equal for equal values."""
+    """The 64-bit number under which a hashed index files the value; numbers count as whole ones."""
+    digest = hashlib.md5(struct.pack("<i", 0), usedforsecurity=False)
+    _feed(digest, value, None)
+    return v.as_long(int.from_bytes(digest.digest()[:8], "little", signed=True))
+
+
+def _feed(digest: Any, value: Any, name: str | None) -> None:
+    digest.update(struct.pack("<i", v.rank(value)))
+    if name is not None:
+        digest.update(name.encode() + b"\0")
+    if isinstance(value, (dict, list)):
+        items = value.items() if isinstance(value, dict) else ((str(i), item) for i, item in enumerate(value))
+        for field, item in items:
+            _feed(digest, item, field)
+        digest.update(struct.pack("<i", 0))
+    elif v.is_number(value):
+        digest.update(struct.pack("<q", _saturated(value)))
+    else:
+        digest.update(_stored(value))
+
+
+def _saturated(value: Any) -> int:
+    """A number cut to 64 bits; NaN is zero."""
+    number = v.plain(value)
+    if number != number:
+        return 0
+    return int(max(min(number, v.INT64_MAX), v.INT64_MIN))
+
+
+def _stored(value: Any) -> bytes:
+    """The bytes of a scalar in BSON, without its type and name."""
     import bson
 
-    encoded = bson.encode({"": _canonical(value)})
-    digest = hashlib.md5(struct.pack("<i", 0) + encoded, usedforsecurity=False).digest()
-    return v.as_long(int.from_bytes(digest[:8], "little", signed=True))
-
-
-def _canonical(value: Any) -> Any:
-    if v.is_number(value):
-        number = v.plain(value)
-        return int(number) if number == number and abs(number) < 2**63 else numbers.as_double(value)
-    return value
+    options: Any = bson.codec_options.CodecOptions(uuid_representation=4)
+    return bson.encode({"": value}, codec_options=options)[6:-1]

@@ -95,7 +95,7 @@ _PLAIN_FORM = Form()
 
 
 def _to_bool(value: Any, form: Form) -> bool:
-    return not v.is_number(value) if not v.is_number(value) and value is not False else v.truth(value)
+    return v.truth(value) if v.is_number(value) else value is not False
 
 
 def _to_int(value: Any, form: Form) -> Any:

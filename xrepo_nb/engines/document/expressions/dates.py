@@ -156,14 +156,20 @@ def date_trunc(
 
 @values("$dateToString")
 def date_to_string(date: Any, format: Any = dateformat.ISO, timezone: Any = "UTC", onNull: Any = None) -> Any:
-    if v.is_absent(format) or v.is_absent(timezone):
-        return None
-    if not isinstance(format, str):
-        fail(f"the format of $dateToString is a string, not {v.type_name(format)}")
-    where = dates.zone(timezone)
+    if not v.is_absent(format):
+        _check_format("$dateToString", format)
+    where = None if v.is_absent(timezone) else dates.zone(timezone)
     if v.is_absent(date):
         return onNull
+    if where is None or v.is_absent(format):
+        return None
     return dateformat.format_date(dates.micros(date), format, where)
+
+
+def _check_format(op: str, template: Any) -> None:
+    if not isinstance(template, str):
+        fail(f"the format of {op} is a string, not {v.type_name(template)}")
+    dateformat.check_format(template)
 
 
 @special("$dateFromString")
@@ -177,8 +183,8 @@ def date_from_string(call: Call, compile: Compile) -> Evaluate:
         text = read(document, variables)
         template = "" if form is None else form(document, variables)
         name = "" if zone is None else zone(document, variables)
-        if not v.is_absent(template) and not isinstance(template, str):
-            fail(f"the format of $dateFromString is a string, not {v.type_name(template)}")
+        if not v.is_absent(template) and template != "":
+            _check_format("$dateFromString", template)
         where = None if zone is None or v.is_absent(name) else dates.zone(name)
         if v.is_absent(text):
             return None if on_null is None else on_null(document, variables)

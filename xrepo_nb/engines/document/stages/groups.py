@@ -12,13 +12,13 @@ from typing import Any
 
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import numbers
-from xrepo_nb.engines.document.accumulators import VALUES, Aggregate, column, compile_accumulator
+from xrepo_nb.engines.document.accumulators import PLAIN, VALUES, Aggregate, column, compile_accumulator
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, stage
 from xrepo_nb.engines.document.values import hash_key
 from xrepo_nb.query import plan as p
 from xrepo_nb.query.expressions import Expr, Literal
 
-_PLAIN = frozenset({str, int, type(None)})
+_KEYS = frozenset({str, int, type(None)})
 
 
 class Groups:
@@ -29,7 +29,7 @@ class Groups:
 
     def __init__(self, rows: list[Row], values: Sequence[Any]) -> None:
         hashed = values
-        if not set(map(type, values)) <= _PLAIN:
+        if not set(map(type, values)) <= _KEYS:
             values = [None if value is MISSING else value for value in values]
             hashed = list(map(hash_key, values))
         order = {key: i for i, key in enumerate(dict.fromkeys(hashed))}
@@ -71,13 +71,25 @@ def _accumulate(node: p.Accumulator) -> Accumulate:
     if node.op == "$sum" and isinstance(node.args[0], Literal) and type(node.args[0].value) is int:
         return _counted(node.args[0].value)
     if node.op in VALUES:
-        read, reduce = column(node.args[0]), VALUES[node.op]
-        return lambda groups, variables: list(map(reduce, groups.dealt(read(groups.rows, variables))))
+        return _reduced(node.op, column(node.args[0]))
     aggregate = compile_accumulator(node)
     return lambda groups, variables: [
         aggregate(rows, variables, key)
         for rows, key in zip(groups.dealt(groups.rows), groups.keys, strict=True)
     ]
+
+
+def _reduced(op: str, read: Callable[[Sequence[Row], Mapping[str, Any]], list[Any]]) -> Accumulate:
+    """An accumulator of values; of a column of one plain type, by the shortest way for that."""
+    general = VALUES[op]
+
+    def accumulate(groups: Groups, variables: Mapping[str, Any]) -> Sequence[Any]:
+        values = read(groups.rows, variables)
+        kinds = set(map(type, values))
+        reduce = PLAIN.get((op, kinds.pop()), general) if len(kinds) == 1 else general
+        return list(map(reduce, groups.dealt(values)))
+
+    return accumulate
 
 
 def _counted(weight: int) -> Accumulate:
