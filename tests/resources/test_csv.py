@@ -175,7 +175,7 @@ async def test_a_header_is_needed(write: Write) -> None:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_a_writer_writes_is_read_back(write: Write, cells: list[list[str]]) -> None:
     out = io.StringIO()
-    csv.writer(out, lineterminator="\n").writerows([["a", "b"], *(["x" + c for c in row] for row in cells)])
+    csv.writer(out).writerows([["a", "b"], *(["x" + c for c in row] for row in cells)])
     read = asyncio.run(rows(write("a.csv", out.getvalue())))
     assert [[row["a"], row["b"]] for row in read] == [["x" + c for c in row] for row in cells]
 

@@ -146,3 +146,7 @@ async def test_parquet_of_any_dtype_is_brought_to_storage(tmp_path: Path) -> Non
     assert row["berlin"].isoformat() == "2023-12-31T23:00:00+00:00"
     changed = {f.path: list(f.coerced) for f in source.reports["a"] if f.coerced}
     assert changed == {"naive": ["taken as UTC, nanoseconds cut to microseconds"]}
+
+
+async def test_a_name_that_looks_like_a_pattern(write: Write) -> None:
+    assert await CSVResource(write("a[1].csv", "x\n1\n")).query() == [{"x": 1}]

@@ -13,9 +13,11 @@ from xrepo_nb.core.errors import XRepoConfigurationError, XRepoValidationError
 from xrepo_nb.core.progress import progress
 
 BLOCK = 1 << 23
+"""Bytes read in one go."""
 _LONGEST = 32
+"""Blocks that one line may span."""
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
-_UTF8 = ("utf-8", "utf-8-sig", "ascii")
+_UTF8 = ("utf-8", "utf-8-sig")
 _FOREIGN = {
     b"PAR1": "a Parquet file",
     b"SQLite format 3\0": "an SQLite database",
@@ -52,6 +54,11 @@ def _endless(path: Path) -> XRepoValidationError:
     )
 
 
+def whole_text(path: Path, encoding: str = "utf-8") -> bytes:
+    """All of the file's text at once, in UTF-8, else as `line_blocks` gives it."""
+    return b"".join(_converted(path, encoding))
+
+
 def is_plain(path: Path, encoding: str = "utf-8") -> bool:
     """Whether the file's text is UTF-8 without a byte-order mark, so that it can be scanned as it is."""
     return _codec(encoding) in _UTF8 and not next(_raw(path), b"").startswith(codecs.BOM_UTF8)
@@ -74,6 +81,7 @@ def _decoded(decoder: Any, block: bytes, path: Path, encoding: str, line: int, f
     try:
         text: str = decoder.decode(block, final)
     except UnicodeDecodeError as error:
+        line += block.count(b"\n", 0, error.start)
         raise XRepoValidationError(
             f"file {path.name!r} is not text in {encoding}, near line {line}: {error.reason}",
             asked=encoding,

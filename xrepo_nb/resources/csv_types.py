@@ -91,20 +91,21 @@ EMPTY = Reading("null", lambda text: text.is_null(), convert=lambda text: text.c
 Counts = Counter[Any]
 """Of one column: how many values each reading fits, and under names what else was counted."""
 
+_HEAD = 1_000
+"""Rows that tell which readings are worth trying on the others."""
+_BASIC: Tests = {"value": lambda text: text.is_not_null(), "blank": lambda text: text == ""}
+_HINTS: Tests = {"coded": _is_coded, "long": _is_long}
+
 
 def count_readings(text: pl.LazyFrame, readings: Sequence[Reading]) -> tuple[int, dict[str, Counts]]:
     """The number of rows, and what was counted in each column of text.
 
     One streaming pass; readings that none of the first values fits are not tried on the others.
     """
-    tests: Tests = {**_BASIC, "coded": _is_coded, "long": _is_long, **{each: each.fits for each in readings}}
+    tests: Tests = {**_BASIC, **_HINTS, **{each: each.fits for each in readings}}
     names = text.collect_schema().names()
     _, head = _counted(text.head(_HEAD), dict.fromkeys(names, tests))
     return _counted(text, {name: _worth_counting(head[name], tests) for name in names})
-
-
-_HEAD = 1_000
-_BASIC: Tests = {"value": lambda text: text.is_not_null(), "blank": lambda text: text == ""}
 
 
 def _worth_counting(head: Counts, tests: Tests) -> Tests:
@@ -134,7 +135,7 @@ def decide(counts: Counts, readings: Sequence[Reading]) -> Reading:
     if not counts["value"]:
         return EMPTY
     told = _told(counts)
-    return next((each for each in readings if told and counts[each] == told), TEXT)
+    return next((reading for reading in readings if told and counts[reading] == told), TEXT)
 
 
 def typed(scanned: pl.LazyFrame, readings: Mapping[str, Reading]) -> pl.LazyFrame:

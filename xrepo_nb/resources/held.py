@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any
 
 import polars as pl
@@ -107,7 +108,7 @@ class Batch:
 
 def inserted(batch: Batch, record: Document) -> Document:
     """Stages a new record."""
-    document = dict(record)
+    document = deepcopy(dict(record))
     identity = _identity(document, batch.key) if batch.key else object()
     if batch.find(identity) is not None:
         raise XRepoConflictError(
@@ -124,7 +125,7 @@ def changed(batch: Batch, change: tuple[Any, Document]) -> Document | None:
     old = batch.find(identity)
     if old is None:
         return None
-    document = {**old, **fields}
+    document = {**old, **deepcopy(fields)}
     new = _identity(document, batch.key)
     if new != identity:
         if batch.find(new) is not None:
@@ -202,10 +203,7 @@ def _is_key(columns: pl.DataFrame) -> bool:
 
 
 def _with(table: Table, schema: Schema) -> Table:
-    if table.is_lazy:
-        return Table(lazy=table.lazy, schema=schema)
-    documents = table.documents if not table.is_frame else None
-    return Table(frame=table.frame, documents=documents, schema=schema)
+    return Table(lazy=table.lazy, schema=schema) if table.is_lazy else Table(frame=table.frame, schema=schema)
 
 
 def _outcomes(results: Sequence[Document | None]) -> WriteResult:

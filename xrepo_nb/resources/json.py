@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from xrepo_nb.core.errors import XRepoValidationError
-from xrepo_nb.resources.bytes import line_blocks
+from xrepo_nb.resources.bytes import whole_text
 from xrepo_nb.resources.documents import OnError, Read, held
 from xrepo_nb.resources.files import FileResource, Format, Loaded
 from xrepo_nb.resources.json_text import NotJSON, as_document, parse
@@ -31,7 +31,7 @@ class JSONFormat(Format):
 
     def _read(self, path: Path) -> Read:
         try:
-            value = parse(b"".join(line_blocks(path, self.encoding)))
+            value = parse(whole_text(path, self.encoding))
         except NotJSON as error:
             raise _unreadable(path, error) from error
         read = Read()

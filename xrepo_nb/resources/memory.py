@@ -21,7 +21,9 @@ class MemoryResource(XResource):
     """Lists of dicts, Polars, pandas or Arrow data, one collection or several by name.
 
     The data given is never changed: writes go to a copy. A batch of writes applies as a whole
-    or not at all, and costs a pass over the collection; a read sees the state it started with.
+    or not at all; the first read after it costs a pass over the collection (`MaterializedRepo`
+    is for many small writes). A read keeps to the state it started with.
+
     Records are known by `primary_key`, which is `_id` or `id` where there is such a field; a
     collection without one takes new records only. `reports` tells how documents were typed.
 

@@ -95,6 +95,8 @@ class Selection:
 
 def _matching(root: Root, pattern: str) -> tuple[Path, ...]:
     found = tuple(root.glob(pattern))
+    if not found and (root.folder / pattern).is_file():  # a name that only looks like a pattern
+        return (root.file(pattern),)
     if not found:
         names = [path.name for path in root.files()]
         raise XRepoNotFoundError(f"no file matches {pattern!r}", asked=pattern, exists=names)
@@ -114,7 +116,7 @@ def _label(root: str | Path, pattern: str) -> str:
 
 
 def one_of(files: Mapping[str, object], asked: str | None) -> str:
-    """The name of the collection asked for: by name or by file name, or the only one for None.
+    """The name of the collection asked for, or of the only one for None.
 
     Raises `XRepoNotFoundError` naming what there is.
     """
@@ -126,7 +128,6 @@ def one_of(files: Mapping[str, object], asked: str | None) -> str:
             exists=sorted(files),
             hint="name one, as collection=..." if files else None,
         )
-    for name in files:
-        if asked == name:
-            return name
+    if asked in files:
+        return asked
     raise XRepoNotFoundError(f"collection {asked!r} not found", asked=asked, exists=sorted(files))

@@ -126,7 +126,7 @@ _ABSENT = ("NoneType", "NaTType", "NAType")
 def _from_documents(given: Sequence[Any]) -> Made:
     documents = [_document(item, at) for at, item in enumerate(given)]
     frame, schema, report = infer(documents)
-    return Made(Table(frame=frame, documents=documents, schema=schema), report)
+    return Made(Table(frame=frame, schema=schema), report)
 
 
 def _document(item: Any, at: int) -> dict[str, Any]:
