@@ -294,6 +294,22 @@ def test_some_stages_stand_first_and_some_last() -> None:
             parse_pipeline(stages, T)
 
 
+def test_names_with_underscores_are_known_after_the_stage_that_gives_them() -> None:
+    for stage in (
+        {"$group": {"_id": None, "a__b": {"$sum": 1}}},
+        {"$project": {"a__b": "$x", "output": 1}},
+        {"$unwind": {"path": "$x", "includeArrayIndex": "a__b"}},
+        {"$setWindowFields": {"output": {"a__b": {"$sum": 1}}}},
+        {"$lookup": {"from": "u", "pipeline": [], "as": "a__b"}},
+    ):
+        plan = parse_pipeline([stage, {"$match": {"a__b": 1, "c__d": 1}}], T)
+        assert isinstance(plan, Match)
+        paths = [getattr(item, "path", None) for item in plan.predicate.children()]
+        assert paths == [("a__b",), ("c", "d")]
+    plan = parse_pipeline([{"$match": {"a__b": 1}}], T, fields=["a__b"])
+    assert plan == Match(T, Compare(("a__b",), "$eq", 1))
+
+
 def test_a_pipeline_is_bounded() -> None:
     with pytest.raises(XRepoLimitError, match="1000"):
         parse_pipeline([{"$limit": 1}] * 1001, T)

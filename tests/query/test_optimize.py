@@ -20,6 +20,7 @@ def plan(stages: list[Any]) -> Plan:
 
 
 M = {"$match": {"b": 2}}
+LOOKUP = {"$lookup": {"from": "u", "pipeline": [{"$unset": "w"}], "as": "c"}}
 BOTH = {"$match": {"$and": [{"a": 1}, {"b": 2}]}}
 
 
@@ -59,6 +60,15 @@ BOTH = {"$match": {"$and": [{"a": 1}, {"b": 2}]}}
         (
             [{"$group": {"_id": "$b", "n": {"$sum": 1}}}, {"$match": {"_id": 2, "n": 3}}],
             [M, {"$group": {"_id": "$b", "n": {"$sum": 1}}}, {"$match": {"n": 3}}],
+        ),
+        # Into a lookup whose rows are laid out.
+        (
+            [LOOKUP, {"$unwind": "$c"}, {"$match": {"c.v": 2, "a": 1}}],
+            [
+                {"$match": {"a": 1}},
+                {"$lookup": {"from": "u", "pipeline": [{"$match": {"v": 2}}, {"$unset": "w"}], "as": "c"}},
+                {"$unwind": "$c"},
+            ],
         ),
         # Limits move down, skips and sorts add up.
         ([{"$limit": 5}, {"$limit": 3}], [{"$limit": 3}]),
@@ -112,6 +122,8 @@ FAILS = {"$match": {"$expr": {"$divide": [1, "$b"]}}}
         [{"$redact": "$$KEEP"}, M],
         [{"$facet": {"b": [{"$limit": 1}]}}, M],
         [{"$sample": {"size": 3}}, M],
+        [LOOKUP, {"$unwind": {"path": "$c", "preserveNullAndEmptyArrays": True}}, {"$match": {"c.v": 1}}],
+        [LOOKUP, {"$match": {"c.v": 1}}],
         [{"$match": {"a": 1}}, FAILS],
         [{"$unwind": "$a"}, FAILS],
         [{"$unwind": "$a"}, {"$match": {"$sampleRate": 0.5}}],

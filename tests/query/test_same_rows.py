@@ -203,10 +203,22 @@ class Chance:
             ]
         )()
 
+    def looked_up(self) -> list[Any]:
+        """A lookup whose rows are laid out and chosen from."""
+        steps = self.pick([{}, {"pipeline": [{"$sort": {"b": 1}}, {"$limit": 2}]}])
+        return [
+            {"$lookup": {"from": "u", "localField": self.path(), "foreignField": "a", "as": "x"} | steps},
+            {"$unwind": {"path": "$x", "preserveNullAndEmptyArrays": self.random.random() < 0.2}},
+            {"$match": {"x.b": self.scalar(), "x.a": {"$exists": self.pick([True, False])}}},
+        ]
+
     def plan(self) -> Plan | None:
         """A plan; None where the stages contradict themselves."""
         try:
-            return parse_pipeline([self.stage() for _ in range(self.random.randrange(1, 6))], Scan("t"))
+            made = [self.looked_up() if self.random.random() < 0.1 else [self.stage()] for _ in range(5)]
+            return parse_pipeline(
+                [stage for some in made[: self.random.randrange(1, 6)] for stage in some], Scan("t")
+            )
         except XRepoError:
             return None
 

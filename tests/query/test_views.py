@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from xrepo_nb.core.errors import XRepoQueryError
-from xrepo_nb.query.parsing import split_view_filters
+from xrepo_nb.query.parsing import parse_filter, split_view_filters
+from xrepo_nb.query.views import in_view_names
 
 
 def test_the_example_of_the_specification() -> None:
@@ -53,3 +54,22 @@ def test_unknown_ambiguous_and_double_sources_are_refused() -> None:
         split_view_filters({"user_filters": {}, "users_filters": {}}, ["users"])
     with pytest.raises(XRepoQueryError, match="document"):
         split_view_filters({"user_filters": 3}, ["users"])
+
+
+def test_a_sources_filter_on_the_views_rows() -> None:
+    names = {"status": "users_status", "tags": "users_tags", "n": "users_n"}
+    given = {
+        "status": "active",
+        "$or": [{"tags": {"$elemMatch": {"status": 1}}}, {"tags": {"$all": ["a"]}}],
+        "$expr": {"$gt": ["$n", {"$size": "$$ROOT.tags"}]},
+        "id": 3,
+    }
+    same = {
+        "users_status": "active",
+        "$or": [{"users_tags": {"$elemMatch": {"status": 1}}}, {"users_tags": {"$all": ["a"]}}],
+        "$expr": {"$gt": ["$users_n", {"$size": "$$ROOT.users_tags"}]},
+        "id": 3,
+    }
+    assert in_view_names(parse_filter(given), names) == parse_filter(same)
+    with pytest.raises(XRepoQueryError, match="names its fields"):
+        in_view_names(parse_filter({"$jsonSchema": {}}), names)

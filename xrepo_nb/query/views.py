@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.query.parsing.filters import predicate_of
 from xrepo_nb.query.parsing.values import document
+from xrepo_nb.query.predicates import Predicate
+from xrepo_nb.query.rules.predicates import mapped
 
 _SUFFIX = "_filters"
 
@@ -94,3 +96,18 @@ def singulars(name: str) -> tuple[str, ...]:
     if word.endswith(("ses", "xes", "zes", "ches", "shes")):
         return (stem + word[:-2], stem + word[:-1])
     return (stem + word[:-1],)
+
+
+def in_view_names(predicate: Predicate, names: Mapping[str, str]) -> Predicate:
+    """A source's predicate on the view's rows: each top-level field under its name there.
+
+    Raises `XRepoQueryError` for a `$jsonSchema` or `$$ROOT`, which mean the source's whole row.
+
+    >>> from xrepo_nb.query.parsing.entry import parse_filter
+    >>> in_view_names(parse_filter({"status": "active"}), {"status": "users_status"}).path
+    ('users_status',)
+    """
+    try:
+        return mapped(predicate, lambda path: (names.get(path[0], path[0]), *path[1:]))
+    except LookupError as error:
+        raise XRepoQueryError(f"a filter of one source in a view names its fields: {error}") from error

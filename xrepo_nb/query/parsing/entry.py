@@ -8,7 +8,7 @@ from typing import Any
 from xrepo_nb.query.expressions import Expr
 from xrepo_nb.query.parsing import pipelines, projections, sorts, updates
 from xrepo_nb.query.parsing.expressions import Scope, expression
-from xrepo_nb.query.parsing.filters import Reading, conjunction, filter_document, predicate_of
+from xrepo_nb.query.parsing.filters import conjunction, filter_document, predicate_of
 from xrepo_nb.query.parsing.limits import check_bounds
 from xrepo_nb.query.parsing.values import copied, fail, kind, split_path
 from xrepo_nb.query.plan import Plan, SortKey
@@ -50,7 +50,7 @@ def parse_filter(
             hint='write {"age": {"$gt": 30}} or F("age") > 30',
         )
     check_bounds(given, at)
-    return filter_document(given, at, Reading(Scope(variables), fields))
+    return filter_document(given, at, Scope(variables, fields))
 
 
 def parse_equal(values: Mapping[str, Any], *, at: str = "filter") -> Predicate:
@@ -88,11 +88,12 @@ def parse_pipeline(
     start: Plan,
     *,
     at: str = "pipeline",
+    fields: Iterable[str] = (),
     variables: Iterable[str] = (),
 ) -> Plan:
     """The plan of a pipeline over `start`.
 
-    `$match` also takes what `parse_filter` does. `variables` may be named as `$$name`.
+    `$match` also takes what `parse_filter` does; `fields` and `variables` mean the same as there.
 
     >>> from xrepo_nb.query.plan import Scan
     >>> parse_pipeline([{"$limit": 5}], Scan("users"))
@@ -103,7 +104,7 @@ def parse_pipeline(
     if not isinstance(stages, Sequence) or isinstance(stages, (str, bytes)):
         fail(f"a pipeline is a list of stages, not {kind(stages)}", at)
     check_bounds(stages, at)
-    return pipelines.pipeline(stages, start, at, Scope(variables))
+    return pipelines.pipeline(stages, start, at, Scope(variables, fields))
 
 
 def parse_expression(value: Any, *, at: str = "expression", variables: Iterable[str] = ()) -> Expr:

@@ -27,22 +27,30 @@ REDACT_VARIABLES = frozenset({"DESCEND", "PRUNE", "KEEP"})
 
 
 class Scope:
-    """The variables that an expression may name."""
+    """What the parser knows of its surroundings: variables in reach, names of fields.
 
-    __slots__ = ("names",)
+    Only names with a double underscore matter among `fields`: they are no lookups.
+    """
 
-    def __init__(self, names: Iterable[str] = ()) -> None:
+    __slots__ = ("fields", "names")
+
+    def __init__(self, names: Iterable[str] = (), fields: Iterable[str] = ()) -> None:
         self.names = frozenset(names)
+        self.fields = frozenset(fields)
 
     def binding(self, *names: str) -> Scope:
         """The scope in which these variables are bound too."""
-        return Scope(self.names.union(names))
+        return Scope(self.names.union(names), self.fields)
+
+    def knowing(self, *fields: str) -> Scope:
+        """The scope in which there are these fields too."""
+        return Scope(self.names, self.fields.union(fields)) if fields else self
 
 
-NO_VARIABLES = Scope()
+NOTHING_KNOWN = Scope()
 
 
-def expression(value: Any, at: str, scope: Scope = NO_VARIABLES) -> Expr:
+def expression(value: Any, at: str, scope: Scope = NOTHING_KNOWN) -> Expr:
     """The node of any expression value."""
     if isinstance(value, str):
         return _string(value, at, scope) if value[:1] == "$" else Literal(value)

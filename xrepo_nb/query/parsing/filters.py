@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from xrepo_nb.query import predicates as p
@@ -29,17 +29,7 @@ from xrepo_nb.query.parsing.values import (
     whole,
 )
 
-FieldOperator = Callable[[Path, Any, str, "Reading"], p.Predicate]
-
-
-class Reading:
-    """What the parser of one filter knows of its surroundings."""
-
-    __slots__ = ("fields", "scope")
-
-    def __init__(self, scope: Scope, fields: Iterable[str] = ()) -> None:
-        self.scope = scope
-        self.fields = frozenset(fields)
+FieldOperator = Callable[[Path, Any, str, Scope], p.Predicate]
 
 
 def predicate_of(given: Any) -> p.Predicate | None:
@@ -50,16 +40,16 @@ def predicate_of(given: Any) -> p.Predicate | None:
     return built if isinstance(built, p.Predicate) else None
 
 
-def filter_document(given: Mapping[str, Any], at: str, reading: Reading) -> p.Predicate:
+def filter_document(given: Mapping[str, Any], at: str, scope: Scope) -> p.Predicate:
     """The predicate of a whole filter document."""
     items: list[p.Predicate] = []
     for key, value in given.items():
         if not isinstance(key, str):
             fail(f"the keys of a filter are strings, not {kind(key)}", at)
         if key[:1] == "$":
-            _top(key, value, f"{at}.{key}", reading, items)
+            _top(key, value, f"{at}.{key}", scope, items)
         else:
-            _field(key, value, f"{at}.{key}", reading, items)
+            _field(key, value, f"{at}.{key}", scope, items)
     return conjunction(items)
 
 
@@ -70,7 +60,7 @@ def conjunction(items: list[p.Predicate]) -> p.Predicate:
     return p.And(tuple(items)) if items else p.EVERYTHING
 
 
-def _top(key: str, value: Any, at: str, reading: Reading, items: list[p.Predicate]) -> None:
+def _top(key: str, value: Any, at: str, scope: Scope, items: list[p.Predicate]) -> None:
     if key == "$comment":
         return
     parse = _TOP.get(key)
@@ -78,28 +68,28 @@ def _top(key: str, value: Any, at: str, reading: Reading, items: list[p.Predicat
         if key in FIELD_OPERATORS:
             fail(f"{key} stands below a field", at, asked=key, hint=f'write {{"field": {{"{key}": ...}}}}')
         unknown("query operator", key, TOP_OPERATORS, at)
-    items.append(parse(value, at, reading))
+    items.append(parse(value, at, scope))
 
 
-def _field(key: str, value: Any, at: str, reading: Reading, items: list[p.Predicate]) -> None:
+def _field(key: str, value: Any, at: str, scope: Scope, items: list[p.Predicate]) -> None:
     if "__" in key:
-        lookup = lookups.split_lookup(key, reading.fields)
+        lookup = lookups.split_lookup(key, scope.fields)
         if lookup is not None:
             path, name = lookup
             if name is not None:
                 items.append(lookups.lookup_predicate(path, name, value, at))
                 return
-            condition(path, value, at, reading, items)
+            condition(path, value, at, scope, items)
             return
-    condition(split_path(key, at), value, at, reading, items)
+    condition(split_path(key, at), value, at, scope, items)
 
 
-def condition(path: Path, value: Any, at: str, reading: Reading, items: list[p.Predicate]) -> None:
+def condition(path: Path, value: Any, at: str, scope: Scope, items: list[p.Predicate]) -> None:
     """Adds what `{path: value}` asks: equality, a pattern, or a document of operators."""
     if type(value) in ATOMS:
         items.append(p.Compare(path, "$eq", value, at=at))
     elif isinstance(value, (dict, Mapping)) and is_operators(value):
-        operators(path, value, at, reading, items)
+        operators(path, value, at, scope, items)
     elif is_pattern(value):
         items.append(p.Regex(path, *pattern_parts(value, at), at=at))
     else:
@@ -115,9 +105,7 @@ def is_operators(value: Mapping[str, Any]) -> bool:
     return isinstance(first, str) and first[:1] == "$" and first not in _REFERENCES
 
 
-def operators(
-    path: Path, given: Mapping[str, Any], at: str, reading: Reading, items: list[p.Predicate]
-) -> None:
+def operators(path: Path, given: Mapping[str, Any], at: str, scope: Scope, items: list[p.Predicate]) -> None:
     """Adds the predicates of a document of operators on one path."""
     for key, value in given.items():
         if key == "$options":
@@ -132,7 +120,7 @@ def operators(
             if key in TOP_OPERATORS:
                 fail(f"{key} stands at the top of a filter, not below a field", at, asked=key)
             unknown("query operator", key, FIELD_OPERATORS, f"{at}.{key}")
-        items.append(parse(path, value, f"{at}.{key}", reading))
+        items.append(parse(path, value, f"{at}.{key}", scope))
 
 
 def _regex(path: Path, value: Any, options: Any, at: str) -> p.Predicate:
@@ -148,7 +136,7 @@ def _regex(path: Path, value: Any, options: Any, at: str) -> p.Predicate:
 
 
 def _compare(op: str) -> FieldOperator:
-    def parse(path: Path, value: Any, at: str, _: Reading) -> p.Predicate:
+    def parse(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:
         if op != "$eq" and is_pattern(value):
             fail(f"{op} takes no regular expression", at)
         return p.Compare(path, op, copied(value, at), at=at)
@@ -156,13 +144,13 @@ def _compare(op: str) -> FieldOperator:
     return parse
 
 
-def _ne(path: Path, value: Any, at: str, _: Reading) -> p.Predicate:
+def _ne(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:
     if is_pattern(value):
         fail("$ne takes no regular expression", at, hint="use $not")
     return p.Not(p.Compare(path, "$eq", copied(value, at), at=at))
 
 
-def _in(path: Path, value: Any, at: str, _: Reading) -> p.Predicate:
+def _in(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:
     given = array(value, at.rpartition(".")[2], at)
     if not any(isinstance(item, (Mapping, list, tuple)) for item in given):
         return p.In(path, tuple(given), at=at)
@@ -171,26 +159,26 @@ def _in(path: Path, value: Any, at: str, _: Reading) -> p.Predicate:
     return p.In(path, tuple(copied(item, at) for item in given), at=at)
 
 
-def _nin(path: Path, value: Any, at: str, reading: Reading) -> p.Predicate:
-    return p.Not(_in(path, value, at, reading))
+def _nin(path: Path, value: Any, at: str, scope: Scope) -> p.Predicate:
+    return p.Not(_in(path, value, at, scope))
 
 
-def _not(path: Path, value: Any, at: str, reading: Reading) -> p.Predicate:
+def _not(path: Path, value: Any, at: str, scope: Scope) -> p.Predicate:
     if is_pattern(value):
         return p.Not(p.Regex(path, *pattern_parts(value, at), at=at))
     given = document(value, "$not", at)
     if not given or not is_operators(given):
         fail("$not takes a document of operators or a pattern", at, hint='write {"$not": {"$gt": 3}}')
     items: list[p.Predicate] = []
-    operators(path, given, at, reading, items)
+    operators(path, given, at, scope, items)
     return p.Not(conjunction(items))
 
 
-def _exists(path: Path, value: Any, at: str, _: Reading) -> p.Predicate:
+def _exists(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:
     return p.Exists(path, is_true(value))
 
 
-def _type(path: Path, value: Any, at: str, _: Reading) -> p.Predicate:
+def _type(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:
     given = value if isinstance(value, (list, tuple)) else [value]
     if not given:
         fail("$type needs at least one type", at)
@@ -212,7 +200,7 @@ def type_name(value: Any, at: str) -> str:
     return TYPE_NAMES[code]
 
 
-def _mod(path: Path, value: Any, at: str, _: Reading) -> p.Predicate:
+def _mod(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:
     given = array(value, "$mod", at)
     if len(given) != 2:
         fail(f"$mod takes [divisor, remainder], not {len(given)} values", at)
@@ -222,7 +210,7 @@ def _mod(path: Path, value: Any, at: str, _: Reading) -> p.Predicate:
     return p.Mod(path, divisor, remainder)
 
 
-def _size(path: Path, value: Any, at: str, _: Reading) -> p.Predicate:
+def _size(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:
     return p.Size(path, whole(value, "$size", at, least=0))
 
 
@@ -230,7 +218,7 @@ def _bits(op: str) -> FieldOperator:
     return lambda path, value, at, _: p.Bits(path, op, mask_of(value, op, at))
 
 
-def _all(path: Path, value: Any, at: str, reading: Reading) -> p.Predicate:
+def _all(path: Path, value: Any, at: str, scope: Scope) -> p.Predicate:
     given = array(value, "$all", at)
     matches = [isinstance(item, (dict, Mapping)) and "$elemMatch" in item for item in given]
     if any(matches) and not all(matches):
@@ -242,25 +230,25 @@ def _all(path: Path, value: Any, at: str, reading: Reading) -> p.Predicate:
                 fail("$elemMatch in $all stands alone", at)
         elif isinstance(item, (dict, Mapping)) and is_operators(item):
             fail("the values of $all are no operators but $elemMatch", at)
-        condition(path, item, at, reading, items)
+        condition(path, item, at, scope, items)
     return p.All(path, tuple(items))
 
 
 _LOGICAL = TOP_OPERATORS | {"$where"}
 
 
-def _elem_match(path: Path, value: Any, at: str, reading: Reading) -> p.Predicate:
+def _elem_match(path: Path, value: Any, at: str, scope: Scope) -> p.Predicate:
     given = document(value, "$elemMatch", at)
-    return p.ElemMatch(path, *element_condition(given, at, reading))
+    return p.ElemMatch(path, *element_condition(given, at, scope))
 
 
-def element_condition(given: Mapping[str, Any], at: str, reading: Reading) -> tuple[p.Predicate, bool]:
+def element_condition(given: Mapping[str, Any], at: str, scope: Scope) -> tuple[p.Predicate, bool]:
     """The predicate of array elements, and whether it is on values rather than documents."""
     if given and is_operators(given) and next(iter(given)) not in _LOGICAL:
         items: list[p.Predicate] = []
-        operators((), given, at, reading, items)
+        operators((), given, at, scope, items)
         return conjunction(items), True
-    return filter_document(given, at, Reading(reading.scope)), False
+    return filter_document(given, at, Scope(scope.names)), False
 
 
 _FIELD: dict[str, FieldOperator] = {
@@ -279,36 +267,35 @@ _FIELD: dict[str, FieldOperator] = {
 }
 
 
-def _branches(value: Any, at: str, reading: Reading) -> tuple[p.Predicate, ...]:
+def _branches(value: Any, at: str, scope: Scope) -> tuple[p.Predicate, ...]:
     given = array(value, at.rpartition(".")[2], at)
     if not given:
         fail("an empty list of conditions", at, hint="leave the operator out")
-    return tuple(_branch(item, f"{at}[{i}]", reading) for i, item in enumerate(given))
+    return tuple(_branch(item, f"{at}[{i}]", scope) for i, item in enumerate(given))
 
 
-def _branch(item: Any, at: str, reading: Reading) -> p.Predicate:
-    if isinstance(item, p.Predicate):
-        return item
-    return filter_document(document(item, "a condition", at), at, reading)
+def _branch(item: Any, at: str, scope: Scope) -> p.Predicate:
+    ready = predicate_of(item)
+    return filter_document(document(item, "a condition", at), at, scope) if ready is None else ready
 
 
-def _expr(value: Any, at: str, reading: Reading) -> p.Predicate:
-    return p.Truth(expression(value, at, reading.scope))
+def _expr(value: Any, at: str, scope: Scope) -> p.Predicate:
+    return p.Truth(expression(value, at, scope))
 
 
-def _json_schema(value: Any, at: str, _: Reading) -> p.Predicate:
+def _json_schema(value: Any, at: str, _: Scope) -> p.Predicate:
     check_json_schema(value, at)
     return p.JsonSchema(copied(value, at))
 
 
-def _sample_rate(value: Any, at: str, _: Reading) -> p.Predicate:
+def _sample_rate(value: Any, at: str, _: Scope) -> p.Predicate:
     if not is_number(value) or not 0 <= as_float(value) <= 1:
         fail("$sampleRate takes a number from 0 to 1", at)
     return p.SampleRate(as_float(value))
 
 
-def _always(outcome: bool) -> Callable[[Any, str, Reading], p.Predicate]:
-    def parse(value: Any, at: str, _: Reading) -> p.Predicate:
+def _always(outcome: bool) -> Callable[[Any, str, Scope], p.Predicate]:
+    def parse(value: Any, at: str, _: Scope) -> p.Predicate:
         if whole(value, at.rpartition(".")[2], at) != 1:
             fail(f"{at.rpartition('.')[2]} takes 1", at)
         return p.Constant(outcome)
@@ -316,10 +303,10 @@ def _always(outcome: bool) -> Callable[[Any, str, Reading], p.Predicate]:
     return parse
 
 
-_TOP: dict[str, Callable[[Any, str, Reading], p.Predicate]] = {
-    "$and": lambda value, at, reading: p.And(_branches(value, at, reading)),
-    "$or": lambda value, at, reading: p.Or(_branches(value, at, reading)),
-    "$nor": lambda value, at, reading: p.Not(p.Or(_branches(value, at, reading))),
+_TOP: dict[str, Callable[[Any, str, Scope], p.Predicate]] = {
+    "$and": lambda value, at, scope: p.And(_branches(value, at, scope)),
+    "$or": lambda value, at, scope: p.Or(_branches(value, at, scope)),
+    "$nor": lambda value, at, scope: p.Not(p.Or(_branches(value, at, scope))),
     "$expr": _expr,
     "$jsonSchema": _json_schema,
     "$sampleRate": _sample_rate,

@@ -8,7 +8,7 @@ from typing import Any
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.parsing import pipelines
 from xrepo_nb.query.parsing.expressions import Scope, expression, variables
-from xrepo_nb.query.parsing.filters import Reading, filter_document
+from xrepo_nb.query.parsing.filters import filter_document
 from xrepo_nb.query.parsing.values import array, document, fail, field_path, named_options, string, whole
 from xrepo_nb.query.plan import (
     Facet,
@@ -109,7 +109,7 @@ def graph_lookup(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
 
 
 def _restriction(given: Any, at: str, scope: Scope) -> Any:
-    return filter_document(document(given, "restrictSearchWithMatch", at), at, Reading(scope))
+    return filter_document(document(given, "restrictSearchWithMatch", at), at, scope)
 
 
 def union_with(given: Any, source: Plan, at: str, scope: Scope) -> Plan:

@@ -45,7 +45,18 @@ def pipeline(
         if op == "$documents" and (i > 0 or not (leaf or isinstance(start, Scan))):
             fail("$documents is the first stage of a pipeline", here, asked=op)
         plan = parse(argument, plan, here, scope)
+        scope = scope.knowing(*_underscored(op, argument))
     return plan
+
+
+def _underscored(op: str, argument: Any) -> list[str]:
+    """The names with a double underscore that a stage gives to fields."""
+    if op == "$match" or not isinstance(argument, (dict, Mapping)):
+        return []
+    output = argument.get("output")
+    named = [*argument, *(output if isinstance(output, (dict, Mapping)) else ())]
+    named += [argument.get("as"), argument.get("includeArrayIndex")]
+    return [name for name in named if isinstance(name, str) and "__" in name]
 
 
 def _stage(step: Any, at: str) -> tuple[str, Any]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from xrepo_nb.query.expressions import Expr, Path
-from xrepo_nb.query.parsing.expressions import NO_VARIABLES, Scope, expression
-from xrepo_nb.query.parsing.filters import Reading, element_condition
+from xrepo_nb.query.parsing.expressions import NOTHING_KNOWN, Scope, expression
+from xrepo_nb.query.parsing.filters import element_condition
 from xrepo_nb.query.parsing.values import (
     document,
     fail,
@@ -81,7 +81,7 @@ def _computed(path: Path, value: Any, at: str, scope: Scope, find: _Find | None)
             condition = document(argument, op, f"{at}.{op}")
             if len(path) > 1:
                 fail("$elemMatch projects a top-level field", at)
-            return FirstMatch(path, *element_condition(condition, f"{at}.{op}", Reading(NO_VARIABLES)))
+            return FirstMatch(path, *element_condition(condition, f"{at}.{op}", NOTHING_KNOWN))
         if op == "$slice" and _is_slice(argument):
             return _slice(path, argument, f"{at}.{op}")
     return expression(value, at, scope)

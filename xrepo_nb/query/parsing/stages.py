@@ -8,7 +8,7 @@ from typing import Any
 from xrepo_nb.query.expressions import Expr, Literal, Path
 from xrepo_nb.query.parsing.accumulators import accumulator
 from xrepo_nb.query.parsing.expressions import REDACT_VARIABLES, Scope, expression
-from xrepo_nb.query.parsing.filters import Reading, filter_document, predicate_of
+from xrepo_nb.query.parsing.filters import filter_document, predicate_of
 from xrepo_nb.query.parsing.projections import check_collisions, stage_projection
 from xrepo_nb.query.parsing.sorts import sort_keys
 from xrepo_nb.query.parsing.values import (
@@ -47,10 +47,10 @@ from xrepo_nb.query.plan import (
 def match(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     """`$match`."""
     if type(given) is dict:
-        return Match(source, filter_document(given, at, Reading(scope)), at=at)
+        return Match(source, filter_document(given, at, scope), at=at)
     built = predicate_of(given)
     if built is None:
-        built = filter_document(document(given, "$match", at), at, Reading(scope))
+        built = filter_document(document(given, "$match", at), at, scope)
     return Match(source, built, at=at)
 
 

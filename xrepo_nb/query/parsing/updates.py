@@ -10,9 +10,8 @@ from xrepo_nb.core.errors import XRepoLimitError
 from xrepo_nb.query import updates as u
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.operators import UPDATE_MODIFIERS, UPDATE_OPERATORS
-from xrepo_nb.query.parsing.expressions import NO_VARIABLES
+from xrepo_nb.query.parsing.expressions import NOTHING_KNOWN
 from xrepo_nb.query.parsing.filters import (
-    Reading,
     element_condition,
     filter_document,
 )
@@ -44,7 +43,7 @@ def update_of(given: Any, array_filters: Any, at: str) -> u.Update:
     if isinstance(given, (list, tuple)):
         if array_filters:
             fail("an update pipeline takes no array filters", at)
-        return u.PipelineUpdate(update_pipeline(given, at, NO_VARIABLES))
+        return u.PipelineUpdate(update_pipeline(given, at, NOTHING_KNOWN))
     named = document(given, "an update", at)
     dollars = [isinstance(key, str) and key[:1] == "$" for key in named]
     if not any(dollars):
@@ -117,7 +116,7 @@ def _array_filters(given: Any, at: str) -> dict[str, Predicate]:
         return found
     for i, item in enumerate(array(given, "array filters", at)):
         here = f"{at}.arrayFilters[{i}]"
-        predicate = filter_document(document(item, "an array filter", here), here, Reading(NO_VARIABLES))
+        predicate = filter_document(document(item, "an array filter", here), here, NOTHING_KNOWN)
         names = {path[0] for path in _paths(predicate)}
         if len(names) != 1:
             fail("an array filter is about exactly one name", here)
@@ -255,7 +254,7 @@ def _pull(path: Path, value: Any, at: str) -> u.Change:
     if is_pattern(value):
         return u.Pull(path, Regex((), *pattern_parts(value, at), at=at), True, at=at)
     if isinstance(value, Mapping):
-        return u.Pull(path, *element_condition(value, at, Reading(NO_VARIABLES)), at=at)
+        return u.Pull(path, *element_condition(value, at, NOTHING_KNOWN), at=at)
     return u.PullAll(path, (copied(value, at),), at=at)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from xrepo_nb.query import plan as s
@@ -133,9 +134,26 @@ def _unset(condition: p.Predicate, stage: s.Unset, schemas: Schemas) -> s.Plan |
 
 def _unwind(condition: p.Predicate, stage: s.Unwind, schemas: Schemas) -> s.Plan | None:
     touched = [stage.path] if stage.index_field is None else [stage.path, stage.index_field]
-    if never_fails(condition) and _apart(condition, *touched):
+    if not never_fails(condition):
+        return None
+    if _apart(condition, *touched):
         return _inside(stage, condition, schemas)
-    return None
+    return _into_lookup(condition, stage, schemas)
+
+
+def _into_lookup(condition: p.Predicate, stage: s.Unwind, schemas: Schemas) -> s.Plan | None:
+    """A condition on looked-up rows, laid out one a row, is one on the rows to look up."""
+    lookup = stage.input
+    if not isinstance(lookup, s.Lookup) or lookup.target != stage.path or len(stage.path) > 1:
+        return None
+    if stage.preserve_empty or stage.index_field is not None:
+        return None
+    moved = renamed(condition, stage.path, ())
+    if moved is None or WHOLE in paths_of(moved):
+        return None
+    if lookup.pipeline is None:
+        return over(stage, replace(lookup, right=_placed(moved, lookup.right, schemas)))
+    return over(stage, replace(lookup, pipeline=_placed(moved, lookup.pipeline, schemas)))
 
 
 def _lookup(condition: p.Predicate, stage: s.Lookup | s.GraphLookup, schemas: Schemas) -> s.Plan | None:

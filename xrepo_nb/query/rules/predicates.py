@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import fields, replace
 from typing import Any
 
 from xrepo_nb.query import predicates as p
-from xrepo_nb.query.expressions import Call, Expr, Literal, Path
+from xrepo_nb.query.expressions import Call, Expr, FieldRef, Literal, Path, Variable
 from xrepo_nb.query.parsing.values import is_pattern, is_true
 from xrepo_nb.query.rules.constants import folded
 
@@ -157,24 +158,57 @@ def renamed(predicate: p.Predicate, old: Path, new: Path) -> p.Predicate | None:
 
     Every path of it must lie at or below `old`.
     """
-    if isinstance(predicate, (p.And, p.Or)):
-        items = [renamed(item, old, new) for item in predicate.items]
-        return None if None in items else type(predicate)(tuple(i for i in items if i is not None))
-    if isinstance(predicate, p.Not):
-        item = renamed(predicate.item, old, new)
-        return None if item is None else p.Not(item)
-    if isinstance(predicate, p.All):
-        items = [renamed(item, old, new) for item in predicate.items]
-        if None in items:
-            return None
-        return p.All(new + predicate.path[len(old) :], tuple(i for i in items if i is not None))
-    return _moved(predicate, old, new)
-
-
-def _moved(predicate: p.Predicate, old: Path, new: Path) -> p.Predicate | None:
-    from dataclasses import replace
-
-    path = getattr(predicate, "path", None)
-    if not path or path[: len(old)] != old or isinstance(predicate, p.JsonSchema):
+    if isinstance(predicate, (p.Truth, p.JsonSchema, p.SampleRate)):
         return None
-    return replace(predicate, path=new + path[len(old) :])  # type: ignore[call-arg]
+    try:
+        return mapped(predicate, lambda path: _under(path, old, new))
+    except LookupError:
+        return None
+
+
+def _under(path: Path, old: Path, new: Path) -> Path:
+    if path[: len(old)] != old:
+        raise LookupError(path)
+    return new + path[len(old) :]
+
+
+def mapped(predicate: p.Predicate, change: Callable[[Path], Path]) -> p.Predicate:
+    """The predicate with every path of the document changed; those within arrays stay.
+
+    Raises `LookupError` for a `$jsonSchema` or `$$ROOT`, which look at the whole document.
+    """
+    if isinstance(predicate, (p.And, p.Or)):
+        return replace(predicate, items=tuple(mapped(item, change) for item in predicate.items))
+    if isinstance(predicate, p.Not):
+        return p.Not(mapped(predicate.item, change))
+    if isinstance(predicate, p.All):
+        items = tuple(mapped(item, change) for item in predicate.items)
+        return p.All(change(predicate.path), items)
+    if isinstance(predicate, p.Truth):
+        return p.Truth(mapped_expression(predicate.expr, change))
+    if isinstance(predicate, p.JsonSchema):
+        raise LookupError("$jsonSchema looks at the whole document")
+    path = getattr(predicate, "path", None)
+    return predicate if path is None else replace(predicate, path=change(path))  # type: ignore[call-arg]
+
+
+def mapped_expression(expr: Expr, change: Callable[[Path], Path]) -> Expr:
+    """The expression with every path of the document changed; variables stay."""
+    if isinstance(expr, FieldRef):
+        return FieldRef(change(expr.path))
+    if isinstance(expr, Variable):
+        if expr.name != "ROOT":
+            return expr
+        if not expr.path:
+            raise LookupError("$$ROOT is the whole document")
+        return replace(expr, path=change(expr.path))
+    new = {item.name: _mapped_within(getattr(expr, item.name), change) for item in fields(expr)}
+    return replace(expr, **new)
+
+
+def _mapped_within(value: Any, change: Callable[[Path], Path]) -> Any:
+    if isinstance(value, Expr):
+        return mapped_expression(value, change)
+    if isinstance(value, tuple):
+        return tuple(_mapped_within(item, change) for item in value)
+    return value
