@@ -101,8 +101,9 @@ ROWS: list[tuple[list[dict[str, Any]], dict[str, str]]] = [
     (
         [{"$group": {"_id": "$ok", "n": {"$sum": 1}, "oldest": {"$max": "$age"}}}],
         {
-            "sqlite": 'SELECT "t2"."#k0" AS "_id", "t2"."n", "t2"."oldest" FROM (SELECT "people"."ok" AS "#k0", '
-            'COUNT(*) AS "n", MAX("people"."age") AS "oldest" FROM "people" GROUP BY "people"."ok") AS "t2"',
+            "sqlite": 'SELECT "t2"."#k0" AS "_id", "t2"."n", "t2"."oldest" FROM '
+            '(SELECT "people"."ok" AS "#k0", COUNT(*) AS "n", '
+            'MAX("people"."age") AS "oldest" FROM "people" GROUP BY "people"."ok") AS "t2"',
         },
     ),
     ([{"$match": {"name": {"$ne": "ann"}}}], {}),
@@ -145,6 +146,10 @@ def test_a_plan_in_every_dialect(stages: list[dict[str, Any]], texts: dict[str, 
             assert text == texts[dialect], dialect
         if dialect in ("duckdb", "sqlite"):
             assert canonical(answers(plan, dialect), ordered) == canonical(expected, ordered), text
+
+
+AMBIGUOUS = "a regular expression that SQL may read differently"
+SEVERAL = "values of several types (int, string)"
 
 
 @pytest.mark.parametrize(

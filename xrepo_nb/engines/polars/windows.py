@@ -67,8 +67,8 @@ def _dense_rank(output: WindowOutput, rows: Partition) -> Value:
 
 @windows("$rank")
 def _rank(output: WindowOutput, rows: Partition) -> Value:
-    place = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over(PART)
-    return Value(place.first().over(PART, TIES), INT, "never")
+    row = column(ROW)
+    return Value(row.first().over(PART, TIES) - row.first().over(PART) + 1, INT, "never")
 
 
 @windows("$shift")

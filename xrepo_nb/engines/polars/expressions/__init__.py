@@ -6,6 +6,8 @@ from xrepo_nb.engines.polars.expressions import (
     comparison,
     conditional,
     conversion,
+    dates,
+    strings,
 )
 
-__all__ = ["arithmetic", "arrays", "comparison", "conditional", "conversion"]
+__all__ = ["arithmetic", "arrays", "comparison", "conditional", "conversion", "dates", "strings"]

@@ -1,13 +1,19 @@
-"""Array operators."""
+"""Array operators: what is computed for each element stays within `list.eval`."""
 
 from __future__ import annotations
 
 import polars as pl
 
+from xrepo_nb.engines.polars.expressions.comparison import boolean
+from xrepo_nb.engines.polars.matching import compares, is_one_of
+from xrepo_nb.engines.polars.order import ORDERED
+from xrepo_nb.engines.polars.paths import element
+from xrepo_nb.engines.polars.predicates import any_element
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
-from xrepo_nb.engines.polars.values import BOOL, INT, Value, unified, widened
-from xrepo_nb.query.expressions import Call
+from xrepo_nb.engines.polars.truth import truth
+from xrepo_nb.engines.polars.values import BOOL, FLOAT, INT, Value, absent_like, unified, widened
+from xrepo_nb.query.expressions import Call, Expr, Literal
 from xrepo_nb.schema.types import DataType
 
 
@@ -21,18 +27,151 @@ def array_of(values: list[Value]) -> Value:
     return Value(pl.concat_list(parts), DataType("array", item=item), "never")
 
 
+def _array(scope: Scope, expr: Expr | None, op: str, *, present: bool = False) -> Value:
+    """An argument that is an array, and where the operator fails on absent ones never absent."""
+    value = scope.typed(expr) if expr is not None else decline(f"{op} of nothing")
+    if value.kind != "array" or (present and value.absence != "never"):
+        decline(f"{op} of what may be no array")
+    if value.type.item is None or value.type.item.kind == "mixed":
+        decline(f"{op} of an array of mixed type")
+    return value
+
+
+def _item(value: Value) -> DataType:
+    assert value.type.item is not None
+    return value.type.item
+
+
 @lowers("$isArray")
 def _is_array(call: Call, scope: Scope) -> Value:
     value = scope.typed(call.args[0])
     if value.kind != "array":
         return Value(pl.lit(False), BOOL, "never", literal=False)
-    present = value.is_present()
-    return Value(pl.lit(True) if present is True else present, BOOL, "never")  # type: ignore[arg-type]
+    return boolean(value.is_present())
 
 
 @lowers("$size")
 def _size(call: Call, scope: Scope) -> Value:
-    value = scope.typed(call.args[0])
-    if value.kind != "array" or value.may_be_absent:
-        decline("$size of what may be no array")
+    value = _array(scope, call.args[0], call.op, present=True)
     return Value(value.expr.list.len().cast(pl.Int64), INT, "never")
+
+
+@lowers("$arrayElemAt")
+def _element_at(call: Call, scope: Scope) -> Value:
+    value, index = _array(scope, call.args[0], call.op), call.args[1]
+    if not isinstance(index, Literal) or type(index.value) is not int:
+        decline("$arrayElemAt at a computed position")
+    return _at(value, index.value)
+
+
+@lowers("$first", "$last")
+def _end(call: Call, scope: Scope) -> Value:
+    return _at(_array(scope, call.args[0], call.op), 0 if call.op == "$first" else -1)
+
+
+def _at(value: Value, index: int) -> Value:
+    """The element at a position; missing past the ends, null of an absent array."""
+    length = value.expr.list.len().cast(pl.Int64)
+    outside = (length <= index) if index >= 0 else (length < -index)
+    expr = value.expr.list.get(index, null_on_oob=True)
+    return Value(expr, _item(value), "both", outside.fill_null(False))
+
+
+@lowers("$reverseArray")
+def _reversed(call: Call, scope: Scope) -> Value:
+    value = _array(scope, call.args[0], call.op)
+    return Value(value.expr.list.reverse(), value.type, absent_like([value]))
+
+
+@lowers("$slice")
+def _slice(call: Call, scope: Scope) -> Value:
+    value = _array(scope, call.args[0], call.op)
+    bounds = [arg.value if isinstance(arg, Literal) else None for arg in call.args[1:]]
+    if not all(type(bound) is int for bound in bounds):
+        decline("$slice with computed bounds")
+    array = value.expr.list
+    if len(bounds) == 1:
+        expr = array.head(bounds[0]) if bounds[0] >= 0 else array.tail(-bounds[0])
+    elif bounds[1] <= 0:
+        decline("$slice of no elements")
+    elif bounds[0] >= 0:
+        expr = array.slice(bounds[0], bounds[1])
+    else:
+        start = (array.len().cast(pl.Int64) + bounds[0]).clip(lower_bound=0)
+        expr = array.slice(start, bounds[1])
+    return Value(expr, value.type, absent_like([value]))
+
+
+@lowers("$in")
+def _in(call: Call, scope: Scope) -> Value:
+    wanted, array = scope.typed(call.args[0]), _array(scope, call.args[1], call.op, present=True)
+    if array.is_literal and not wanted.is_literal and wanted.absence == "never":
+        return boolean(is_one_of(array.literal, wanted))
+    if not wanted.is_literal:
+        decline("$in of a computed value in a computed array")
+    return boolean(any_element(array, lambda item: compares("$eq", wanted.literal, item)))
+
+
+@lowers("$concatArrays")
+def _concatenated(call: Call, scope: Scope) -> Value:
+    values = [_array(scope, arg, call.op) for arg in call.args]
+    type_ = unified([value.type for value in values])
+    return Value(pl.concat_list([widened(v, type_) for v in values]), type_, absent_like(values))
+
+
+@lowers("$map")
+def _map(call: Call, scope: Scope) -> Value:
+    value = _array(scope, call.option("input"), call.op)
+    body = _within(call, scope, value, "in")
+    if body.is_literal or body.kind == "null":
+        decline("$map to a constant")
+    type_ = DataType("array", item=body.type)
+    return Value(value.expr.list.eval(body.expr), type_, absent_like([value]))
+
+
+@lowers("$filter")
+def _filter(call: Call, scope: Scope) -> Value:
+    value = _array(scope, call.option("input"), call.op)
+    if call.option("limit") is not None:
+        decline("$filter with a limit")
+    holds = truth(_within(call, scope, value, "cond"))
+    if holds is True:
+        expr = value.expr
+    else:
+        kept = pl.element().filter(holds.fill_null(False)) if holds is not False else pl.element().head(0)
+        expr = value.expr.list.eval(kept)
+    return Value(expr, value.type, absent_like([value]))
+
+
+def _within(call: Call, scope: Scope, value: Value, name: str) -> Value:
+    """The inner expression, over an element bound to its variable."""
+    body, variable = call.option(name), call.option("as")
+    bound = variable.value if isinstance(variable, Literal) else "this"
+    assert body is not None
+    return scope.inside({bound: element(_item(value))}).typed(body)
+
+
+@lowers("$sum", "$avg", "$min", "$max")
+def _aggregate(call: Call, scope: Scope) -> Value:
+    if len(call.args) != 1:
+        decline(f"{call.op} of several arguments")
+    value = _array(scope, call.args[0], call.op)
+    item = _item(value)
+    if call.op in ("$min", "$max"):
+        return _extreme(call.op, value, item)
+    if item.kind not in ("int", "float"):
+        decline(f"{call.op} of an array of {item}")
+    if call.op == "$avg":
+        return Value(value.expr.list.mean(), FLOAT, "null")
+    each = pl.element().cast(pl.Int128) if item.kind == "int" else pl.element()
+    total = value.expr.list.agg(each.sum()).cast(item.to_polars())
+    return Value(total.fill_null(0) if value.absence != "never" else total, item, "never")
+
+
+def _extreme(op: str, value: Value, item: DataType) -> Value:
+    if item.kind not in ORDERED:
+        decline(f"{op} of an array of {item}")
+    each = pl.element().max() if op == "$max" else pl.element().min()
+    if item.kind == "float" and op == "$min":
+        each = pl.element().nan_min()
+    return Value(value.expr.list.agg(each), item, "null")

@@ -16,8 +16,8 @@ from xrepo_nb.engines.polars.values import BOOL, FLOAT, INT, NULL_VALUE, STRING,
 from xrepo_nb.query.expressions import Call
 
 _NAMES = {
-    "float": "double", "string": "string", "bool": "bool", "datetime": "date", "date": "date", "array": "array",
-    "object": "object", "decimal": "decimal", "objectid": "objectId", "uuid": "binData", "binary": "binData",
+    "float": "double", "string": "string", "bool": "bool", "datetime": "date", "date": "date",
+    "array": "array", "object": "object", "decimal": "decimal", "objectid": "objectId", "uuid": "binData", "binary": "binData",
 }  # fmt: skip
 
 
