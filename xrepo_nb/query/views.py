@@ -9,7 +9,7 @@ from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.query.parsing.filters import predicate_of
 from xrepo_nb.query.parsing.values import document
 from xrepo_nb.query.predicates import Predicate
-from xrepo_nb.query.rules.predicates import mapped
+from xrepo_nb.query.renaming import mapped
 
 _SUFFIX = "_filters"
 
