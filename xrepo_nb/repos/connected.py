@@ -13,7 +13,7 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.query.plan import Match, Plan, Scan
 from xrepo_nb.query.predicates import And, Compare, In, Or, Predicate
-from xrepo_nb.repos import explaining, fitting
+from xrepo_nb.repos import explaining, fitting, reading
 from xrepo_nb.repos.base import XRepo
 from xrepo_nb.repos.change import Change, Current, Item
 from xrepo_nb.repos.documents import key_of
@@ -85,7 +85,10 @@ class ConnectedRepo(XRepo[T]):
     async def _open(self, identity: Identity) -> Opened:
         if not self.source.capabilities.lazy:
             return Opened(self._schema)
-        return Opened(self._schema, Table(lazy=await self.source.lazy(self._collection), schema=self._schema))
+        lazy = await self.source.lazy(self._collection)
+        if self._schema.fields:
+            lazy = lazy.select(self._schema.names)
+        return Opened(self._schema, Table(lazy=lazy, schema=self._schema))
 
     async def _scan(self, plan: Plan) -> tuple[Plan, Table]:
         native, residual = self._split(plan)
@@ -120,7 +123,14 @@ class ConnectedRepo(XRepo[T]):
         from xrepo_nb.query.optimize import split
 
         found = split(plan, self.source.capabilities)
-        return found.native, found.residual
+        return self._of_schema(found.native), found.residual
+
+    def _of_schema(self, native: Plan) -> Plan:
+        """The plan over the schema's own fields, where the source's rows are tables and may have more."""
+        if not self._closed or "Project" not in self.source.capabilities.stages:
+            return native
+        shown = reading.projected(Scan(self.metadata.name), self._schema.names)
+        return reading.replaced_scan(native, self.metadata.name, shown)
 
     async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
         name = self.metadata.name

@@ -25,6 +25,7 @@ from xrepo_nb.repos.documents import key_of
 from xrepo_nb.repos.execution import Opened
 from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.resources.base import WriteResult, XResource
+from xrepo_nb.schema.report import InferenceReport
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -55,6 +56,7 @@ class RepoFoundation(XObjPrototype, ABC):
         _measured: dict[str, dict[str, Any]]
         _declared: frozenset[str]
         _key: tuple[str, ...]
+        _report: InferenceReport | None
 
     def __init__(
         self,
@@ -75,6 +77,7 @@ class RepoFoundation(XObjPrototype, ABC):
         self._key = self._schema.primary_key
         self._events = Events()
         self._measured = {}
+        self._report = None
         self._initialize_components()
 
     def _initialize_components(self) -> None:
@@ -113,6 +116,14 @@ class RepoFoundation(XObjPrototype, ABC):
     def key(self) -> tuple[str, ...]:
         """The fields of the id that `read` takes; empty when records have none."""
         return self._key
+
+    @property
+    def report(self) -> InferenceReport | None:
+        """What loading or inspecting saw, changed and refused, where that is known.
+
+        It tells of all rows and fields: None for repos with access rules.
+        """
+        return self._report if self._acl_manager is None else None
 
     @property
     def events(self) -> Events:

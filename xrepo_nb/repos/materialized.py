@@ -7,16 +7,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import polars as pl
-
-from xrepo_nb.core.errors import XRepoConflictError, XRepoUnsupportedError, XRepoValidationError
+from xrepo_nb.core.errors import (
+    XRepoConflictError,
+    XRepoPermissionError,
+    XRepoUnsupportedError,
+)
 from xrepo_nb.core.offload import offload
 from xrepo_nb.governance.identity import Identity, resolve
-from xrepo_nb.governance.rules import Permission
 from xrepo_nb.repos import fitting, reading
 from xrepo_nb.repos.base import XRepo
 from xrepo_nb.repos.change import Change, Current, Stale
-from xrepo_nb.repos.documents import key_of
 from xrepo_nb.repos.execution import Opened
 from xrepo_nb.repos.loading import Loaded, load
 from xrepo_nb.repos.metadata import RepoMetadata
@@ -78,6 +78,7 @@ class MaterializedRepo(XRepo[T]):
         self._closed = loaded.closed
         self._loaded = loaded
         self._key = loaded.key
+        self._report = loaded.report
         self._storage = Storage(loaded.frame, loaded.schema, loaded.key)
 
     @classmethod
@@ -89,20 +90,18 @@ class MaterializedRepo(XRepo[T]):
         return cls(model_class=model, loaded=loaded, **options)
 
     @property
-    def report(self) -> Any:
-        """How the documents became typed columns; None when there were none to infer from."""
-        return self._loaded.report
-
-    @property
     def data(self) -> builtins.list[dict[str, Any]]:
         """All rows that whoever acts now may see, as documents. Blocking for large repos."""
         found = self._at_hand(resolve())
         return [] if found is None else list(reading.glimpse(self, found, None).documents)
 
     def peek(self, n: int = 10) -> Table | None:
-        """Up to `n` rows for whoever acts now."""
+        """Up to `n` rows for whoever acts now; None for one who may not list them."""
         found = self._at_hand(resolve())
-        return None if found is None else reading.glimpse(self, found, n)
+        try:
+            return None if found is None else reading.glimpse(self, found, n)
+        except XRepoPermissionError:
+            return None
 
     async def close(self) -> None:
         """Closes the file behind it, if there is one; the rows stay readable."""
@@ -217,14 +216,3 @@ class MaterializedRepo(XRepo[T]):
 def default_metadata(name: str, model: type[Any] | None, resource: str = "memory") -> RepoMetadata:
     """The configuration of a repo for which none was given."""
     return RepoMetadata(name=name, resource_name=resource, model_name=model.__name__ if model else "dict")
-
-
-__all__ = [
-    "MaterializedRepo",
-    "Permission",
-    "XRepoValidationError",
-    "default_metadata",
-    "key_of",
-    "pl",
-    "resolve",
-]

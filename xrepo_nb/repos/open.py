@@ -20,6 +20,7 @@ from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.repos.reading import repo_named
 from xrepo_nb.repos.view import ViewRepo
 from xrepo_nb.resources.base import XResource
+from xrepo_nb.schema.report import InferenceReport
 from xrepo_nb.schema.schema import Schema
 
 _PARAMETERS = (
@@ -130,15 +131,13 @@ class _Settings:
         await resource.connect()
         if collection is None:
             collection = await _only(resource)
-        schema = (
-            Schema.of(self.schema) if self.schema is not None else await _discovered(resource, collection)
-        )
+        schema, report = await self._schema_of(resource, collection)
         if self.primary_key is not None:
             key = (self.primary_key,) if isinstance(self.primary_key, str) else tuple(self.primary_key)
             schema = schema.replace(primary_key=key)
         name = self.name or collection or schema.name or resource.name
         model = await self._model(name, schema)
-        return await XRepoFactory.create_from_resource(
+        repo = await XRepoFactory.create_from_resource(
             resource,
             model,
             collection,
@@ -148,6 +147,18 @@ class _Settings:
             name=name,
             path=path,
         )
+        repo._report = report
+        return repo
+
+    async def _schema_of(
+        self, resource: XResource, collection: str | None
+    ) -> tuple[Schema, InferenceReport | None]:
+        if self.schema is not None:
+            return Schema.of(self.schema), None
+        from xrepo_nb.resources.inspector import XInspector
+
+        inspector = XInspector(resource)
+        return await inspector.discover_schema(collection), inspector.report(collection)
 
     async def _model(self, name: str, schema: Schema) -> type[Any] | None:
         if isinstance(self.model, type):
@@ -174,13 +185,6 @@ async def _only(resource: XResource) -> str | None:
             f"{resource.name} has {len(names)} collections", exists=names, hint="say which: collection=..."
         )
     return names[0] if names else None
-
-
-async def _discovered(resource: XResource, collection: str | None) -> Schema:
-    from xrepo_nb.resources.inspector import XInspector
-
-    schema: Schema = await XInspector(resource).discover_schema(collection)
-    return schema
 
 
 async def join(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from xrepo_nb.resources.base import WriteResult
 from xrepo_nb.schema.schema import Schema
@@ -103,6 +103,3 @@ class BulkCount(int, BulkDetails):
         count = super().__new__(cls, sum(outcome == "applied" for outcome in result.outcomes))
         count._keep(result)
         return count
-
-
-__all__ = ["Any", "BulkCount", "BulkDetails", "BulkRows", "Provenance", "Rows"]

@@ -1,0 +1,204 @@
+"""Access rules on the one road: no method, join, view, cache or statistic goes round them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import xrepo_nb as xr
+from xrepo_nb import Identity, MaterializedRepo, RepoMetadata, XRepoConfigurationError, XRepoPermissionError
+
+PEOPLE = [
+    {"_id": 1, "name": "Ann", "region": "EU", "salary": 10},
+    {"_id": 2, "name": "Bo", "region": "US", "salary": 20},
+    {"_id": 3, "name": "Cy", "region": "EU", "salary": 30},
+]
+RULES: list[dict[str, Any]] = [
+    {
+        "role": "eu",
+        "permissions": ["create", "read", "update", "delete", "list"],
+        "conditions": {"rows": {"region": "EU"}, "fields": {"deny": ["salary"]}},
+    },
+    {"role": "reader", "permissions": ["list"]},
+    {"role": "boss", "permissions": ["admin"]},
+    {
+        "role": "masked",
+        "permissions": ["read", "list"],
+        "conditions": {"masks": {"name": "***"}},
+    },
+]
+EU, READER, BOSS = Identity("eve", {"eu"}), Identity("rob", {"reader"}), Identity("ann", {"boss"})
+MASKED = Identity("mo", {"masked"})
+
+
+def people(**more: Any) -> MaterializedRepo[Any]:
+    metadata = RepoMetadata(name="people", acl_rules=[xr.ACLRule(**rule) for rule in RULES], **more)
+    return MaterializedRepo(data=[dict(p) for p in PEOPLE], metadata=metadata)
+
+
+HIDDEN_USES: list[Any] = [
+    lambda r, u: r.list({"salary": 10}, user_id=u),
+    lambda r, u: r.list({"$or": [{"name": "x"}, {"$nor": [{"salary": 10}]}]}, user_id=u),
+    lambda r, u: r.list({"$expr": {"$gt": ["$salary", 1]}}, user_id=u),
+    lambda r, u: r.list(sort="salary", user_id=u),
+    lambda r, u: r.count({"salary__gt": 1}, user_id=u),
+    lambda r, u: r.find_one({"salary": 10}, user_id=u),
+    lambda r, u: r.distinct("salary", user_id=u),
+    lambda r, u: r.frame(fields=["salary"], user_id=u),
+    lambda r, u: r.aggregate([{"$group": {"_id": "$salary"}}], user_id=u),
+    lambda r, u: r.aggregate([{"$project": {"x": "$$ROOT.salary"}}], user_id=u),
+    lambda r, u: r.explain({"salary": 10}, user_id=u),
+]
+
+
+@pytest.mark.parametrize("use", HIDDEN_USES)
+async def test_a_hidden_field_is_one_that_does_not_exist(use: Any) -> None:
+    with pytest.raises(XRepoConfigurationError) as hidden:
+        await use(people(), EU)
+    other = MaterializedRepo(
+        data=[{k: v for k, v in p.items() if k != "salary"} for p in PEOPLE], name="people"
+    )
+    with pytest.raises(XRepoConfigurationError) as absent:
+        await use(other, EU)
+    assert str(hidden.value) == str(absent.value)
+
+
+async def test_every_read_sees_only_its_rows_and_fields() -> None:
+    repo = people(cache_enabled=True)
+    assert await repo.list(user_id=BOSS) != await repo.list(user_id=EU)
+    rows = await repo.list(user_id=EU)
+    assert rows == [{k: v for k, v in p.items() if k != "salary"} for p in PEOPLE if p["region"] == "EU"]
+    assert rows.total == 2 == await repo.count(user_id=EU)
+    assert await repo.read(1, EU) == rows[0]
+    assert await repo.read(2, EU) is None and not await repo.exists(2, EU)
+    assert await repo.distinct("name", user_id=EU) == ["Ann", "Cy"]
+    assert (await repo.frame(user_id=EU)).columns == ["_id", "name", "region"]
+    assert [row["name"] async for row in repo.stream(user_id=EU)] == ["Ann", "Cy"]
+    assert await repo.aggregate([{"$group": {"_id": None, "n": {"$sum": 1}}}], user_id=EU) == [
+        {"_id": None, "n": 2}
+    ]
+    stats = await repo.get_statistics(user_id=EU)
+    assert (stats.total_count, set(stats.field_cardinalities)) == (2, {"_id", "name", "region"})
+    with xr.acting_as(EU):
+        assert repo.schema.names == ("_id", "name", "region")
+        glimpse = repo.peek()
+        assert glimpse is not None and glimpse.documents == rows
+        assert repo.data == rows
+        assert repo.statistics.total_count == 2
+        assert repo.report is None
+    assert repo.schema.names == ()
+
+
+async def test_no_role_no_rows() -> None:
+    repo = people()
+    calls: list[Any] = [
+        repo.list(), repo.read(1), repo.exists(1), repo.count(), repo.find_one({}), repo.distinct("name"),
+        repo.aggregate([]), repo.frame(), repo.explain(), repo.get_statistics(), repo.refresh(),
+        repo.create({"_id": 9}), repo.update(1, {"name": "x"}), repo.delete(1), repo.restore(1),
+        repo.bulk_create([{"_id": 9}]), repo.bulk_update([(1, {"name": "x"})]), repo.bulk_delete([1]),
+        repo.to_pandas(), repo.to_arrow(), repo.to_polars(),
+    ]  # fmt: skip
+    for call in calls:
+        with pytest.raises(XRepoPermissionError):
+            await call
+    with pytest.raises(XRepoPermissionError):
+        _ = [row async for row in repo.stream()]
+    assert repo.peek() is None
+    with pytest.raises(XRepoPermissionError):
+        repo.set_rules([])
+    assert {entry.outcome for entry in repo.audit} == {"denied"}
+    assert await repo.count(user_id=BOSS) == 3
+
+
+async def test_writes_pass_using_and_check() -> None:
+    repo = people()
+    with pytest.raises(XRepoPermissionError, match="may not leave such a record"):
+        await repo.create({"_id": 9, "name": "x", "region": "US"}, EU)
+    with pytest.raises(xr.XRepoValidationError, match="unknown field 'salary'"):
+        await repo.create({"_id": 9, "name": "x", "region": "EU", "salary": 1}, EU)
+    assert await repo.update(2, {"name": "x"}, EU) is None
+    assert await repo.delete(2, user_id=EU) is False
+    with pytest.raises(XRepoPermissionError):
+        await repo.update(1, {"region": "US"}, EU)
+    with pytest.raises(xr.XRepoValidationError):
+        await repo.update(1, {"salary": 1}, EU)
+    changed = await repo.update(1, {"$set": {"name": "Anna"}}, EU)
+    assert changed == {"_id": 1, "name": "Anna", "region": "EU"}
+    assert (await repo.read(1, BOSS))["salary"] == 10
+    piped = await repo.update(1, [{"$set": {"name": {"$ifNull": ["$salary", "none"]}}}], EU)
+    assert piped["name"] == "none"
+    with pytest.raises(XRepoPermissionError):
+        await repo.bulk_create([{"_id": 10, "region": "EU"}, {"_id": 11, "region": "US"}], EU)
+    assert await repo.count(user_id=BOSS) == 3
+    with pytest.raises(XRepoPermissionError):
+        await repo.create({"_id": 9}, READER)
+
+
+async def test_masks_show_something_else() -> None:
+    repo = people()
+    assert {row["name"] for row in await repo.list(user_id=MASKED)} == {"***"}
+    assert (await repo.read(1, MASKED))["name"] == "***"
+    assert await repo.count({"name": "Ann"}, user_id=MASKED) == 0
+
+
+async def test_models_are_cut_down_to_what_is_shown() -> None:
+    class Person(xr.XObjPrototype):
+        name: str
+        region: str
+        salary: int
+
+    metadata = RepoMetadata(name="people", acl_rules=[xr.ACLRule(**rule) for rule in RULES])
+    rows = [{k: v for k, v in p.items() if k != "_id"} for p in PEOPLE]
+    repo: MaterializedRepo[Person] = MaterializedRepo(
+        None, rows, Person, metadata=metadata, primary_key="name"
+    )
+    seen = await repo.list(user_id=EU)
+    assert [type(row).__name__ for row in seen] == ["Person", "Person"]
+    assert seen[0].model_dump() == {"name": "Ann", "region": "EU"}
+    assert (await repo.read("Ann", EU)).model_dump() == {"name": "Ann", "region": "EU"}
+
+
+@pytest.mark.parametrize("materialize", [True, False])
+async def test_views_and_lookups_read_through_the_rules(materialize: bool) -> None:
+    repo = people()
+    regions = MaterializedRepo(
+        data=[{"region": "EU", "head": "X"}, {"region": "US", "head": "Y"}], name="regions"
+    )
+    view = await xr.join(
+        "staff", {"people": repo, "regions": regions}, on="region", how="inner", materialize=materialize,
+        register=False,
+    )  # fmt: skip
+    assert [row["people_name"] for row in await view.list(user_id=EU)] == ["Ann", "Cy"]
+    assert {row["people_salary"] for row in await view.list(user_id=BOSS)} == {10, 20, 30}
+    with pytest.raises(XRepoConfigurationError, match="unknown field 'people_salary'"):
+        await view.list({"people_salary": 10}, user_id=EU)
+    with pytest.raises(XRepoPermissionError):
+        await view.list()
+    with xr.acting_as(EU):
+        assert "people_salary" not in view.schema.names
+    lookup = {"$lookup": {"from": "people", "localField": "region", "foreignField": "region", "as": "who"}}
+    found = await regions.aggregate([lookup], user_id=EU, repos={"people": repo})
+    assert [[p.get("salary") for p in row["who"]] for row in found] == [[None, None], []]
+    with pytest.raises(XRepoPermissionError):
+        await regions.aggregate([{"$unionWith": "people"}], repos={"people": repo})
+    with pytest.raises(XRepoPermissionError):
+        await regions.aggregate([{"$out": "people"}], user_id=READER, repos={"people": repo})
+
+
+async def test_revoking_acts_at_once() -> None:
+    repo = people(cache_enabled=True)
+    view = await xr.join("both", {"people": repo, "same": people()}, on="_id", register=False)
+    assert len(await repo.list(user_id=EU)) == 2 == await view.count(user_id=EU)
+    repo.set_rules([rule for rule in RULES if rule["role"] != "eu"], user_id=BOSS)
+    for call in (repo.list(user_id=EU), view.list(user_id=EU)):
+        with pytest.raises(XRepoPermissionError):
+            await call
+
+
+async def test_the_log_is_for_those_who_may_read_it() -> None:
+    repo = people()
+    await repo.list(user_id=EU)
+    await repo.list(user_id=BOSS)
+    assert [e.user_id for e in await repo.get_audit_log(user_id=BOSS)] == ["eve", "ann"]
+    assert [e.user_id for e in await repo.get_audit_log(user_id=EU)] == ["eve"]
