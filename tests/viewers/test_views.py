@@ -205,6 +205,27 @@ def test_the_card_for_someone_without_rights_has_no_rows_and_no_error(people: Ma
     assert "90,000" not in view(people).to_html()
 
 
+def test_rows_and_fields_that_are_hidden_leave_no_trace() -> None:
+    rule = ACLRule(
+        role="peer",
+        permissions=["list"],  # type: ignore[list-item]
+        conditions={"rows": {"team": "a"}, "fields": {"deny": ["salary"]}},
+    )
+    seen = []
+    for hidden in ([], [{"_id": 9, "team": "canary", "salary": "canary"}]):
+        rows = [{"_id": 1, "team": "a", "salary": 10 + len(hidden)}, *hidden]
+        repo = MaterializedRepo(data=rows, metadata=RepoMetadata(name="people", acl_rules=[rule]))
+        with acting_as(Identity("bo", {"peer"})):
+            shown = (repo, repo.schema, repo.statistics, repo.audit, repo.peek())
+            seen.append([view(each).to_html() for each in shown])
+    assert seen[0] == seen[1]
+
+
+def test_the_card_says_when_loading_was_not_clean() -> None:
+    assert "see `report`" in view(MaterializedRepo(data=[{"a": 1}, {"a": "x"}])).to_html()
+    assert "see `report`" not in view(MaterializedRepo(data=[{"a": 1}])).to_html()
+
+
 def test_showing_a_repo_calls_none_of_its_operations(monkeypatch: pytest.MonkeyPatch) -> None:
     repo = MaterializedRepo(data=[{"_id": 1}], name="things")
     before = len(repo.audit)

@@ -78,7 +78,12 @@ class _Bar:
         with self._lock:
             if not self._closed:
                 self._drawn = tqdm(
-                    desc=self._label, total=self._total, initial=self._done, unit_scale=True, leave=False
+                    desc=self._label,
+                    total=self._total,
+                    initial=self._done,
+                    unit_scale=True,
+                    leave=False,
+                    bar_format=None if self._total else "{desc} … {elapsed}",
                 )
 
     def step(self, amount: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,7 +31,7 @@ class RepoView(View):
     description: str | None = None
     table: TableView | None = None
     statistics: RepoStats | None = None
-    joined: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
     repo: Any = field(default=None, compare=False)
 
     @classmethod
@@ -48,14 +49,14 @@ class RepoView(View):
             description=repo.metadata.description,
             table=None if glimpsed is None else _first(glimpsed, name),
             statistics=repo.statistics,
-            joined=tuple(map(str, getattr(repo, "join_report", None) or ())),
+            remarks=tuple(_remarks(repo)),
             repo=repo,
         )
 
     def body(self) -> Html:
         facts = [self._rows(), count(len(self.schema.fields), "field"), self.schema.source]
         described = note(self.description) if self.description else None
-        below = [note(said) for said in (*self.joined, self._timed()) if said]
+        below = [note(said) for said in (*self.remarks, self._timed()) if said]
         return join([heading(self.kind, self.name, *facts), described, self._content(), below])
 
     def _rows(self) -> str | None:
@@ -92,3 +93,11 @@ def _first(glimpsed: Table, name: str) -> TableView:
     return TableView(
         glimpsed.schema, head(glimpsed, ROWS), name=name, total=len(glimpsed) if complete else None
     )
+
+
+def _remarks(repo: Any) -> Iterator[str]:
+    """What its join matched, and whether loading its rows changed or refused anything."""
+    yield from map(str, getattr(repo, "join_report", None) or ())
+    report = getattr(repo, "report", None)
+    if report is not None and not report.clean:
+        yield "its data were not of one form throughout: see `report`"
