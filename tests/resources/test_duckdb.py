@@ -202,7 +202,8 @@ async def test_a_late_or_cancelled_read_frees_its_connection(items: DuckDBResour
     await items.close()
     with duckdb.connect(str(items.path)) as connection:
         connection.execute(
-            "CREATE VIEW endless AS SELECT sum(a.range * b.range) AS s FROM range(1000000) a, range(1000000) b"
+            "CREATE VIEW endless AS SELECT sum(a.range * b.range) AS s"
+            " FROM range(1000000) a, range(1000000) b"
         )
     await items.connect()
     began = time.monotonic()

@@ -112,6 +112,10 @@ def related(ctx: Context, op: str, left: Value, right: Value) -> Condition:
         return _int_with_float(ctx, op, left, right.literal)
     if left.kind == "float" and right.kind == "int" and left.is_constant:
         return _int_with_float(ctx, _MIRRORED[op], right, left.literal)
+    if (left.kind, right.kind) == ("int", "float"):
+        return ctx.dialect.across(op, left, right)
+    if (left.kind, right.kind) == ("float", "int"):
+        return ctx.dialect.across(_MIRRORED[op], right, left)
     return ctx.dialect.compare(op, left, right)
 
 

@@ -112,6 +112,10 @@ class Dialect:
         """The comparison of two present values of one class, in the database's own terms."""
         return COMPARISONS[op](this=self.operand(left), expression=self.operand(right))
 
+    def across(self, op: str, whole: Value, real: Value) -> Sql:
+        """The exact comparison of a column of ints with one of floats."""
+        decline(f"comparing ints with floats in {self.name}")
+
     def is_nan(self, sql: Sql) -> Sql:
         """Whether a float is NaN."""
         return exp.EQ(this=sql, expression=cast(exp.Literal.string("NaN"), "DOUBLE"))

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlglot import exp
 
-from xrepo_nb.engines.sql.dialects.base import EVERYTHING, SCALARS, Dialect
-from xrepo_nb.engines.sql.syntax import Sql, call, cast
+from xrepo_nb.engines.sql.dialects.base import COMPARISONS, EVERYTHING, SCALARS, Dialect
+from xrepo_nb.engines.sql.syntax import Sql, binary, call, cast
 from xrepo_nb.engines.sql.values import Value
 
 FAILED = "xrepo: "
@@ -35,6 +35,17 @@ class DuckDB(Dialect):
 
     def typed(self, placeholder: Sql, kind: str) -> Sql:
         return cast(placeholder, _TYPES[kind]) if kind in _TYPES else placeholder
+
+    def across(self, op: str, whole: Value, real: Value) -> Sql:
+        """As doubles, where rounding the int decides nothing; where it may, as integers."""
+        rounded = cast(whole.sql, "DOUBLE")
+        exact = exp.TryCast(this=real.sql, to=exp.DataType.build("HUGEINT", dialect="duckdb"))
+        tie = exp.EQ(this=rounded, expression=real.sql)
+        decided = binary(exp.And, tie, COMPARISONS[op](this=whole.sql, expression=exact))
+        if op == "$eq":
+            return decided
+        strictly = COMPARISONS[op.removesuffix("e")](this=rounded, expression=real.sql)
+        return binary(exp.Or, strictly, decided)
 
     def is_nan(self, sql: Sql) -> Sql:
         return call("isnan", sql)

@@ -21,6 +21,9 @@ class SQLite(Dialect):
     def as_kind(self, sql: Sql, kind: str) -> Sql:
         return sql
 
+    def across(self, op: str, whole: Value, real: Value) -> Sql:
+        return self.compare(op, whole, real)
+
     def holds(self, value: Value) -> Condition:
         if value.is_constant or not isinstance(value.sql, exp.Column):
             return True
