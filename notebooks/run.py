@@ -69,7 +69,12 @@ def saved_outputs(notebook: Any) -> list[str]:
 
 def run(notebook: Any) -> None:
     """Executes the notebook in place. A page shows the static form of widgets, so the live one goes."""
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(FOLDER)}}).execute()
+    NotebookClient(
+        notebook,
+        timeout=120,
+        resources={"metadata": {"path": str(FOLDER)}},
+        extra_arguments=["--log-level=ERROR"],
+    ).execute()
     notebook.metadata.pop("widgets", None)
     for cell in notebook.cells:
         for output in cell.get("outputs", ()):

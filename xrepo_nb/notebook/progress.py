@@ -83,7 +83,7 @@ class _Bar:
                     initial=self._done,
                     unit_scale=True,
                     leave=False,
-                    bar_format=None if self._total else "{desc} … {elapsed}",
+                    bar_format=None if self._total else "{desc} …",
                 )
 
     def step(self, amount: int) -> None:
