@@ -7,7 +7,9 @@ from importlib import import_module
 from importlib.metadata import entry_points
 
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoUnsupportedError
+from xrepo_nb.core.settings import settings
 from xrepo_nb.engines.base import Engine, Inputs
+from xrepo_nb.query import plan as p
 from xrepo_nb.query.plan import Plan
 
 GROUP = "xrepo_nb.engines"
@@ -22,6 +24,9 @@ _OWN = {
 
 FEW_DOCUMENTS = 4_000
 """Up to here the interpreter answers sooner than a frame of raw documents is built."""
+
+UNPACKED = 4
+"""How many times larger than a Parquet file its rows are in memory, about."""
 
 
 def engine_names() -> tuple[str, ...]:
@@ -75,6 +80,10 @@ def decide(plan: Plan, inputs: Inputs, engine: str = "auto") -> tuple[Engine, st
         return chosen, "asked for"
     if _few_documents(plan, inputs):
         return get_engine("document"), "few documents, not yet in a frame"
+    if _outgrows_memory(plan, inputs):
+        duckdb = get_engine("duckdb")
+        if duckdb.supports(plan, inputs) is None:
+            return duckdb, "files larger than the memory limit, and a stage that needs all their rows"
     polars = get_engine("polars")
     reason = polars.supports(plan, inputs)
     if reason is None:
@@ -85,3 +94,27 @@ def decide(plan: Plan, inputs: Inputs, engine: str = "auto") -> tuple[Engine, st
 def _few_documents(plan: Plan, inputs: Inputs) -> bool:
     tables = [inputs[name] for name in plan.sources()]
     return all(not t.is_frame and len(t.documents) <= FEW_DOCUMENTS for t in tables)
+
+
+_GATHERING = (p.Group, p.Sort, p.Join, p.Lookup, p.Bucket, p.BucketAuto, p.SetWindowFields, p.Fill)
+
+
+def _outgrows_memory(plan: Plan, inputs: Inputs) -> bool:
+    """Whether a plan gathers the rows of files that unpack to more than the memory limit."""
+    files = [path for name in plan.sources() if inputs[name].is_lazy for path in inputs[name].origin]
+    if not files or not any(isinstance(node, _GATHERING) for node in plan.walk()):
+        return False
+    size = sum(path.stat().st_size for path in files if path.exists())
+    return size * UNPACKED > bytes_of(settings().memory_limit)
+
+
+def bytes_of(text: str) -> int:
+    """The bytes that a size like `4GB` or `512MiB` names.
+
+    >>> bytes_of("4GB")
+    4000000000
+    """
+    digits = text.rstrip("BbiKMGTkmgt ")
+    unit = text[len(digits) :].strip().upper().removesuffix("B")
+    factor = 1024 if unit.endswith("I") else 1000
+    return int(float(digits) * factor ** "KMGT".find(unit[0]) * factor) if unit else int(float(digits))

@@ -86,20 +86,21 @@ def _reversed(call: Call, scope: Scope) -> Value:
 @lowers("$slice")
 def _slice(call: Call, scope: Scope) -> Value:
     value = _array(scope, call.args[0], call.op)
-    bounds = [arg.value if isinstance(arg, Literal) else None for arg in call.args[1:]]
-    if not all(type(bound) is int for bound in bounds):
-        decline("$slice with computed bounds")
-    array = value.expr.list
+    bounds = [_bound(arg) for arg in call.args[1:]]
+    first, array = bounds[0], value.expr.list
     if len(bounds) == 1:
-        expr = array.head(bounds[0]) if bounds[0] >= 0 else array.tail(-bounds[0])
+        expr = array.head(first) if first >= 0 else array.tail(-first)
     elif bounds[1] <= 0:
         decline("$slice of no elements")
-    elif bounds[0] >= 0:
-        expr = array.slice(bounds[0], bounds[1])
     else:
-        start = (array.len().cast(pl.Int64) + bounds[0]).clip(lower_bound=0)
-        expr = array.slice(start, bounds[1])
+        from_end = (array.len().cast(pl.Int64) + first).clip(lower_bound=0)
+        expr = array.slice(first if first >= 0 else from_end, bounds[1])
     return Value(expr, value.type, absent_like([value]))
+
+
+def _bound(arg: Expr) -> int:
+    value = arg.value if isinstance(arg, Literal) else None
+    return value if type(value) is int else decline("$slice with computed bounds")
 
 
 @lowers("$in")

@@ -7,7 +7,7 @@ import polars as pl
 from xrepo_nb.engines.polars.expressions.arithmetic import as_float
 from xrepo_nb.engines.polars.expressions.comparison import boolean
 from xrepo_nb.engines.polars.facts import INT64
-from xrepo_nb.engines.polars.logic import choose
+from xrepo_nb.engines.polars.logic import as_expr, choose
 from xrepo_nb.engines.polars.matching import INT32
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
@@ -17,7 +17,8 @@ from xrepo_nb.query.expressions import Call
 
 _NAMES = {
     "float": "double", "string": "string", "bool": "bool", "datetime": "date", "date": "date",
-    "array": "array", "object": "object", "decimal": "decimal", "objectid": "objectId", "uuid": "binData", "binary": "binData",
+    "array": "array", "object": "object",
+    "decimal": "decimal", "objectid": "objectId", "uuid": "binData", "binary": "binData",
 }  # fmt: skip
 
 
@@ -69,11 +70,9 @@ def _to_bool(call: Call, scope: Scope) -> Value:
     value = scope.typed(call.args[0])
     if value.kind == "null":
         return NULL_VALUE
-    holds = truth(value)
-    if holds is True:
-        holds = pl.lit(True)
-    found = pl.when(value.is_present()).then(holds) if value.may_be_absent else holds  # type: ignore[arg-type]
-    return Value(found, BOOL, absent_like([value]))  # type: ignore[arg-type]
+    holds = as_expr(truth(value))
+    found = pl.when(value.expr.is_not_null()).then(holds) if value.may_be_absent else holds
+    return Value(found, BOOL, absent_like([value]))
 
 
 @lowers("$toString")
