@@ -78,7 +78,7 @@ BOTH = {"$match": {"$and": [{"a": 1}, {"b": 2}]}}
             [{"$sort": {"a": 1}}, {"$project": {"a": 1}}, {"$limit": 3}],
             [{"$sort": {"a": 1}}, {"$limit": 3}, {"$project": {"a": 1}}],
         ),
-        ([{"$sort": {"a": 1}}, {"$sort": {"b": 1, "a": -1}}], [{"$sort": {"b": 1, "a": -1}}]),
+        ([{"$sort": {"a": -1}}, {"$sort": {"b": 1, "a": -1}}], [{"$sort": {"b": 1, "a": -1}}]),
         (
             [{"$unionWith": "u"}, {"$limit": 3}],
             [{"$limit": 3}, {"$unionWith": {"coll": "u", "pipeline": [{"$limit": 3}]}}, {"$limit": 3}],
@@ -131,6 +131,7 @@ FAILS = {"$match": {"$expr": {"$divide": [1, "$b"]}}}
         [{"$sort": {"a": 1}}, {"$group": {"_id": "$b", "x": {"$first": "$a"}}}],
         [{"$unwind": "$a"}, {"$limit": 3}],
         [{"$sort": {"a": 1}}, {"$sort": {"b": -1}}],
+        [{"$sort": {"a": -1}}, {"$sort": {"a": 1}}],
     ],
 )  # fmt: skip
 def test_what_must_stay_stays(stages: list[Any]) -> None:

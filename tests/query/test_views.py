@@ -6,7 +6,7 @@ import pytest
 
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.query.parsing import parse_filter, split_view_filters
-from xrepo_nb.query.views import in_view_names
+from xrepo_nb.query.parsing.views import in_view_names
 
 
 def test_the_example_of_the_specification() -> None:

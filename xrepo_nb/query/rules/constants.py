@@ -114,7 +114,9 @@ def _document(expr: DocumentExpr) -> Expr:
 
 def _let(expr: Let) -> Expr:
     variables = tuple([(name, folded(item)) for name, item in expr.variables])
-    return Let(variables, folded(expr.body))
+    body = folded(expr.body)
+    same = body is expr.body and all(a is b for (_, a), (_, b) in zip(variables, expr.variables, strict=True))
+    return expr if same else Let(variables, body)
 
 
 _NODES: dict[type, Callable[[Any], Expr]] = {

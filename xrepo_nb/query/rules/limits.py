@@ -45,14 +45,15 @@ def merge_skip(skip: s.Skip) -> s.Plan:
 
 
 def merge_sort(sort: s.Sort) -> s.Plan:
-    """A sort that the next one undoes goes: sorting is stable, so it would only break ties.
+    """A sort whose keys are all among those of the next one goes: it would only break ties.
 
-    Keys of two sorts are not put into one: on arrays each alone works where both together fail.
+    Other sorts stay, as ties of the next, and never become one with it: of an array the least
+    element counts in one direction and the greatest in the other, and two arrays cannot be
+    sorted by together.
     """
     below = sort.input
     if not sort.keys:
         return below
-    paths = {key.path for key in sort.keys}
-    if isinstance(below, s.Sort) and paths.issuperset(key.path for key in below.keys):
+    if isinstance(below, s.Sort) and set(sort.keys).issuperset(below.keys):
         return over(sort, below.input)
     return sort
