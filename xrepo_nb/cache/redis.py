@@ -22,6 +22,7 @@ class RedisRepo:
 
     def __init__(self, url: str | None = None, prefix: str = "xrepo:") -> None:
         try:
+            import redis
             from redis.asyncio import Redis
         except ImportError as error:
             raise XRepoConfigurationError(
@@ -51,7 +52,7 @@ class RedisRepo:
         start = len(self._prefix)
         try:
             found = [key async for key in self._redis.scan_iter(match=_escaped(self._prefix) + pattern)]
-        except Exception as error:
+        except self._failures as error:
             raise _unreachable(error) from error
         return sorted(key.decode()[start:] for key in found)
 
@@ -67,7 +68,7 @@ class RedisRepo:
     async def _ask(self, command: str, *args: Any, **options: Any) -> Any:
         try:
             return await getattr(self._redis, command)(*args, **options)
-        except Exception as error:
+        except self._failures as error:
             raise _unreachable(error) from error
 
 
