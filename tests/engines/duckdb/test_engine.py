@@ -46,6 +46,7 @@ PIPELINES: list[list[dict[str, Any]]] = [
     [{"$match": {"$expr": {"$lt": ["$x", 0]}}}],
     [{"$match": {"tags": "a"}}],
     [{"$match": {"tags": {"$nin": ["a"]}}}],
+    [{"$match": {"tags": {"$in": [f"{i}" for i in range(99)] + ["c"]}, "n": {"$in": list(range(60))}}}],
     [{"$match": {"tags": ["a", "b"]}}],
     [{"$match": {"tags": {"$size": 0}}}],
     [{"$match": {"tags.0": "c"}}],

@@ -113,6 +113,17 @@ ROWS: list[tuple[list[dict[str, Any]], dict[str, str]]] = [
     ([{"$match": {"name": {"$regex": "%"}}}], {}),
     ([{"$match": {"age": {"$not": {"$gte": 18}}}}], {}),
     ([{"$match": {"age": {"$in": [41, 17.0, None, "x"]}}}], {}),
+    (
+        [
+            {
+                "$match": {
+                    "age": {"$in": list(range(100))},
+                    "name": {"$nin": [f"n{i}" for i in range(99)] + ["Ann"]},
+                }
+            }
+        ],
+        {},
+    ),
     ([{"$match": {"age": {"$gt": 16.5, "$lt": 41.5}}}], {}),
     ([{"$match": {"age": {"$mod": [3, -1]}}}], {}),
     ([{"$match": {"age": "41"}}], {}),

@@ -126,6 +126,9 @@ def _null_compare(ctx: Context, path: Path, op: str) -> Condition:
     return _at(ctx, path, test)
 
 
+_MANY = 50
+"""Beyond so many values a list of them is bound as one."""
+
 _FLAGS = (("i", re.I), ("m", re.M), ("s", re.S), ("x", re.X))
 
 
@@ -146,16 +149,17 @@ def _in(ctx: Context, node: p.In) -> Condition:
 
 
 def _in_values(ctx: Context, path: Path, group: str, values: list[Any]) -> Condition:
-    constants = [ctx.literal(v) for v in values]
-
     def test(value: Value) -> Condition:
         if value.group != group:
             return False
         if value.kind not in ("string", "int"):
-            return disjunction(*(bracketed(ctx, "$eq", value, constant) for constant in constants))
+            return disjunction(*(bracketed(ctx, "$eq", value, ctx.literal(v)) for v in values))
         ctx.dialect.check(value, "$in")
-        operands = [ctx.dialect.operand(constant) for constant in constants]
-        found = exp.In(this=ctx.dialect.operand(value), expressions=operands)
+        if len(values) > _MANY:
+            found = ctx.dialect.among(ctx, value, values)
+        else:
+            operands = [ctx.dialect.operand(ctx.literal(v)) for v in values]
+            found = exp.In(this=ctx.dialect.operand(value), expressions=operands)
         return conjunction(ctx.dialect.holds(value), found)
 
     return _at(ctx, path, lambda value: _scalar_or_element(ctx, value, test))

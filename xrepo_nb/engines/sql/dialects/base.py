@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlglot import exp
 
@@ -12,6 +12,9 @@ from xrepo_nb.engines.sql.context import MARK, utc
 from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Condition, Maker, Sql, binary, cast
 from xrepo_nb.engines.sql.values import Value
+
+if TYPE_CHECKING:
+    from xrepo_nb.engines.sql.context import Context
 
 
 class _Everything(frozenset[str]):
@@ -111,6 +114,13 @@ class Dialect:
     def compare(self, op: str, left: Value, right: Value) -> Sql:
         """The comparison of two present values of one class, in the database's own terms."""
         return COMPARISONS[op](this=self.operand(left), expression=self.operand(right))
+
+    def among(self, ctx: Context, value: Value, values: Sequence[Any]) -> Sql:
+        """Whether a text or an int is one of many, bound as one list where the dialect has such."""
+        if len(values) > 1000:
+            decline(f"so many values in {self.name}")
+        operands = [self.operand(ctx.literal(v)) for v in values]
+        return exp.In(this=self.operand(value), expressions=operands)
 
     def across(self, op: str, whole: Value, real: Value) -> Sql:
         """The exact comparison of a column of ints with one of floats."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
@@ -12,6 +13,10 @@ from xrepo_nb.engines.sql.values import Value
 
 FAILED = "xrepo: "
 """What begins the messages of errors that our own SQL raises."""
+
+
+if TYPE_CHECKING:
+    from xrepo_nb.engines.sql.context import Context
 
 
 class DuckDB(Dialect):
@@ -35,6 +40,13 @@ class DuckDB(Dialect):
 
     def typed(self, placeholder: Sql, kind: str) -> Sql:
         return cast(placeholder, _TYPES[kind]) if kind in _TYPES else placeholder
+
+    def among(self, ctx: Context, value: Value, values: Sequence[Any]) -> Sql:
+        listed = cast(ctx.bind(list(values)), "BIGINT[]" if value.kind == "int" else "TEXT[]")
+        if any(not column.table for column in value.sql.find_all(exp.Column)):
+            return call("list_contains", listed, value.sql)  # no subquery may stand in a lambda
+        inner = exp.select(call("unnest", listed), copy=False)
+        return exp.In(this=value.sql, query=exp.Subquery(this=inner))
 
     def across(self, op: str, whole: Value, real: Value) -> Sql:
         """As doubles, where rounding the int decides nothing; where it may, as integers."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.dialects.base import SCALARS, Dialect
 from xrepo_nb.engines.sql.syntax import Sql, call, cast
 from xrepo_nb.engines.sql.values import Value
+
+if TYPE_CHECKING:
+    from xrepo_nb.engines.sql.context import Context
 
 
 class Postgres(Dialect):
@@ -30,6 +33,10 @@ class Postgres(Dialect):
 
     def text(self, sql: Sql) -> Sql:
         return exp.Collate(this=sql, expression=exp.Identifier(this="C", quoted=True))
+
+    def among(self, ctx: Context, value: Value, values: Sequence[Any]) -> Sql:
+        listed = cast(ctx.bind(list(values)), "BIGINT[]" if value.kind == "int" else "TEXT[]")
+        return exp.EQ(this=self.operand(value), expression=exp.Any(this=exp.Paren(this=listed)))
 
     def contains(self, value: Value, part: Sql) -> Sql:
         return exp.GT(this=call("strpos", value.sql, part), expression=exp.Literal.number(0))

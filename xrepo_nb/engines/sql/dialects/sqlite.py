@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.dialects.base import Dialect
+from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Condition, Sql, call, text
 from xrepo_nb.engines.sql.values import Value
+
+if TYPE_CHECKING:
+    from xrepo_nb.engines.sql.context import Context
 
 _CLASSES = {"int": ("integer",), "float": ("real", "integer"), "string": ("text",), "bool": ("integer",)}
 
@@ -20,6 +28,13 @@ class SQLite(Dialect):
 
     def as_kind(self, sql: Sql, kind: str) -> Sql:
         return sql
+
+    def among(self, ctx: Context, value: Value, values: Sequence[Any]) -> Sql:
+        if any("\0" in v for v in values if isinstance(v, str)):
+            decline("so many values, with a NUL character among them, in sqlite")
+        listed = call("json_each", ctx.bind(json.dumps(values)))
+        inner = exp.select(exp.column("value"), copy=False).from_(listed, copy=False)
+        return exp.In(this=self.operand(value), query=exp.Subquery(this=inner))
 
     def across(self, op: str, whole: Value, real: Value) -> Sql:
         return self.compare(op, whole, real)

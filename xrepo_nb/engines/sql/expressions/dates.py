@@ -20,7 +20,7 @@ _UTC = frozenset({"UTC", "GMT", "Z", "+00:00", "+0000", "+00"})
 def moment(ctx: Context, node: Call, name: str) -> Value:
     """An option that is a moment, in UTC."""
     zone = constant(ctx, node, "timezone", "UTC")
-    if zone not in _UTC:
+    if not isinstance(zone, str) or zone not in _UTC:
         decline(f"{node.op} in a time zone")
     given = node.option(name)
     assert given is not None
