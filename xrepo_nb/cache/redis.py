@@ -30,7 +30,11 @@ class RedisRepo:
             ) from error
         secret = settings().redis_url
         location = url or (secret.get_secret_value() if secret else "redis://localhost:6379/0")
-        self._redis: Any = Redis.from_url(location, socket_timeout=settings().timeout, decode_responses=False)
+        self._failures = (redis.RedisError, OSError)
+        # With its version given, a connection does not look it up on disk.
+        self._redis: Any = Redis.from_url(
+            location, socket_timeout=settings().timeout, lib_version=redis.__version__
+        )
         self._prefix = prefix
 
     async def get(self, key: str, default: Any = None) -> Any:
