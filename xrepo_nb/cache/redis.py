@@ -31,10 +31,8 @@ class RedisRepo:
         secret = settings().redis_url
         location = url or (secret.get_secret_value() if secret else "redis://localhost:6379/0")
         self._failures = (redis.RedisError, OSError)
-        # With its version given, a connection does not look it up on disk.
-        self._redis: Any = Redis.from_url(
-            location, socket_timeout=settings().timeout, lib_version=redis.__version__
-        )
+        # Without the driver's introduction, which it would look up on disk at each connection.
+        self._redis: Any = Redis.from_url(location, socket_timeout=settings().timeout, driver_info=None)
         self._prefix = prefix
 
     async def get(self, key: str, default: Any = None) -> Any:
