@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import polars as pl
 
@@ -14,7 +15,7 @@ from xrepo_nb.engines.polars.paths import member
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, document
 from xrepo_nb.engines.polars.values import FLOAT, INT, NULL_VALUE, Value
-from xrepo_nb.query.expressions import Literal
+from xrepo_nb.query.expressions import Expr, FieldRef, Literal
 from xrepo_nb.query.plan import Accumulator, SortKey
 from xrepo_nb.schema.types import Absence, DataType
 
@@ -43,12 +44,20 @@ class Rows:
 
     def argument(self, accumulator: Accumulator) -> Value:
         """The only argument."""
-        return self.scope.typed(accumulator.args[0])
+        return self.column(accumulator.args[0])
 
     def option(self, accumulator: Accumulator, name: str) -> Value:
         """A named argument."""
         given = accumulator.option(name)
-        return self.scope.typed(given) if given is not None else decline(f"{accumulator.op} without {name}")
+        return self.column(given) if given is not None else decline(f"{accumulator.op} without {name}")
+
+    def column(self, expr: Expr) -> Value:
+        """An expression's value for each row, also where it is a constant."""
+        value = self.scope.typed(expr)
+        if isinstance(expr, FieldRef) or value.kind == "null" or value.expr.meta.root_names():
+            return value
+        each = pl.when(pl.int_range(pl.len()) >= 0).then(value.expr)
+        return replace(value, expr=each)
 
 
 def accumulated(accumulator: Accumulator, rows: Rows) -> Value:
@@ -245,7 +254,7 @@ def _at_point(value: Value, point: float) -> pl.Expr:
 
 @accumulates("$covariancePop", "$covarianceSamp")
 def _covariance(accumulator: Accumulator, rows: Rows) -> Value:
-    left, right = (rows.scope.typed(arg) for arg in accumulator.args)
+    left, right = (rows.column(arg) for arg in accumulator.args)
     if not (left.is_number and right.is_number):
         decline(f"{accumulator.op} of other than numbers")
     sample = accumulator.op == "$covarianceSamp"

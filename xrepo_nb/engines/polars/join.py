@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from xrepo_nb.engines.polars.expressions.arithmetic import as_float
+from xrepo_nb.engines.polars.expressions.arithmetic import as_float, exact_in_float
 from xrepo_nb.engines.polars.facts import Bounds, Facts
 from xrepo_nb.engines.polars.frame import Column, Frame, column, physical_names
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
@@ -136,11 +136,9 @@ def comparable_keys(left: Value, right: Value) -> tuple[pl.Expr, pl.Expr]:
     if len(kinds) == 1 and left.kind in _KEYS:
         return left.expr, right.expr
     if kinds == {"int", "float"} or kinds == {"float"}:
-        for value in (left, right):
-            low, high = value.facts.bounds
-            if value.kind == "int" and not -(2**53) <= low <= high <= 2**53:
-                decline("keys of int and float, where the ints may be beyond 2^53")
-        return as_float(left), as_float(right)
+        return tuple(  # type: ignore[return-value]
+            as_float(replace(v, expr=exact_in_float(v)) if v.kind == "int" else v) for v in (left, right)
+        )
     return decline(f"keys of types {left.type} and {right.type}")
 
 

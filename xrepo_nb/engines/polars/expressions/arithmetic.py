@@ -122,6 +122,14 @@ def guarded(value: pl.Expr, fails: Callable[[pl.Series], pl.Series], reason: str
     return value.map_batches(check, is_elementwise=True)
 
 
+def exact_in_float(value: Value) -> pl.Expr:
+    """An int as it is, where a double would hold it: else the interpreter runs the plan."""
+    low, high = value.facts.bounds
+    if low >= -(2**53) and high <= 2**53:
+        return value.expr
+    return guarded(value.expr, lambda s: (s > 2**53) | (s < -(2**53)), "an int that no double holds")
+
+
 @lowers("$divide")
 def _divide(call: Call, scope: Scope) -> Value:
     left, right = values = numbers(call, scope)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import polars as pl
 
-from xrepo_nb.engines.polars.facts import Bounds
+from xrepo_nb.engines.polars.expressions.arithmetic import exact_in_float
 from xrepo_nb.engines.polars.logic import Condition, choose, conjunction, disjunction, negation
 from xrepo_nb.engines.polars.matching import CLASS_OF_KIND, compares, relation
 from xrepo_nb.engines.polars.reasons import decline
@@ -81,9 +83,7 @@ def _numbers(op: str, left: Value, right: Value) -> Condition:
             return disjunction(found, left.expr.is_nan())
         return found
     if left.kind != right.kind:
-        whole = left if left.kind == "int" else right
-        if not _exact_in_float(whole.facts.bounds):
-            decline("a comparison of an int with a float column, whose ints may be beyond 2^53")
+        left, right = (replace(v, expr=exact_in_float(v)) if v.kind == "int" else v for v in (left, right))
     if left.kind == right.kind == "int":
         return relation(op, left.expr, right.expr)
     if not (left.facts.may_be_nan or right.facts.may_be_nan):
@@ -101,10 +101,6 @@ def _with_nan(op: str, left: pl.Expr, right: pl.Expr) -> pl.Expr:
     if op == "$lte":
         return first.is_nan() | ((first <= second) & second.is_not_nan())
     return (first.is_nan() & second.is_not_nan()) | ((first < second) & second.is_not_nan())
-
-
-def _exact_in_float(bounds: Bounds) -> bool:
-    return bounds[0] >= -(2**53) and bounds[1] <= 2**53
 
 
 def _with_absent(op: str, left: Value, right: Value) -> Condition:

@@ -1,0 +1,74 @@
+"""Which engine runs a plan, and what explain tells of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoUnsupportedError
+from xrepo_nb.engines.explain import explain_plan
+from xrepo_nb.engines.select import FEW_DOCUMENTS, choose, engine_names
+from xrepo_nb.query.parsing import parse_pipeline
+from xrepo_nb.query.plan import Scan
+from xrepo_nb.schema.table import Table
+
+SORT = parse_pipeline([{"$sort": {"a": 1}}], Scan("t"))
+FRAME = Table(frame=pl.DataFrame({"a": [2, 1]}))
+
+
+def documents(count: int, **extra: Any) -> Table:
+    return Table(documents=[{"a": i} for i in range(count)] + ([extra] if extra else []))
+
+
+def test_auto_chooses_by_size_and_types() -> None:
+    assert choose(SORT, {"t": FRAME}).name == "polars"
+    assert choose(SORT, {"t": documents(3)}).name == "document"
+    assert choose(SORT, {"t": documents(FEW_DOCUMENTS + 1)}).name == "polars"
+    assert choose(SORT, {"t": documents(FEW_DOCUMENTS + 1, a="text")}).name == "document"
+
+
+def test_files_larger_than_the_memory_limit_go_to_duckdb(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from xrepo_nb.engines import select
+
+    path = tmp_path / "t.parquet"
+    FRAME.frame.write_parquet(path)
+    inputs = {"t": Table(lazy=pl.scan_parquet(path), origin=[path])}
+    assert choose(SORT, inputs).name == "polars"
+    monkeypatch.setattr(select, "UNPACKED", 10**12)
+    assert choose(SORT, inputs).name == "duckdb"
+
+
+def test_an_engine_by_name() -> None:
+    assert choose(SORT, {"t": FRAME}, "document").name == "document"
+    with pytest.raises(XRepoConfigurationError, match="did you mean 'polars'"):
+        choose(SORT, {"t": FRAME}, "polar")
+    with pytest.raises(XRepoUnsupportedError, match="mixed"):
+        choose(SORT, {"t": documents(1, a="text")}, "polars")
+    assert engine_names()[0] == "auto"
+
+
+def test_explain_tells_stages_engine_and_what_is_interpreted() -> None:
+    pipeline = [{"$match": {"a": {"$gt": 1}}}, {"$project": {"b": {"$log": ["$a", 2]}}}]
+    tree = explain_plan(parse_pipeline(pipeline, Scan("t")), {"t": FRAME})
+    assert [node.stage for node in tree.walk()] == ["project b = log(a, 2)", "match a > 1", "scan t"]
+    assert {node.engine for node in tree.walk()} == {"polars"}
+    assert "$log runs in the interpreter" in str(tree)
+    assert tree.rows is None
+
+
+def test_explain_analyze_measures_each_stage() -> None:
+    pipeline = [{"$match": {"a": {"$gt": 1}}}, {"$limit": 5}]
+    tree = explain_plan(parse_pipeline(pipeline, Scan("t")), {"t": FRAME}, analyze=True)
+    assert [node.rows for node in tree.walk()] == [1, 1, 2]
+    assert all(node.milliseconds is not None for node in tree.walk())
+
+
+def test_explanations_take_what_other_layers_know() -> None:
+    tree = explain_plan(SORT, {"t": FRAME}).annotated(
+        {"scan t": {"pushed": True, "native": "SELECT a FROM t"}}
+    )
+    assert "pushed down" in str(tree)
