@@ -68,6 +68,16 @@ def test_every_registered_kind_has_a_sample_here() -> None:
     assert makers - {"rows_view"} <= shown
 
 
+def test_every_registered_kind_is_a_class_that_exists() -> None:
+    from importlib import import_module
+
+    from xrepo_nb.viewers.registry import _viewers
+
+    for kind in _viewers:
+        module, _, name = kind.rpartition(".")
+        assert isinstance(getattr(import_module(module), name), type), kind
+
+
 def test_an_unknown_kind_is_refused_by_name() -> None:
     from xrepo_nb.core.errors import XRepoNotFoundError
 
