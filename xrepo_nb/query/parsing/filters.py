@@ -139,7 +139,7 @@ def _compare(op: str) -> FieldOperator:
     def parse(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:
         if op != "$eq" and is_pattern(value):
             fail(f"{op} takes no regular expression", at)
-        return p.Compare(path, op, copied(value, at), at=at)
+        return p.Compare(path, op, _value(value, op, at), at=at)
 
     return parse
 
@@ -147,7 +147,14 @@ def _compare(op: str) -> FieldOperator:
 def _ne(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:
     if is_pattern(value):
         fail("$ne takes no regular expression", at, hint="use $not")
-    return p.Not(p.Compare(path, "$eq", copied(value, at), at=at))
+    return p.Not(p.Compare(path, "$eq", _value(value, "$ne", at), at=at))
+
+
+def _value(value: Any, op: str, at: str) -> Any:
+    """What to compare with: a document of operators there is a slip, or someone else's."""
+    if isinstance(value, (dict, Mapping)) and next(iter(value), "") in FIELD_OPERATORS:
+        fail(f"{op} takes a value, not operators", at, hint="operators stand directly below the field")
+    return copied(value, at)
 
 
 def _in(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:

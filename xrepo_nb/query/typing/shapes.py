@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from xrepo_nb.query.expressions import Path
-from xrepo_nb.query.typing.values import UNKNOWN, Value, field_of
+from xrepo_nb.query.typing.values import UNKNOWN, Value, field_of, named
 from xrepo_nb.schema.types import DataType, Field
 
 Fields = tuple[Field, ...]
@@ -14,7 +14,7 @@ Fields = tuple[Field, ...]
 def with_path(fields: Fields, path: Path, value: Value, expression: str | None = None) -> Fields:
     """The fields with the value at `path`, in place where it was, else at the end."""
     name, rest = path[0], path[1:]
-    old = next((f for f in fields if f.name == name), None)
+    old = named(fields, name)
     if rest:
         value = _nested(old, rest, value)
     new = field_of(name, value, expression)

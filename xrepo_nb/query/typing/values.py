@@ -138,6 +138,14 @@ def value_of(field: Field) -> Value:
     return Value(field.type, field.absence, field.lineage)
 
 
+def named(fields: tuple[Field, ...], name: str) -> Field | None:
+    """The field of that name, or None."""
+    for field in fields:
+        if field.name == name:
+            return field
+    return None
+
+
 def resolved(root: Value, path: Path) -> Value | None:
     """The value at a path below `root`; None where the schema has no such field.
 
@@ -157,7 +165,7 @@ def resolved(root: Value, path: Path) -> Value | None:
             return Value(DataType("array", item=inner.type), _through(found.absence, "never"), inner.lineage)
         if kind in ("mixed", "null"):
             return Value(MIXED, "both", found.lineage)
-        field = found.type.field(name) if kind == "object" else None
+        field = named(found.type.fields, name) if kind == "object" else None
         if field is None:
             return None
         absence = _through(found.absence, field.absence) if i else field.absence
