@@ -179,6 +179,19 @@ def test_what_is_no_document_is_refused_or_reported() -> None:
     assert [str(row) for row in report.rejected] == ["line 2: int where a document is expected"]
 
 
+@pytest.mark.parametrize("odd", [None, 7, "text", [], [1], {1: "x"}, ("a",)])
+@pytest.mark.parametrize("place", [0, 1, 3])
+def test_odd_rows_are_found_wherever_they_stand(
+    odd: Any, place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xrepo_nb.schema.inference.SLICE", 2)
+    documents: list[Any] = [{"a": 1}, {"a": 2}, {"a": 3}]
+    documents.insert(place, odd)
+    frame, _, report = infer(documents, on_reject="report")
+    assert frame["a"].to_list() == [1, 2, 3]
+    assert [row.line for row in report.rejected] == [place + 1]
+
+
 INT = {"fields": {"a": {"type": "int"}}}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from itertools import chain, compress, repeat
+from itertools import chain, repeat
 from operator import contains, countOf
 from typing import Any, Literal, NamedTuple
 
@@ -64,39 +64,40 @@ def infer(
     declared = None if schema is None else Schema.of(schema)
     places = range(1, len(documents) + 1) if lines is None else lines
     rejected: list[Rejected] = []
-    good = [isinstance(document, Mapping) for document in documents] if _any_odd(documents) else None
-    if good is not None:
-        for line, fine, document in zip(places, good, documents, strict=True):
-            if not fine:
-                rejected.append(Rejected(line, f"{type_name(type(document))} where a document is expected"))
-        documents = [dict(document) for document in compress(documents, good)]
-        places = list(compress(places, good))
     while True:
-        loading = _Loading(documents, Builder(InferenceReport(len(documents)), widen, parse_dates))
-        columns = loading.columns()
-        bad = {} if declared is None else loading.fit(columns, declared, keep=on_reject == "keep")
+        report = InferenceReport(len(documents))
+        loading = _Loading(documents, Builder(report, widen, parse_dates))
+        columns, bad = loading.run(declared, keep=on_reject == "keep")
         if not bad:
             break
-        rejected += [Rejected(places[row], reason, field) for row, (field, reason) in sorted(bad.items())]
+        rejected += [Rejected(places[row], reason, field) for row, (field, reason) in bad.items()]
         documents = [document for row, document in enumerate(documents) if row not in bad]
         places = [line for row, line in enumerate(places) if row not in bad]
-    report = loading.builder.report
     report.rejected = sorted(rejected, key=lambda row: row.line)
     if rejected and on_reject != "report":
         raise _refusal(report)
-    for column in columns.values():
+    for column in columns:
         report.settle(column.field, len(documents))
-    frame = (
-        pl.DataFrame({name: column.series for name, column in columns.items()})
-        if columns
-        else pl.DataFrame(height=len(documents))
-    )
-    fields = tuple(column.field for column in columns.values())
-    return Inferred(frame, Schema(fields) if declared is None else declared.replace(fields=fields), report)
+    fields = tuple(column.field for column in columns)
+    made = Schema(fields) if declared is None else declared.replace(fields=fields)
+    return Inferred(_frame(columns, len(documents)), made, report)
 
 
-def _any_odd(documents: Sequence[Any]) -> bool:
-    return countOf(map(type, documents), dict) < len(documents)
+def _frame(columns: Sequence[Nested], height: int) -> pl.DataFrame:
+    if not columns:
+        return pl.DataFrame(height=height)
+    return pl.DataFrame({column.field.name: column.series for column in columns})
+
+
+def _odd(documents: Sequence[Any]) -> Bad:
+    """The rows that are no documents, and why."""
+    bad: Bad = {}
+    for row, document in enumerate(documents):
+        if not isinstance(document, Mapping):
+            bad[row] = None, f"{type_name(type(document))} where a document is expected"
+        elif not all(isinstance(name, str) for name in document):
+            bad[row] = None, "a field name that is not text"
+    return bad
 
 
 def _refusal(report: InferenceReport) -> XRepoValidationError:
@@ -107,6 +108,10 @@ def _refusal(report: InferenceReport) -> XRepoValidationError:
     )
 
 
+Bad = dict[int, tuple[str | None, str]]
+"""Rows that do not fit: the field to blame, if one, and why."""
+
+
 class _Loading:
     """One pass over documents: columns by name, each grown slice by slice."""
 
@@ -114,12 +119,28 @@ class _Loading:
         self.documents = documents
         self.builder = builder
 
+    def run(self, declared: Schema | None, keep: bool) -> tuple[list[Nested], Bad]:
+        """The columns, or the rows that stand in the way."""
+        try:
+            columns = self.columns()
+        except (TypeError, AttributeError):
+            if bad := _odd(self.documents):
+                return [], bad
+            raise
+        bad = {} if declared is None else self.fit(columns, declared, keep)
+        return list(columns.values()), bad
+
     def columns(self) -> dict[str, Nested]:
+        """Raises `TypeError` or `AttributeError` when not all rows are documents."""
         growing: dict[str, _Growing] = {}
         for start in range(0, len(self.documents), SLICE):
             part = self.documents[start : start + SLICE]
+            if not growing and _odd(part):  # later on, looking up a known name finds them
+                raise TypeError("not all are documents")
             for name, values, missing in list(_split(part, list(growing))):
                 if name not in growing:
+                    if not isinstance(name, str):
+                        raise TypeError("a field name that is not text")
                     growing[name] = _Growing(name, self.builder)
                     if start:
                         growing[name].absent(start)
@@ -140,9 +161,9 @@ class _Loading:
             report.forget(name)
             return _mixed(name, values, str(reason), report)
 
-    def fit(self, columns: dict[str, Nested], declared: Schema, keep: bool) -> dict[int, tuple[str, str]]:
+    def fit(self, columns: dict[str, Nested], declared: Schema, keep: bool) -> Bad:
         """Brings the columns to the declared fields, in their order; the rows that do not fit."""
-        bad: dict[int, tuple[str, str]] = {}
+        bad: Bad = {}
         found = dict(columns)
         columns.clear()
         for field in declared.fields:

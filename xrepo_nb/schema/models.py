@@ -66,7 +66,7 @@ class _ModelBuilder:
             attribute = attributes[field.name]
             alias = None if attribute == field.name else field.name
             kind = self.annotation(field, name)
-            if field.required:
+            if field.required and not dict(field.extra).get("generated"):
                 definitions[attribute] = (kind, ModelField(alias=alias, description=field.description))
             else:
                 info = ModelField(default=None, alias=alias, description=field.description)
