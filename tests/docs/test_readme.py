@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import xrepo_nb.repos.open  # noqa: F401  (modules load before the loop runs, as in a notebook's first cell)
+
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 SHOWN = re.compile(r"#\s*->\s*(.+)$")
