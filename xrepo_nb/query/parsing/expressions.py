@@ -324,8 +324,10 @@ def _regex(op: str, given: Any, at: str, scope: Scope) -> Expr:
         parts = None
     if parts is not None:
         named["regex"] = {"$literal": parts[0]}
-        if parts[1] and named.setdefault("options", parts[1]) != parts[1]:
-            fail("options stand both in the pattern and beside it", at)
+        if parts[1]:
+            if "options" in named:
+                fail("options stand both in the pattern and beside it", at)
+            named["options"] = parts[1]
     node = apply(op, EXPRESSIONS[op], named, at, scope)
     CONSTANTS[op](node, at)
     return node
