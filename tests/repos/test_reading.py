@@ -10,6 +10,7 @@ import pytest
 from xrepo_nb import (
     F,
     MaterializedRepo,
+    Rows,
     XRepoConfigurationError,
     XRepoError,
     XRepoNotFoundError,
@@ -189,3 +190,8 @@ async def test_bad_results_of_a_query_name_no_value(users: MaterializedRepo[Any]
     with pytest.raises(XRepoError) as caught:
         await users.aggregate([{"$project": {"x": {"$toInt": "$name"}}}])
     assert isinstance(caught.value, XRepoQueryError)
+
+
+def test_many_rows_print_as_a_few() -> None:
+    assert repr(Rows(range(3))) == "[0, 1, 2]"
+    assert repr(Rows(range(1_100))).endswith("98, 99] and 1,000 more")

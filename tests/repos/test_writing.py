@@ -115,7 +115,7 @@ async def test_rows_that_do_not_fit_the_model_say_so_when_read() -> None:
     repo: MaterializedRepo[User] = MaterializedRepo(
         Schema.of({"fields": {"_id": {"type": "int"}}}), [{"_id": 1}], User
     )
-    with pytest.raises(XRepoValidationError, match="does not fit User: name: Field required"):
+    with pytest.raises(XRepoValidationError, match="do not fit the model User: row 1, name: field required"):
         await repo.list()
 
 

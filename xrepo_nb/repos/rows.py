@@ -12,6 +12,8 @@ from xrepo_nb.schema.schema import Schema
 
 R = TypeVar("R")
 
+_SHOWN = 100
+
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
@@ -44,6 +46,12 @@ class Rows(builtins.list[R]):
         self.total = total
         self.skip = skip
         self.provenance = provenance
+
+    def __repr__(self) -> str:
+        """As a list, but of the first rows only where there are many."""
+        if len(self) <= _SHOWN:
+            return super().__repr__()
+        return f"{self[:_SHOWN]!r} and {len(self) - _SHOWN:,} more"
 
     @property
     def truncated(self) -> bool:

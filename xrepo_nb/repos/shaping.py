@@ -14,6 +14,7 @@ from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.core.offload import offload
 from xrepo_nb.governance.policy import Grant
 from xrepo_nb.repos.documents import copied
+from xrepo_nb.schema.rows import to_models
 from xrepo_nb.schema.table import Table
 
 SLICE = 5_000
@@ -56,6 +57,8 @@ async def records_of(table: Table, model: type[BaseModel] | None, grant: Grant) 
 
 
 def _records(table: Table, model: type[BaseModel]) -> list[Any]:
+    if table.is_frame:
+        return to_models(table.frame, table.schema, model)
     return [record for part in slices(table) for record in validated(model, part)]
 
 
