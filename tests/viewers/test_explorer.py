@@ -54,6 +54,18 @@ async def test_a_wrong_filter_keeps_the_rows_and_says_why(repo: MaterializedRepo
     assert (await explorer.ask(Question())).error == ""
 
 
+async def test_a_failure_of_another_kind_is_said_and_logged(
+    repo: MaterializedRepo[Any], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_: Any, **__: Any) -> Any:
+        raise KeyError("canary")
+
+    monkeypatch.setattr(type(repo), "list", fail)
+    view = await _explorer(repo).ask(Question())
+    assert view.error == "KeyError: see the log"
+    assert "canary" in caplog.text
+
+
 def test_clicks_move_the_question() -> None:
     sort = {"do": "sort", "field": "a", "value": ""}
     up = told(Question(skip=20), sort)

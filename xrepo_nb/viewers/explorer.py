@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -16,6 +17,8 @@ from xrepo_nb.viewers.condition import condition
 from xrepo_nb.viewers.html import Html, join, tag
 from xrepo_nb.viewers.rows import documents
 from xrepo_nb.viewers.table import COLUMNS, ROWS, TableView, header_attributes, is_numeric, label
+
+logger = logging.getLogger(__name__)
 
 
 class Explorable(Protocol):
@@ -173,10 +176,16 @@ class Explorer:
         try:
             answer = await self._answer(question)
         except XRepoError as error:
-            answer = replace(self.view, typed=question.typed, error=str(error))
+            answer = self._refused(question, str(error))
+        except Exception as error:
+            logger.exception("the explorer of %r failed", self.view.table.name)
+            answer = self._refused(question, f"{type(error).__name__}: see the log")
         if turn == self._turn:
             self.view = answer
         return self.view
+
+    def _refused(self, question: Question, error: str) -> ExplorerView:
+        return replace(self.view, typed=question.typed, error=error)
 
     async def _answer(self, question: Question) -> ExplorerView:
         filters = question.filters(self._repo.schema)
