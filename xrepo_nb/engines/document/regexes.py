@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
-from xrepo_nb.engines.document.limits import REGEX_SECONDS
+from xrepo_nb.engines.document import limits
 
 _SHORT = 2000
 """Below this length a pattern with at most one unbounded repeat is fast in any case."""
@@ -42,7 +42,7 @@ class Pattern:
         if self._plain and len(text) < _SHORT:
             return self._compiled.search(text, start)
         try:
-            return self._compiled.search(text, start, timeout=REGEX_SECONDS)
+            return self._compiled.search(text, start, timeout=limits.REGEX_SECONDS, concurrent=True)
         except TimeoutError:
             raise _too_slow() from None
 
@@ -58,7 +58,7 @@ class Pattern:
 
 def _too_slow() -> XRepoLimitError:
     return XRepoLimitError(
-        f"a regular expression ran longer than {REGEX_SECONDS:g} s on one value",
+        f"a regular expression ran longer than {limits.REGEX_SECONDS:g} s on one value",
         hint="avoid nested repeats like (a+)+",
     )
 

@@ -67,48 +67,69 @@ def _matches(node: p.Join, left: list[Row], right: list[Row]) -> list[list[int]]
     return [[] if key is None else index.get(key, []) for key in keys]
 
 
-def _merged(node: p.Join, left: Row | None, right: Row | None) -> Row:
-    """The row of a pair; a key of one name on both sides appears once."""
-    out = dict(left) if left is not None else {}
-    shared = {a for a, b in node.on if a == b}
-    for name, value in (right or {}).items():
-        if name not in shared or left is None:
-            out[name] = value
-    return out
+class _Pairs:
+    """Makes the rows of pairs. A key of one name on both sides appears once; the columns of a side
+    without a partner are null."""
+
+    __slots__ = ("_left_nulls", "_right_nulls", "_shared")
+
+    def __init__(self, node: p.Join, left: list[Row], right: list[Row]) -> None:
+        self._shared = {a for a, b in node.on if a == b}
+        self._left_nulls = self._nulls(left)
+        self._right_nulls = self._nulls(right)
+
+    def _nulls(self, rows: list[Row]) -> Row:
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: None for name in names if name not in self._shared}
+
+    def both(self, left: Row, right: Row) -> Row:
+        """The row of a pair."""
+        shared = self._shared
+        return {**left, **{name: value for name, value in right.items() if name not in shared}}
+
+    def left_only(self, row: Row) -> Row:
+        """The row of a left row without partner."""
+        return {**row, **self._right_nulls}
+
+    def right_only(self, row: Row) -> Row:
+        """The row of a right row without partner."""
+        return {**self._left_nulls, **row}
 
 
 def _left(node: p.Join, left: list[Row], right: list[Row]) -> Iterator[Row]:
+    pairs = _Pairs(node, left, right)
     for row, places in zip(left, _matches(node, left, right), strict=True):
         for i in places:
-            yield _merged(node, row, right[i])
+            yield pairs.both(row, right[i])
         if not places and node.how != "inner":
-            yield _merged(node, row, None)
+            yield pairs.left_only(row)
 
 
 def _right(node: p.Join, left: list[Row], right: list[Row]) -> Iterator[Row]:
-    matches = _matches(node, left, right)
+    pairs = _Pairs(node, left, right)
     partners: dict[int, list[int]] = {}
-    for i, places in enumerate(matches):
+    for i, places in enumerate(_matches(node, left, right)):
         for place in places:
             partners.setdefault(place, []).append(i)
     for place, row in enumerate(right):
         for i in partners.get(place, ()):
-            yield _merged(node, left[i], row)
+            yield pairs.both(left[i], row)
         if place not in partners:
-            yield _merged(node, None, row)
+            yield pairs.right_only(row)
 
 
 def _outer(node: p.Join, left: list[Row], right: list[Row]) -> Iterator[Row]:
+    pairs = _Pairs(node, left, right)
     matched: set[int] = set()
     for row, places in zip(left, _matches(node, left, right), strict=True):
         matched.update(places)
         for i in places:
-            yield _merged(node, row, right[i])
+            yield pairs.both(row, right[i])
         if not places:
-            yield _merged(node, row, None)
+            yield pairs.left_only(row)
     for i, row in enumerate(right):
         if i not in matched:
-            yield _merged(node, None, row)
+            yield pairs.right_only(row)
 
 
 def _semi(node: p.Join, left: list[Row], right: list[Row]) -> Iterator[Row]:
@@ -130,11 +151,12 @@ def _asof(node: p.Join, left: list[Row], right: list[Row]) -> Iterator[Row]:
             ordered.setdefault(right_key(row), []).append((v.key(value), i))
     for places in ordered.values():
         places.sort()
+    pairs = _Pairs(node, left, right)
     for row in left:
         value = read_left(row)
         places = [] if v.is_absent(value) else ordered.get(left_key(row), [])
         at = bisect_right(places, (v.key(None if value is MISSING else value), len(right)))
-        yield _merged(node, row, right[places[at - 1][1]] if at else None)
+        yield pairs.both(row, right[places[at - 1][1]]) if at else pairs.left_only(row)
 
 
 _HOW: dict[str, Callable[[p.Join, list[Row], list[Row]], Iterator[Row]]] = {

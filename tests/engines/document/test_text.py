@@ -1,0 +1,144 @@
+"""Strings and regular expressions."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import pytest
+from asking import matches, value
+
+from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
+from xrepo_nb.engines.document import limits
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ({"$concat": []}, ""),
+        ({"$concat": ["a", None]}, None),
+        ({"$toUpper": "straße é"}, "STRAßE é"),
+        ({"$toLower": None}, ""),
+        ({"$toUpper": 12}, "12"),
+        ({"$strcasecmp": ["abc", "ABD"]}, -1),
+        ({"$strcasecmp": [None, ""]}, 0),
+        ({"$strLenCP": "é€😀"}, 3),
+        ({"$strLenBytes": "é€😀"}, 9),
+        ({"$split": ["a-b-c", "-"]}, ["a", "b", "c"]),
+        ({"$split": ["$no", "-"]}, None),
+        ({"$indexOfCP": ["café", "é"]}, 3),
+        ({"$indexOfBytes": ["é-é", "-"]}, 2),
+        ({"$indexOfCP": ["abcabc", "c", 3]}, 5),
+        ({"$indexOfCP": ["abc", "c", 0, 2]}, -1),
+        ({"$indexOfCP": ["abc", "", 3]}, 3),
+        ({"$indexOfCP": ["abc", "", 4]}, -1),
+        ({"$indexOfCP": [None, 1]}, None),
+        ({"$substrCP": ["😀bc", 1, 5]}, "bc"),
+        ({"$substrBytes": ["€uro", 3, -1]}, "uro"),
+        ({"$substr": ["abc", 9, 1]}, ""),
+        ({"$substrCP": [None, 0, 1]}, ""),
+        ({"$trim": {"input": " \t\u2003x\u00a0"}}, "x"),
+        ({"$trim": {"input": "xxaxx", "chars": "x"}}, "a"),
+        ({"$ltrim": {"input": "xya", "chars": "yx"}}, "a"),
+        ({"$rtrim": {"input": "a ", "chars": None}}, None),
+        ({"$replaceOne": {"input": "aXbX", "find": "X", "replacement": "-"}}, "a-bX"),
+        ({"$replaceAll": {"input": "aXbX", "find": "X", "replacement": ""}}, "ab"),
+        ({"$replaceAll": {"input": "a", "find": None, "replacement": "x"}}, None),
+        ({"$regexMatch": {"input": "Hello", "regex": "^h", "options": "i"}}, True),
+        ({"$regexMatch": {"input": None, "regex": "a"}}, False),
+        ({"$regexFind": {"input": "😀ab", "regex": "(a)(x)?"}},
+         {"match": "a", "idx": 1, "captures": ["a", None]}),
+        ({"$regexFind": {"input": "a", "regex": "b"}}, None),
+        ({"$regexFindAll": {"input": None, "regex": "b"}}, []),
+        ({"$regexFindAll": {"input": "ab", "regex": ""}},
+         [{"match": "", "idx": 0, "captures": []}, {"match": "", "idx": 1, "captures": []}]),
+    ],
+)  # fmt: skip
+def test_values(expression: Any, expected: Any) -> None:
+    assert value(expression) == expected
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        {"$concat": ["a", 1]},
+        {"$concat": [None, 1]},
+        {"$toUpper": True},
+        {"$toUpper": {"$literal": {"a": 1}}},
+        {"$strLenCP": None},
+        {"$strLenBytes": 5},
+        {"$split": ["a", ""]},
+        {"$split": [1, "a"]},
+        {"$indexOfCP": ["a", 1]},
+        {"$indexOfCP": ["a", "a", -1]},
+        {"$substrCP": ["a", -1, 1]},
+        {"$substrCP": ["a", 0, -1]},
+        {"$substrBytes": ["é", 1, 1]},
+        {"$substrBytes": ["é", 0, 1]},
+        {"$trim": {"input": 1}},
+        {"$replaceAll": {"input": 1, "find": "a", "replacement": "b"}},
+        {"$regexMatch": {"input": 1, "regex": "a"}},
+        {"$regexMatch": {"input": "a", "regex": "("}},
+        {"$regexMatch": {"input": "a", "regex": "a", "options": "g"}},
+    ],
+)
+def test_wrong_arguments_are_refused(expression: Any) -> None:
+    with pytest.raises(XRepoQueryError):
+        value(expression)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "options", "text", "found"),
+    [
+        (r"^ab$", "", "ab\n", True),
+        (r"^b", "m", "a\nb", True),
+        (r"a.b", "", "a\nb", False),
+        (r"a.b", "s", "a\nb", True),
+        (r"a b # note", "x", "ab", True),
+        (r"É", "i", "é", True),
+        (r"^\w+$", "", "é", False),
+        (r"^\W$", "", "é", True),
+        (r"[[:alpha:]]", "", "é", False),
+        (r"^[\w-]+$", "", "a-b", True),
+        (r"\bx\b", "", "a x", True),
+        (r"(?<y>a)\k<y>", "", "aa", True),
+        (r"\Qa.c\E", "", "abc", False),
+        (r"a\Z", "", "a\n", True),
+        (r"a\z", "", "a\n", False),
+        (r"\x{1F600}", "", "😀", True),
+        (r"[]a]", "", "]", True),
+        (r"[^]a]", "", "a", False),
+        (r"(?>a+)ab", "", "aaab", False),
+        (r"^(?=.*\d)", "", "x1", True),
+        (r"(*UTF8)a", "", "a", True),
+    ],
+)
+def test_patterns_are_spelled_as_in_pcre(pattern: str, options: str, text: str, found: bool) -> None:
+    assert matches({"t": {"$regex": pattern, "$options": options}}, {"t": text}) is found
+
+
+def test_patterns_match_elements_and_stored_patterns() -> None:
+    assert matches({"t": re.compile("^b")}, {"t": ["ab", "ba"]})
+    assert matches({"t": {"$in": [re.compile("^b"), 3]}}, {"t": "bc"})
+    assert matches({"t": re.compile("b", re.I)}, {"t": re.compile("b", re.I)})
+    assert not matches({"t": re.compile("b")}, {"t": 5})
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [r"(a+)+$", r"(a|aa)+$", r"(a|a?)+$", r"^(([a-z])+.)+[A-Z]([a-z])+$", r"(?:(?:a?){30}){30}a{30}b"],
+)
+def test_an_evil_pattern_ends_in_bounded_time(pattern: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REGEX_SECONDS", 0.05)
+    start = time.process_time()
+    try:
+        assert not matches({"t": {"$regex": pattern}}, {"t": "a" * 4000 + "!"})
+    except XRepoLimitError:
+        pass
+    assert time.process_time() - start < 0.5
+
+
+def test_strings_do_not_grow_without_bound() -> None:
+    with pytest.raises(XRepoLimitError):
+        value({"$replaceAll": {"input": "$t", "find": "", "replacement": "$t"}}, {"t": "a" * 10_000})
