@@ -260,11 +260,27 @@ def test_a_schema_types_what_the_documents_leave_open() -> None:
     assert infer([], declared).frame.schema == declared.to_polars()
 
 
+NESTED = {"fields": {"a": {"type": "object", "fields": {"x": {"type": "int"}}}}}
+
+
 def test_nested_fields_fit_too() -> None:
-    declared = {"fields": {"a": {"type": "object", "fields": {"x": {"type": "int"}}}}}
-    frame, schema, report = infer([{"a": {"x": "1"}}, {"a": {}}], declared)
-    assert to_documents(frame, schema) == [{"a": {"x": 1}}, {"a": {"x": None}}]
-    assert report["a"].coerced == {"string read as int": 1, "missing read as null": 1}
+    frame, schema, report = infer([{"a": {"x": "1"}}, {"a": {}}, {}], NESTED)
+    assert to_documents(frame, schema) == [{"a": {"x": 1}}, {"a": {}}, {}]
+    assert report["a"].coerced == {"string read as int": 1}
+
+
+def test_null_and_missing_become_what_the_schema_declares_where_they_meet() -> None:
+    frame, schema, report = infer([{"a": {"x": 1}}, {"a": {}}, {"a": {"x": None}}], NESTED)
+    assert to_documents(frame, schema) == [{"a": {"x": 1}}, {"a": {"x": None}}, {"a": {"x": None}}]
+    assert report["a"].coerced == {"missing read as null": 1}
+
+
+def test_a_free_object_may_hold_what_no_column_holds() -> None:
+    documents = [{"a": {"x": None}}, {"a": {}}, {"a": {"x": "y"}}]
+    frame, schema, report = infer(documents, {"fields": {"a": {"type": "object"}}})
+    assert schema["fields"]["a"]["type"] == "mixed"
+    assert report["a"].hint == "both null and missing"
+    assert to_documents(frame, schema) == documents
 
 
 def test_a_table_keeps_what_its_schema_does_not_hold() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -16,7 +17,7 @@ from xrepo_nb.schema.columns import Builder, Mixed, Nested, type_name
 from xrepo_nb.schema.foreign import plain
 from xrepo_nb.schema.report import FieldReport
 from xrepo_nb.schema.types import DataType, Field
-from xrepo_nb.schema.unite import recast_series, united_type
+from xrepo_nb.schema.unite import recast_series, united_absence, united_type
 
 
 class Misfits(Exception):
@@ -55,12 +56,32 @@ def _lacking(column: Nested, declared: Field) -> bool:
 
 def _widened(column: Nested, declared: Field) -> Nested | None:
     """The column in the declared type, if that changes no value."""
-    kind = united_type(column.field.type, declared.type)
+    kind = united_type(column.field.type, _bare(declared.type))
     if kind is None:
         return None
-    target = column.series.dtype if kind == column.field.type else kind.to_polars()
+    kind = _declared_absence(kind, declared.type)
+    target = column.series.dtype if _bare(kind) == _bare(column.field.type) else kind.to_polars()
     field = _described(Field(column.field.name, kind, column.field.absence), declared)
     return Nested(recast_series(column.series, target), field)
+
+
+def _bare(kind: DataType) -> DataType:
+    """The type without what its nested fields say of absence."""
+    fields = tuple(replace(f, type=_bare(f.type), absence="never") for f in kind.fields)
+    return replace(kind, fields=fields, item=kind.item and _bare(kind.item))
+
+
+def _declared_absence(found: DataType, declared: DataType) -> DataType:
+    """The type, with the declared absence for nested fields that are never absent so far."""
+    fields = []
+    for field in found.fields:
+        wanted = declared.field(field.name)
+        if wanted is not None:
+            absence = wanted.absence if field.absence == "never" else field.absence
+            field = replace(field, type=_declared_absence(field.type, wanted.type), absence=absence)
+        fields.append(field)
+    item = found.item and declared.item and _declared_absence(found.item, declared.item)
+    return replace(found, fields=tuple(fields), item=item or found.item)
 
 
 def _described(found: Field, declared: Field) -> Field:
@@ -73,41 +94,106 @@ def _described(found: Field, declared: Field) -> Field:
 
 
 def _converted(values: list[Any], declared: Field, builder: Builder) -> Nested:
-    entry = FieldReport(declared.name)
+    """The column of converted values: where null and missing meet, both become what the field
+    declares; what no typed column holds even then is mixed."""
+    seen = builder.report.fields.get(declared.name)
+    reason = ""
+    for level in (False, True):
+        entry = FieldReport(declared.name)
+        made = _fit_all(values, declared, _Fitting(entry.coerce, level))
+        absent = [value is MISSING for value in made]
+        builder.report.forget(declared.name)
+        builder.report.fields[declared.name] = entry
+        try:
+            cells = [None if value is MISSING else value for value in made]
+            column = builder.field(declared.name, cells, declared.name, sum(absent))
+        except Mixed as mixed:
+            reason = str(mixed)
+            continue
+        done = _widened(column, declared)
+        if done is not None:
+            break
+    else:
+        entry.hint = reason
+        absence = united_absence("null" if None in made else "never", "missing" if any(absent) else "never")
+        mixed_field = Field(declared.name, DataType("mixed"), absence)
+        series = pl.Series(declared.name, made, dtype=pl.Object)
+        done = Nested(series, _described(mixed_field, declared))
+    if seen is not None:
+        entry.types, entry.nulls = seen.types, seen.nulls
+    return done
+
+
+def _fit_all(values: list[Any], declared: Field, fitting: _Fitting) -> list[Any]:
+    made: list[Any] = []
     bad: dict[int, str] = {}
     for row, value in enumerate(values):
         try:
-            values[row] = _fit_field(value, declared, entry.coerce)
+            made.append(fitting.field(value, declared))
         except Misfit as misfit:
             bad[row] = str(misfit)
     if bad:
         raise Misfits(bad)
-    kept, builder.report.fields[declared.name] = builder.report.fields.get(declared.name), entry
-    try:
-        missing = values.count(MISSING)
-        plain_values = [None if value is MISSING else value for value in values]
-        column = builder.field(declared.name, plain_values, declared.name, missing)
-    except Mixed as reason:
-        raise Misfits(dict.fromkeys(range(len(values)), str(reason))) from None
-    if kept is not None:
-        entry.types, entry.nulls = kept.types, kept.nulls
-    done = _widened(column, declared)
-    assert done is not None, "converted values have the declared type"
-    return done
+    return made
 
 
-def _fit_field(value: Any, declared: Field, note: Callable[[str], None]) -> Any:
-    if value is MISSING or value is None:
+@dataclass(frozen=True, slots=True)
+class _Fitting:
+    """Converts values. `level`: null and missing become what the field declares of the two."""
+
+    note: Callable[[str], None]
+    level: bool = False
+
+    def field(self, value: Any, declared: Field) -> Any:
+        if value is not MISSING and value is not None:
+            return self.value(value, declared.type)
         if declared.absence == "never":
             raise Misfit("no value where one is required")
-        if value is MISSING and declared.absence == "null":
-            note("missing read as null")
+        if self.level and value is MISSING and declared.absence == "null":
+            self.note("missing read as null")
             return None
-        if value is None and declared.absence == "missing":
-            note("null read as missing")
+        if self.level and value is None and declared.absence == "missing":
+            self.note("null read as missing")
             return MISSING
         return value
-    return fit(value, declared.type, note)
+
+    def value(self, value: Any, kind: DataType) -> Any:
+        if value is None or kind.kind in ("mixed", "null"):
+            return value
+        value = plain(value, self.note)
+        if type(value) is not _EXPECTED[kind.kind] and type_name(type(value)) != kind.kind:
+            value = self.converted(value, kind)
+        if kind.kind == "int" and not -(2**63) <= value < 2**63:
+            raise Misfit("an int beyond 64 bits")
+        if kind.kind == "object":
+            return self.object(value, kind)
+        if kind.kind == "array" and kind.item is not None:
+            return [self.value(item, kind.item) for item in value]
+        return value
+
+    def converted(self, value: Any, kind: DataType) -> Any:
+        try:
+            made = _CONVERSIONS[kind.kind](value)
+        except (ValueError, InvalidOperation, OverflowError):
+            made = None
+        if made is None:
+            raise Misfit(f"{type_name(type(value))} where {kind.kind} is declared")
+        self.note(f"{type_name(type(value))} read as {kind.kind}")
+        return made
+
+    def object(self, value: dict[str, Any], kind: DataType) -> dict[str, Any]:
+        made = {}
+        for field in kind.fields:
+            try:
+                item = self.field(value.get(field.name, MISSING), field)
+            except Misfit as misfit:
+                raise Misfit(f"{field.name}: {misfit}") from None
+            if item is not MISSING:
+                made[field.name] = item
+        made |= {name: item for name, item in value.items() if kind.field(name) is None}
+        if [name for name in made if name in value] != [name for name in value if name in made]:
+            self.note("fields put in the declared order")
+        return made
 
 
 def fit(value: Any, kind: DataType, note: Callable[[str], None]) -> Any:
@@ -117,41 +203,7 @@ def fit(value: Any, kind: DataType, note: Callable[[str], None]) -> Any:
     string read as int
     12
     """
-    if value is None or kind.kind in ("mixed", "null"):
-        return value
-    value = plain(value, note)
-    expected = _EXPECTED[kind.kind]
-    if type(value) is not expected and type_name(type(value)) != kind.kind:
-        try:
-            made = _CONVERSIONS[kind.kind](value)
-        except (ValueError, InvalidOperation, OverflowError):
-            made = None
-        if made is None:
-            raise Misfit(f"{type_name(type(value))} where {kind.kind} is declared")
-        note(f"{type_name(type(value))} read as {kind.kind}")
-        value = made
-    if kind.kind == "int" and not -(2**63) <= value < 2**63:
-        raise Misfit("an int beyond 64 bits")
-    if kind.kind == "object":
-        return _fit_object(value, kind, note)
-    if kind.kind == "array" and kind.item is not None:
-        return [fit(item, kind.item, note) for item in value]
-    return value
-
-
-def _fit_object(value: dict[str, Any], kind: DataType, note: Callable[[str], None]) -> dict[str, Any]:
-    made = {}
-    for field in kind.fields:
-        try:
-            fitted_value = _fit_field(value.get(field.name, MISSING), field, note)
-        except Misfit as misfit:
-            raise Misfit(f"{field.name}: {misfit}") from None
-        if fitted_value is not MISSING:
-            made[field.name] = fitted_value
-    made |= {name: item for name, item in value.items() if name not in made and kind.field(name) is None}
-    if [name for name in made if name in value] != [name for name in value if name in made]:
-        note("fields put in the declared order")
-    return made
+    return _Fitting(note).value(value, kind)
 
 
 _INTEGER = re.compile(r"[+-]?\d+")

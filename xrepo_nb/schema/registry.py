@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError, closest
 from xrepo_nb.schema.model_schema import schema_of_model
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import Field
@@ -105,8 +105,13 @@ class XRegistry:
         """All that is known of a model. Raises `XRepoNotFoundError`."""
         found = self._entries.get(name) or self._entries.get(PREFIX + name)
         if found is None:
+            short = {path.rpartition(".")[2]: path for path in self._entries}
+            near = closest(name.rpartition(".")[2], short)
             raise XRepoNotFoundError(
-                f"model {name!r} is not registered", asked=name, exists=sorted(self._entries)
+                f"model {name!r} is not registered",
+                asked=name,
+                exists=sorted(self._entries),
+                hint=f"did you mean {short[near]!r}?" if near else "model_registry.register(model)",
             )
         return found
 
