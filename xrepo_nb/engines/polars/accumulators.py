@@ -205,8 +205,9 @@ def _extremes(op: str, value: Value, count: int) -> pl.Expr:
     if value.kind == "float" and value.facts.may_be_nan:
         present = value.expr.drop_nulls()
         return present.sort_by([present.is_not_nan(), present], descending=largest).head(count)
-    best = value.expr.drop_nulls().top_k(count) if largest else value.expr.drop_nulls().bottom_k(count)
-    return best.sort(descending=largest)
+    # A sort of each group and its head: faster in groups than `top_k`.
+    present = value.expr.drop_nulls() if value.may_be_absent else value.expr
+    return present.sort(descending=largest).head(count)
 
 
 @accumulates("$top", "$bottom", "$topN", "$bottomN")

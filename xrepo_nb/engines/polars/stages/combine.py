@@ -15,7 +15,7 @@ from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import document
 from xrepo_nb.engines.polars.stages.fields import added
 from xrepo_nb.engines.polars.values import MISSING_VALUE, Value, absence_of, unified, widened
-from xrepo_nb.query.expressions import Literal
+from xrepo_nb.query.expressions import Literal, Path
 from xrepo_nb.query.plan import (
     AddFields,
     Documents,
@@ -48,17 +48,24 @@ def _lookup(stage: Lookup, lowering: Lowering) -> Frame:
 
 
 def unwound_lookup(stage: Lookup, lowering: Lowering, *, keep: bool) -> Frame:
-    """A lookup whose result is unwound at once: a plain join, whose right columns become a document."""
+    """A lookup whose result is unwound at once: a plain join."""
     left = lowering.frame(stage.input)
     match = _Match.of(stage, left, lowering)
-    names = physical_names(match.right.columns)
+    if keep:
+        documents = match.right.lazy.select(column(_KEY), match.root.expr.alias(_FOUND))
+        lazy = match.joined(left, documents, "left", ordered=lowering.ordered)
+        return _placed(left.over(lazy), stage, Value(column(_FOUND), match.root.type, "missing"))
+    # Columns are joined and made a document after, which is cheaper than to join documents.
+    # The other key equals ours where it is compared as it is stored.
+    shared = stage.foreign[0] if stage.foreign is not None and match.shares_key(stage.foreign) else None
+    names = [name for name in physical_names(match.right.columns) if name != shared]
     right = match.right.lazy.select(column(_KEY), *(column(n).alias(_RIGHT + n) for n in names))
-    marked = right.with_columns(pl.lit(True).alias(_FOUND)) if keep else right
-    lazy = match.joined(left, marked, "left" if keep else "inner", ordered=lowering.ordered)
-    there = {n: replace(c.value(n), expr=column(_RIGHT + n)) for n, c in match.right.columns.items()}
-    root = document(there).expr
-    expr = pl.when(column(_FOUND)).then(root) if keep else root
-    one = Value(expr, match.root.type, "missing" if keep else "never")
+    lazy = match.joined(left, right, "inner", ordered=lowering.ordered)
+    parts = {
+        name: replace(col.value(name), expr=match.key if name == shared else column(_RIGHT + name))
+        for name, col in match.right.columns.items()
+    }
+    one = Value(document(parts).expr, match.root.type, "never")
     return _placed(Frame(lazy, left.columns), stage, one)
 
 
@@ -70,6 +77,7 @@ class _Match:
     right: Frame
     root: Value
     nulls: bool
+    plain: bool
 
     @classmethod
     def of(cls, stage: Lookup, left: Frame, lowering: Lowering) -> _Match:
@@ -81,7 +89,13 @@ class _Match:
         keyed = _narrowed(stage, right.over(right.lazy.with_columns(other.alias(_KEY))), lowering)
         canonical = keyed.over(keyed.lazy.with_columns(_recast(keyed)))
         root = lowering.scope(keyed).root()
-        return cls(key, canonical, root, local.may_be_absent and foreign.may_be_absent)
+        nulls = local.may_be_absent and foreign.may_be_absent
+        return cls(key, canonical, root, nulls, local.kind == foreign.kind)
+
+    def shares_key(self, foreign: Path) -> bool:
+        """Whether the other rows' key, a column, holds in each matched row the very value of ours."""
+        key = self.right.columns.get(foreign[0]) if len(foreign) == 1 else None
+        return key is not None and not self.nulls and key.type.kind != "float" and self.plain
 
     def joined(self, left: Frame, right: pl.LazyFrame, how: Any, *, ordered: bool) -> pl.LazyFrame:
         """These rows with those found for each."""

@@ -81,7 +81,9 @@ def _included_below(value: Value | None, tree: Tree) -> Value | None:
         kept = _included(field if value.type.field(name) else None, what)
         if kept is not None:
             inner[name] = kept
-    return _rebuilt(value, inner)
+    # What is no object, null as well, is left out.
+    there = value if value.absence == "never" else replace(value, absence="missing", missing=None)
+    return _rebuilt(there, inner)
 
 
 def _computed_below(value: Value | None, tree: Tree) -> Value:
