@@ -309,6 +309,8 @@ async def count(repo: XRepo[Any], plan: Plan, operation: Operation, engine: str 
         table = (await repo._open(operation.identity)).table
         if table is not None and not table.is_lazy and not repo._marks_deleted(table.schema):
             return len(table)
+    if repo._is_small():
+        return len((await answer(repo, plan, operation, engine=engine)).table)
     counted = Group(plan, Literal(None), (Accumulator("n", "$sum", (Literal(1),)),))
     found = await answer(repo, counted, operation, engine=engine)
     return next((int(row["n"]) for row in found.table.documents), 0)
