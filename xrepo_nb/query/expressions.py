@@ -14,14 +14,26 @@ Path = tuple[str, ...]
 """A dotted field path, split: `("address", "city")`."""
 
 
+_ATTRIBUTES: dict[tuple[type, str], tuple[str, ...]] = {}
+
+
+def attributes(kind: type, holding: str) -> tuple[str, ...]:
+    """The names of those attributes of a node class whose type names `holding`."""
+    found = _ATTRIBUTES.get((kind, holding))
+    if found is None:
+        found = tuple(item.name for item in fields(kind) if holding in str(item.type))
+        _ATTRIBUTES[kind, holding] = found
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Expr:
     """Base of all value expressions."""
 
     def children(self) -> Iterator[Expr]:
         """The expressions directly below this one."""
-        for item in fields(self):
-            yield from _expressions(getattr(self, item.name))
+        for name in attributes(type(self), "Expr"):
+            yield from _expressions(getattr(self, name))
 
     def walk(self) -> Iterator[Expr]:
         """This expression and all below it, parents first."""

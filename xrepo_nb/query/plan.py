@@ -9,11 +9,11 @@ stage (`Facet`, `Lookup.pipeline`) start at an `Input` leaf.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from typing import Literal as OneOf
 
-from xrepo_nb.query.expressions import Expr, Path
+from xrepo_nb.query.expressions import Expr, Path, attributes
 from xrepo_nb.query.predicates import Predicate
 
 
@@ -23,8 +23,8 @@ class Plan:
 
     def children(self) -> Iterator[Plan]:
         """The plans directly below this one."""
-        for item in fields(self):
-            yield from _plans(getattr(self, item.name))
+        for name in attributes(type(self), "Plan"):
+            yield from _plans(getattr(self, name))
 
     def walk(self) -> Iterator[Plan]:
         """This plan and all below it, parents first."""
@@ -61,11 +61,11 @@ def _plans(value: Any) -> Iterator[Plan]:
 def _rebuilt(node: Plan, below: Plan | None, change: Callable[[Plan], Plan]) -> Plan:
     """The node over its changed input, with all other plans in it transformed."""
     new: dict[str, Any] = {}
-    for item in fields(node):
-        old = getattr(node, item.name)
-        changed = below if item.name == "input" else _transformed(old, change)
+    for name in attributes(type(node), "Plan"):
+        old = getattr(node, name)
+        changed = below if name == "input" else _transformed(old, change)
         if changed is not old:
-            new[item.name] = changed
+            new[name] = changed
     return replace(node, **new) if new else node
 
 

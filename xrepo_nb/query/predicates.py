@@ -9,10 +9,10 @@ on scalars).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
-from xrepo_nb.query.expressions import Expr, Path
+from xrepo_nb.query.expressions import Expr, Path, attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +21,8 @@ class Predicate:
 
     def children(self) -> Iterator[Predicate]:
         """The predicates directly below this one."""
-        for item in fields(self):
-            value = getattr(self, item.name)
+        for name in attributes(type(self), "Predicate"):
+            value = getattr(self, name)
             if isinstance(value, Predicate):
                 yield value
             elif isinstance(value, tuple):
