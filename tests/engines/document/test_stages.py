@@ -350,6 +350,24 @@ def test_streams_come_in_batches_and_stop_early() -> None:
     assert seen < 20
 
 
+def test_streams_read_frames_in_slices() -> None:
+    import polars as pl
+
+    table = Table(frame=pl.DataFrame({"n": range(20_000)}))
+    stream = DocumentEngine().stream(p.Scan("rows"), {"rows": table}, batch_size=7_000)
+    assert [len(batch) for batch in stream] == [7_000, 7_000, 6_000]
+
+
+def test_a_bottomless_document_is_refused() -> None:
+    deep: Any = 1
+    for _ in range(50_000):
+        deep = [deep]
+    table = Table(documents=[{"a": deep}])
+    for plan in (p.Scan("rows"), p.Sort(p.Scan("rows"), (p.SortKey(("a",)),))):
+        with pytest.raises(XRepoLimitError):
+            DocumentEngine().collect(plan, {"rows": table})
+
+
 def test_writing_plans_are_not_run() -> None:
     plan = parse_pipeline([{"$out": "t"}], p.Scan("rows"))
     assert DocumentEngine().supports(plan, {}) is not None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -65,8 +64,10 @@ def from_micros(instant: int) -> Any:
     milliseconds = instant // MILLI
     if not v.INT64_MIN <= milliseconds <= v.INT64_MAX:
         fail("a date passes 64 bits of milliseconds")
-    from bson.datetime_ms import DatetimeMS
-
+    try:
+        from bson.datetime_ms import DatetimeMS
+    except ImportError:
+        fail("dates outside of the years 1 to 9999 need the package pymongo")
     return DatetimeMS(milliseconds)
 
 
@@ -274,6 +275,3 @@ def checked_amount(amount: int, unit: str) -> int:
     if abs(amount) * span > v.INT64_MAX * MILLI:
         fail(f"{amount} {unit}s pass the range of dates")
     return amount
-
-
-Shift = Callable[[int, int], int]

@@ -14,6 +14,7 @@ from xrepo_nb.engines.document.stages import Context, compile_plan
 from xrepo_nb.engines.document.stages.compile import Row, Rows
 from xrepo_nb.engines.document.values import copied, owned
 from xrepo_nb.query import plan as p
+from xrepo_nb.schema.collecting import uncollected
 from xrepo_nb.schema.table import Table
 
 
@@ -42,16 +43,47 @@ class DocumentEngine:
 
         Raises `XRepoQueryError` when the query fails on the data, `XRepoLimitError` past a bound.
         """
-        return Table(documents=list(map(_owner(plan), _rows(plan, inputs, variables))))
+        with uncollected():
+            return Table(documents=list(_rows(plan, inputs, variables, _whole)))
 
     def stream(
         self, plan: p.Plan, inputs: Inputs, batch_size: int, variables: Mapping[str, Any] | None = None
     ) -> Iterator[Table]:
         """The result in batches. Stages that choose or shape single rows hold one batch at a
-        time; those that need all rows hold all."""
-        rows = map(_owner(plan), _rows(plan, inputs, variables))
+        time, of frames too; those that need all rows hold all."""
+        rows = _rows(plan, inputs, variables, _in_slices)
         while batch := list(islice(rows, batch_size)):
             yield Table(documents=batch)
+
+
+def _whole(table: Table) -> Rows:
+    return table.documents
+
+
+def _in_slices(table: Table) -> Rows:
+    """The documents of a table, those of a frame made as they are read."""
+    if not table.is_frame:
+        yield from table.documents
+        return
+    from xrepo_nb.schema.documents import SLICE, to_documents
+
+    for start in range(0, table.frame.height, SLICE):
+        yield from to_documents(table.frame, table.schema, start, start + SLICE)
+
+
+def _rows(
+    plan: p.Plan, inputs: Inputs, variables: Mapping[str, Any] | None, read: Callable[[Table], Rows]
+) -> Iterator[Row]:
+    def scan(source: str) -> Rows:
+        if source not in inputs:
+            raise XRepoConfigurationError(f"no rows for {source!r}", asked=source, exists=inputs)
+        return read(inputs[source])
+
+    try:
+        context = Context(scan, {"NOW": now(), **(variables or {})})
+        yield from map(_owner(plan), compile_plan(plan, context)(()))
+    except RecursionError:
+        exceeded("the depth of a query or a document", MAX_DEPTH)
 
 
 _CHOOSING = (p.Match, p.Sort, p.Limit, p.Skip, p.Sample)
@@ -74,16 +106,3 @@ def _owner(plan: p.Plan) -> Callable[[Row], Row]:
     while isinstance(plan, _CHOOSING):
         plan = plan.input
     return owned if isinstance(plan, _MAKING) else copied
-
-
-def _rows(plan: p.Plan, inputs: Inputs, variables: Mapping[str, Any] | None) -> Rows:
-    def scan(source: str) -> Rows:
-        if source not in inputs:
-            raise XRepoConfigurationError(f"no rows for {source!r}", asked=source, exists=inputs)
-        return inputs[source].documents
-
-    try:
-        context = Context(scan, {"NOW": now(), **(variables or {})})
-        yield from compile_plan(plan, context)(())
-    except RecursionError:
-        exceeded("the depth of a query or a document", MAX_DEPTH)

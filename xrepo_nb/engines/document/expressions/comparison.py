@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from xrepo_nb.engines.document import values as v
@@ -76,6 +75,3 @@ def _until(decisive: bool, items: list[Evaluate]) -> Evaluate:
 @values("$not")
 def not_(value: Any) -> bool:
     return not v.truth(value)
-
-
-Comparison = Callable[[Any, Any], bool]
