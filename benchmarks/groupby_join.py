@@ -56,23 +56,16 @@ def _sums(*columns: str) -> dict[str, Any]:
 
 _LARGEST = {"$maxN": {"input": "$v3", "n": 2}}
 _REGRESSION = {
-    "n": {"$sum": 1},
-    "x": {"$sum": "$v1"},
-    "y": {"$sum": "$v2"},
-    "xy": {"$sum": {"$multiply": ["$v1", "$v2"]}},
-    "xx": {"$sum": {"$multiply": ["$v1", "$v1"]}},
-    "yy": {"$sum": {"$multiply": ["$v2", "$v2"]}},
+    "x": {"$avg": "$v1"},
+    "y": {"$avg": "$v2"},
+    "xy": {"$avg": {"$multiply": ["$v1", "$v2"]}},
+    "sx": {"$stdDevPop": "$v1"},
+    "sy": {"$stdDevPop": "$v2"},
 }
-
-
-def _minus(n: str, product: str, left: str, right: str) -> dict[str, Any]:
-    return {"$subtract": [{"$multiply": [n, product]}, {"$multiply": [left, right]}]}
-
-
-_R2 = {
+_R = {
     "$divide": [
-        {"$pow": [{"$toDouble": _minus("$n", "$xy", "$x", "$y")}, 2]},
-        {"$multiply": [_minus("$n", "$xx", "$x", "$x"), _minus("$n", "$yy", "$y", "$y")]},
+        {"$subtract": ["$xy", {"$multiply": ["$x", "$y"]}]},
+        {"$multiply": ["$sx", "$sy"]},
     ]
 }
 
@@ -125,18 +118,14 @@ GROUPING = [
             {"$group": {"_id": "$id6", "v3": _LARGEST}},
             {"$unwind": "$v3"},
         ],
-        lambda frames: frames["x"]
-        .drop_nulls("v3")
-        .group_by("id6")
-        .agg(pl.col("v3").top_k(2))
-        .explode("v3"),
+        lambda frames: frames["x"].drop_nulls("v3").group_by("id6").agg(pl.col("v3").top_k(2)).explode("v3"),
         "SELECT id6, v3 FROM (SELECT id6, unnest(max(v3, 2)) AS v3 FROM x WHERE v3 IS NOT NULL GROUP BY id6)",
     ),
     Question(
         "q9 regression by id2, id4",
         [
             {"$group": {"_id": {"id2": "$id2", "id4": "$id4"}} | _REGRESSION},
-            {"$project": {"r2": _R2}},
+            {"$project": {"r2": {"$pow": [_R, 2]}}},
         ],
         lambda frames: frames["x"].group_by("id2", "id4").agg(r2=pl.corr("v1", "v2") ** 2),
         "SELECT id2, id4, pow(corr(v1, v2), 2) AS r2 FROM x GROUP BY id2, id4",

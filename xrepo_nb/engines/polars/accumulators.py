@@ -176,7 +176,7 @@ def _deviation(accumulator: Accumulator, rows: Rows) -> Value:
     if not value.is_number:
         return Value(pl.lit(None, dtype=pl.Float64).first(), FLOAT, "null")
     sample = accumulator.op == "$stdDevSamp"
-    return Value(as_float(value).std(ddof=int(sample)), FLOAT, "null" if sample else _ever(value))
+    return Value(value.expr.std(ddof=int(sample)), FLOAT, "null" if sample else _ever(value))
 
 
 @accumulates("$firstN", "$lastN", "$minN", "$maxN")
