@@ -1,6 +1,7 @@
 """How documents become typed columns, and what the report says of it."""
 
 import json
+from collections import defaultdict
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -190,6 +191,14 @@ def test_odd_rows_are_found_wherever_they_stand(
     frame, _, report = infer(documents, on_reject="report")
     assert frame["a"].to_list() == [1, 2, 3]
     assert [row.line for row in report.rejected] == [place + 1]
+
+
+def test_documents_with_defaults_are_read_and_left_alone() -> None:
+    first = defaultdict(int, a=1)
+    documents: list[Any] = [first, {"a": 2, "b": 3}]
+    frame, schema, _ = infer(documents)
+    assert dict(first) == {"a": 1}
+    assert to_documents(frame, schema) == [{"a": 1}, {"a": 2, "b": 3}]
 
 
 INT = {"fields": {"a": {"type": "int"}}}

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
-from itertools import chain, repeat
-from operator import contains, countOf
+from operator import countOf
 from typing import Any, Literal, NamedTuple
 
 import polars as pl
 
 from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.core.missing import MISSING, Missing
-from xrepo_nb.schema.columns import Builder, Mixed, Nested, count_types, type_name
+from xrepo_nb.schema.columns import Builder, Mixed, Nested, type_name
 from xrepo_nb.schema.fitting import Misfits, fitted
+from xrepo_nb.schema.growing import Growing, NoDocuments, mixed, nothing, plain_documents, split
 from xrepo_nb.schema.report import InferenceReport, Rejected
 from xrepo_nb.schema.schema import Schema
-from xrepo_nb.schema.types import DataType, Field
-from xrepo_nb.schema.unite import recast_series, united_absence, united_field
 
 OnReject = Literal["raise", "report", "keep"]
 
@@ -123,27 +121,19 @@ class _Loading:
         """The columns, or the rows that stand in the way."""
         try:
             columns = self.columns()
-        except (TypeError, AttributeError):
-            if bad := _odd(self.documents):
-                return [], bad
-            raise
+        except NoDocuments:
+            return [], _odd(self.documents)
         bad = {} if declared is None else self.fit(columns, declared, keep)
         return list(columns.values()), bad
 
     def columns(self) -> dict[str, Nested]:
-        """Raises `TypeError` or `AttributeError` when not all rows are documents."""
-        growing: dict[str, _Growing] = {}
+        """By name, in the order met. Raises `NoDocuments` when not all rows are documents."""
+        growing: dict[str, Growing] = {}
         for start in range(0, len(self.documents), SLICE):
-            part = self.documents[start : start + SLICE]
-            if not growing and _odd(part):  # later on, looking up a known name finds them
-                raise TypeError("not all are documents")
-            for name, values, missing in list(_split(part, list(growing))):
+            part = plain_documents(self.documents[start : start + SLICE])
+            for name, values, missing in list(split(part, list(growing))):
                 if name not in growing:
-                    if not isinstance(name, str):
-                        raise TypeError("a field name that is not text")
-                    growing[name] = _Growing(name, self.builder)
-                    if start:
-                        growing[name].absent(start)
+                    growing[name] = Growing(name, self.builder, start)
                 growing[name].add(values, missing)
         return {name: column.finish() or self.whole(name) for name, column in growing.items()}
 
@@ -156,10 +146,12 @@ class _Loading:
         missing = countOf(map(type, values), Missing)
         report.forget(name)
         try:
-            return self.builder.field(name, _without_marks(values), name, missing)
+            return self.builder.field(
+                name, [None if value is MISSING else value for value in values], name, missing
+            )
         except Mixed as reason:
             report.forget(name)
-            return _mixed(name, values, str(reason), report)
+            return mixed(name, values, str(reason), report)
 
     def fit(self, columns: dict[str, Nested], declared: Schema, keep: bool) -> Bad:
         """Brings the columns to the declared fields, in their order; the rows that do not fit."""
@@ -167,7 +159,7 @@ class _Loading:
         found = dict(columns)
         columns.clear()
         for field in declared.fields:
-            column = found.pop(field.name, None) or _nothing(field.name, len(self.documents))
+            column = found.pop(field.name, None) or nothing(field.name, len(self.documents))
             try:
                 columns[field.name] = fitted(
                     column, field, partial(self.values, field.name), self.builder, keep
@@ -177,92 +169,3 @@ class _Loading:
                     bad.setdefault(row, (field.name, reason))
         columns |= found
         return bad
-
-
-class _Growing:
-    """A column of which the slices come one after the other."""
-
-    def __init__(self, name: str, builder: Builder) -> None:
-        self.name = name
-        self.builder = builder
-        self.pieces: list[pl.Series] = []
-        self.field: Field | None = None
-        self.settled = True
-
-    def add(self, values: list[Any], missing: int) -> None:
-        if self.settled:
-            try:
-                self._append(self.builder.field(self.name, values, self.name, missing))
-            except Mixed:
-                self.settled = False
-
-    def absent(self, count: int) -> None:
-        if self.settled:
-            self._append(_nothing(self.name, count))
-
-    def _append(self, piece: Nested) -> None:
-        field = piece.field if self.field is None else united_field(self.field, piece.field)
-        self.settled = field is not None
-        self.field = field
-        self.pieces.append(piece.series)
-
-    def finish(self) -> Nested | None:
-        """The column, or None when the slices do not go together as they are."""
-        if not self.settled or self.field is None:
-            return None
-        if len({piece.dtype for piece in self.pieces}) > 1:
-            if _holds_decimals(self.field.type):
-                return None
-            target = self.field.type.to_polars()
-            self.pieces = [recast_series(piece, target) for piece in self.pieces]
-        return Nested(pl.concat(self.pieces, rechunk=True), self.field)
-
-
-def _split(part: Sequence[dict[str, Any]], names: list[str]) -> Iterator[tuple[str, list[Any], int]]:
-    """The values of each name, None where it is missing, and how often that is. `names` are
-    those known already; others follow."""
-    present = 0
-    for name in names or list(part[0]):
-        values, missing = _values_of(part, name)
-        present += len(part) - missing
-        yield name, values, missing
-    if present < sum(map(len, part)):
-        known = set(names or part[0])
-        for name in dict.fromkeys(chain.from_iterable(part)):
-            if name not in known:
-                yield name, *_values_of(part, name)
-
-
-def _values_of(part: Sequence[dict[str, Any]], name: str) -> tuple[list[Any], int]:
-    try:
-        return [document[name] for document in part], 0
-    except KeyError:
-        values = [document.get(name) for document in part]
-        return values, countOf(map(contains, part, repeat(name)), False)
-
-
-def _nothing(name: str, count: int) -> Nested:
-    series = pl.Series(name, [None], dtype=pl.Null).new_from_index(0, count)
-    return Nested(series, Field(name, DataType("null"), "missing" if count else "never"))
-
-
-def _mixed(name: str, values: list[Any], reason: str, report: InferenceReport) -> Nested:
-    types = {type_name(of): count for of, count in count_types(values).items()}
-    missing = types.pop("Missing", 0)
-    entry = report.at(name)
-    entry.count(types)
-    entry.hint = reason
-    absence = united_absence("null" if entry.nulls else "never", "missing" if missing else "never")
-    return Nested(pl.Series(name, values, dtype=pl.Object), Field(name, DataType("mixed"), absence))
-
-
-def _without_marks(values: list[Any]) -> list[Any]:
-    return [None if value is MISSING else value for value in values]
-
-
-def _holds_decimals(kind: DataType) -> bool:
-    return (
-        kind.kind == "decimal"
-        or any(_holds_decimals(field.type) for field in kind.fields)
-        or (kind.item is not None and _holds_decimals(kind.item))
-    )

@@ -1,0 +1,115 @@
+"""Columns that grow slice by slice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, repeat
+from operator import contains, countOf
+from typing import Any
+
+import polars as pl
+
+from xrepo_nb.schema.columns import Builder, Mixed, Nested, count_types, type_name
+from xrepo_nb.schema.report import InferenceReport
+from xrepo_nb.schema.types import DataType, Field
+from xrepo_nb.schema.unite import recast_series, united_absence, united_field
+
+
+class NoDocuments(Exception):
+    """Some of the rows are no documents."""
+
+
+class Growing:
+    """A column of which the slices come one after the other."""
+
+    def __init__(self, name: str, builder: Builder, absent: int = 0) -> None:
+        if not isinstance(name, str):
+            raise NoDocuments
+        self.name = name
+        self.builder = builder
+        self.pieces: list[pl.Series] = []
+        self.field: Field | None = None
+        self.settled = True
+        if absent:
+            self._append(nothing(name, absent))
+
+    def add(self, values: list[Any], missing: int) -> None:
+        if self.settled:
+            try:
+                self._append(self.builder.field(self.name, values, self.name, missing))
+            except Mixed:
+                self.settled = False
+
+    def _append(self, piece: Nested) -> None:
+        field = piece.field if self.field is None else united_field(self.field, piece.field)
+        self.settled = field is not None
+        self.field = field
+        self.pieces.append(piece.series)
+
+    def finish(self) -> Nested | None:
+        """The column, or None when the slices do not go together as they are."""
+        if not self.settled or self.field is None:
+            return None
+        if len({piece.dtype for piece in self.pieces}) > 1:
+            if _holds_decimals(self.field.type):
+                return None
+            target = self.field.type.to_polars()
+            self.pieces = [recast_series(piece, target) for piece in self.pieces]
+        return Nested(pl.concat(self.pieces, rechunk=True), self.field)
+
+
+def plain_documents(part: Sequence[Any]) -> Sequence[dict[str, Any]]:
+    """The rows as plain dicts: looking up a name in a `defaultdict` would change it. Raises `NoDocuments`."""
+    if countOf(map(type, part), dict) == len(part):
+        return part
+    if not all(isinstance(document, Mapping) for document in part):
+        raise NoDocuments
+    return [dict(document) for document in part]
+
+
+def split(part: Sequence[dict[str, Any]], names: list[str]) -> Iterator[tuple[str, list[Any], int]]:
+    """The values of each name, None where it is missing, and how often that is. `names` are
+    those known already; others follow."""
+    present = 0
+    for name in names or list(part[0]):
+        values, missing = _values_of(part, name)
+        present += len(part) - missing
+        yield name, values, missing
+    if present < sum(map(len, part)):
+        known = set(names or part[0])
+        for name in dict.fromkeys(chain.from_iterable(part)):
+            if name not in known:
+                yield name, *_values_of(part, name)
+
+
+def _values_of(part: Sequence[dict[str, Any]], name: str) -> tuple[list[Any], int]:
+    try:
+        return [document[name] for document in part], 0
+    except KeyError:
+        values = [document.get(name) for document in part]
+        return values, countOf(map(contains, part, repeat(name)), False)
+
+
+def nothing(name: str, count: int) -> Nested:
+    """The column of a field that none of `count` documents has."""
+    series = pl.Series(name, [None], dtype=pl.Null).new_from_index(0, count)
+    return Nested(series, Field(name, DataType("null"), "missing" if count else "never"))
+
+
+def mixed(name: str, values: list[Any], reason: str, report: InferenceReport) -> Nested:
+    """The column of values as they came, `MISSING` marks included."""
+    types = {type_name(of): count for of, count in count_types(values).items()}
+    missing = types.pop("Missing", 0)
+    entry = report.at(name)
+    entry.count(types)
+    entry.hint = reason
+    absence = united_absence("null" if entry.nulls else "never", "missing" if missing else "never")
+    return Nested(pl.Series(name, values, dtype=pl.Object), Field(name, DataType("mixed"), absence))
+
+
+def _holds_decimals(kind: DataType) -> bool:
+    return (
+        kind.kind == "decimal"
+        or any(_holds_decimals(field.type) for field in kind.fields)
+        or (kind.item is not None and _holds_decimals(kind.item))
+    )
