@@ -20,6 +20,7 @@ from xrepo_nb.core.errors import (
     XRepoUnsupportedError,
     XRepoValidationError,
 )
+from xrepo_nb.core.offload import offload
 from xrepo_nb.engines.document import DocumentEngine
 from xrepo_nb.query.parsing import parse_filter
 from xrepo_nb.query.plan import Match, Plan, Scan
@@ -54,7 +55,8 @@ async def items(tmp_path: Path) -> Any:
 
 async def rows(resource: SQLiteResource, plan: Plan, collection: str = "items") -> list[dict[str, Any]]:
     request = ScanRequest(plan, batch_size=2)
-    return [row async for table in resource.scan(collection, request) for row in table.documents]
+    tables = [table async for table in resource.scan(collection, request)]
+    return await offload(lambda: [row for table in tables for row in table.documents])
 
 
 async def test_columns_are_described_by_declaration_and_by_what_they_hold(items: SQLiteResource) -> None:
@@ -67,6 +69,7 @@ async def test_columns_are_described_by_declaration_and_by_what_they_hold(items:
     assert [(i.fields, i.unique) for i in schema.indexes] == [(("code",), True)]
     assert schema.field("id").required and schema.field("code").required and not schema.field("n").required
     assert ("stored_as", "text") in schema.field("made").extra
+    assert [f.name for f in schema.fields if ("generated", True) in f.extra] == ["id", "code"]
 
 
 async def test_values_come_as_their_kind(items: SQLiteResource) -> None:
@@ -111,7 +114,7 @@ async def test_filters_select_what_the_document_engine_selects(
 ) -> None:
     everything = Table(documents=await rows(items, Scan("items")), schema=await items.describe("items"))
     plan = Match(Scan("items"), parse_filter(given))
-    expected = DocumentEngine().collect(plan, {"items": everything}).documents
+    expected = (await offload(DocumentEngine().collect, plan, {"items": everything})).documents
     assert await rows(items, plan) == list(expected)
 
 
@@ -217,3 +220,10 @@ async def test_many_tasks_read_and_write_at_once(items: SQLiteResource) -> None:
 
     counts = await asyncio.gather(*(both(i) for i in range(20)))
     assert max(counts) == 23
+
+
+async def test_a_write_may_follow_the_last_batch_of_a_scan(items: SQLiteResource) -> None:
+    items.timeout = 2
+    async for _ in items.scan("items", ScanRequest(Scan("items"))):
+        await items.insert("items", [{"n": 1, "code": "new"}])
+    assert len(await rows(items, Scan("items"))) == 4

@@ -42,13 +42,21 @@ def describe(connection: Any, table: str) -> Schema:
     ).fetchall()
     required = {c for kind, names in constraints if kind == "NOT NULL" for c in names}
     keys = next((tuple(names) for kind, names in constraints if kind == "PRIMARY KEY"), ())
-    fields = [
-        _field(column, native, column in required)
-        for column, native in zip(shape.columns, shape.types, strict=True)
-    ]
+    given = _with_default(connection, table)
+    columns = zip(shape.columns, shape.types, strict=True)
+    fields = [_field(column, native, column in required, column in given) for column, native in columns]
     unique = [tuple(names) for kind, names in constraints if kind == "UNIQUE"]
     indexes = [Index(f"unique_{'_'.join(names)}", names, True) for names in unique]
     return Schema(tuple(fields), table, keys, (*indexes, *_indexes(connection, table)))
+
+
+def _with_default(connection: Any, table: str) -> set[str]:
+    rows = connection.execute(
+        "SELECT column_name FROM duckdb_columns()"
+        " WHERE table_name = ? AND schema_name = 'main' AND column_default IS NOT NULL",
+        [table],
+    ).fetchall()
+    return {column for (column,) in rows}
 
 
 def _indexes(connection: Any, table: str) -> list[Index]:
@@ -66,12 +74,14 @@ def _columns(text: str) -> tuple[str, ...]:
     return tuple(part.strip("'").strip('"') for part in parts)
 
 
-def _field(name: str, native: Any, required: bool) -> Field:
+def _field(name: str, native: Any, required: bool, generated: bool) -> Field:
     type_, read_as = _type(native), _storage(native)
     enum = tuple(dict(native.children)["values"]) if native.id == "enum" else None
-    extra: tuple[tuple[str, str], ...] = (("native_type", str(native)),)
+    extra: tuple[tuple[str, Any], ...] = (("native_type", str(native)),)
     if read_as is not None:
         extra = (*extra, ("read_as", read_as))
+    if generated:
+        extra = (*extra, ("generated", True))
     return Field(name, type_ or DataType("string"), "never" if required else "null", enum=enum, extra=extra)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
+from datetime import time as clock
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
@@ -47,6 +48,7 @@ Answers = list[list[tuple[Any, ...]]]
 
 _IDLE = 4
 _KNOCK = 0.05
+_PAUSE = 0.002
 
 
 class SQLFileResource(XResource):
@@ -135,7 +137,7 @@ class SQLFileResource(XResource):
             self.path = await offload(database_file, self.path, self._root)
             async with self._leased(connecting=True) as connection:
                 await self._run(connection, self._tables, connection)
-            self._open = True
+                self._open = True
 
     async def close(self) -> None:
         self._open = False
@@ -234,22 +236,21 @@ class SQLFileResource(XResource):
 
     # Leases.
 
-    @asynccontextmanager
-    async def _leased(self, connecting: bool = False) -> AsyncIterator[Any]:
+    def _leased(self, connecting: bool = False) -> Lease:
         if not self._open and not connecting:
             raise XRepoConnectionError(f"{self.path.name} is not connected", hint="await resource.connect()")
+        return Lease(self)
+
+    def _take_idle(self) -> Any | None:
         with self._leasing:
-            free = self._idle.pop() if self._idle else None
-        connection: Any = free or await offload(self._new_connection)
-        try:
-            yield connection
-        finally:
-            with self._leasing:
-                keep = (self._open or connecting) and len(self._idle) < _IDLE
-                if keep:
-                    self._idle.append(connection)
-            if not keep:
-                connection.close()
+            return self._idle.pop() if self._idle else None
+
+    def _keep_idle(self, connection: Any) -> bool:
+        with self._leasing:
+            keep = self._open and len(self._idle) < _IDLE
+            if keep:
+                self._idle.append(connection)
+        return keep
 
     async def _run(
         self,
@@ -330,12 +331,21 @@ class SQLFileResource(XResource):
                 f"{self.path.name} is opened read-only: cannot {what}", asked=what, hint="read_only=False"
             )
 
-        def alone(connection: Any) -> WriteResult:
-            with self._writing:
-                return work(connection)
+        await self._turn()
+        try:
+            async with self._leased() as connection:
+                return await self._run(connection, work, connection)
+        finally:
+            self._writing.release()
 
-        async with self._leased() as connection:
-            return await self._run(connection, alone, connection)
+    async def _turn(self) -> None:
+        """Waits until no other task writes. Not in a thread: waiting writers would take the threads
+        that readers need to end, for whom the database makes the writer before wait."""
+        deadline = time.monotonic() + self.timeout
+        while not self._writing.acquire(blocking=False):
+            if time.monotonic() > deadline:
+                raise XRepoTimeoutError(f"{self.path.name}: other writes took longer than {self.timeout} s")
+            await asyncio.sleep(_PAUSE)
 
     def _apply(self, connection: Any, statements: Sequence[Statement], schema: Schema) -> Answers:
         def check(answers: Answers) -> None:
@@ -397,6 +407,24 @@ class SQLFileResource(XResource):
         """Raises `XRepoValidationError` when the source stored another value than the one given."""
 
 
+class Lease:
+    """A connection for one operation: `async with` takes it and gives it back."""
+
+    __slots__ = ("connection", "resource")
+
+    def __init__(self, resource: SQLFileResource) -> None:
+        self.resource = resource
+
+    async def __aenter__(self) -> Any:
+        free = self.resource._take_idle()
+        self.connection = free or await offload(self.resource._new_connection)
+        return self.connection
+
+    async def __aexit__(self, *failure: object) -> None:
+        if not self.resource._keep_idle(self.connection):
+            await offload(self.connection.close)
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """One write: its text, what it binds, the values by column, and what makes an insertion's text."""
@@ -423,7 +451,7 @@ ACCEPTED: Mapping[str, tuple[type, ...]] = {
     "bool": (bool,),
     "datetime": (datetime,),
     "date": (date,),
-    "time": (time,),
+    "time": (clock,),
     "duration": (timedelta,),
     "binary": (bytes, bytearray, memoryview, UUID),
     "uuid": (UUID,),

@@ -104,11 +104,13 @@ class SQLiteResource(SQLFileResource):
         cursor = connection.execute(rendered.sql, rendered.params)
         try:
             rows = cursor.fetchmany(size)
-            yield decode(rows, rendered.schema)
-            while rows := cursor.fetchmany(size):
+            while following := cursor.fetchmany(size):
                 yield decode(rows, rendered.schema)
+                rows = following
         finally:
             cursor.close()
+        # One batch ahead, so that the file is free for writers when the last one is handed out.
+        yield decode(rows, rendered.schema)
 
     def _write(
         self,
@@ -156,7 +158,12 @@ class SQLiteResource(SQLFileResource):
         if code == "SQLITE_READONLY" or "cannot modify" in text:
             return XRepoUnsupportedError(f"{self.path.name}: {text}", asked="write")
         if code in ("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_CANTOPEN", "SQLITE_BUSY", "SQLITE_LOCKED"):
-            return XRepoConnectionError(f"{self.path.name}: {text}")
+            hint = (
+                "end open scans, or set PRAGMA journal_mode = WAL"
+                if "LOCKED" in code or "BUSY" in code
+                else None
+            )
+            return XRepoConnectionError(f"{self.path.name}: {text}", hint=hint)
         return XRepoQueryError(f"{self.path.name}: {text}")
 
 

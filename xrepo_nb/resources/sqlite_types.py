@@ -20,15 +20,21 @@ _STORAGE: dict[str, Kind] = {"integer": "int", "real": "float", "text": "string"
 def describe(connection: sqlite3.Connection, table: str) -> Schema:
     """The schema of a table or view: declarations, keys, and one pass over the values."""
     rows = connection.execute(
-        'SELECT name, type, "notnull", pk FROM pragma_table_xinfo(?) WHERE hidden != 1 ORDER BY cid', (table,)
+        'SELECT name, type, "notnull", pk, dflt_value FROM pragma_table_xinfo(?)'
+        " WHERE hidden != 1 ORDER BY cid",
+        (table,),
     ).fetchall()
-    declared = {name: native.upper() for name, native, _, _ in rows}
+    declared = {name: native.upper() for name, native, *_ in rows}
     ranges = _ranges(connection, table, declared)
     fields = [
         _field(connection, table, name, declared[name], ranges[name], bool(notnull) or bool(pk))
-        for name, _, notnull, pk in rows
+        for name, _, notnull, pk, _ in rows
     ]
-    keys = tuple(name for _, name in sorted((pk, name) for name, _, _, pk in rows if pk))
+    keys = tuple(name for _, name in sorted((pk, name) for name, _, _, pk, _ in rows if pk))
+    given = {name for name, *_, default in rows if default is not None}
+    if len(keys) == 1 and declared[keys[0]] == "INTEGER":
+        given.add(keys[0])  # an alias of SQLite's own row numbers
+    fields = [replace(f, extra=(*f.extra, ("generated", True))) if f.name in given else f for f in fields]
     return Schema(tuple(fields), table, primary_key=keys, indexes=_indexes(connection, table))
 
 
