@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -73,7 +74,7 @@ def add(*records: dict[str, Any]) -> Do:
 
 def make(name: str, **options: Any) -> Do:
     async def do(folder: Path) -> Any:
-        return ResourceFactory.create(name, **options)
+        return await asyncio.to_thread(ResourceFactory.create, name, **options)
 
     return do
 

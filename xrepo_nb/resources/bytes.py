@@ -14,8 +14,8 @@ from xrepo_nb.core.progress import progress
 
 BLOCK = 1 << 23
 """Bytes read in one go."""
-_LONGEST = 32
-"""Blocks that one line may span."""
+_LONGEST = 1 << 28
+"""Bytes that one line may have."""
 _GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 _UTF8 = ("utf-8", "utf-8-sig")
 _FOREIGN = {
@@ -37,7 +37,7 @@ def line_blocks(path: Path, encoding: str = "utf-8") -> Iterator[bytes]:
         cut = block.rfind(b"\n") + 1
         if not cut:
             rest.append(block)
-            if len(rest) > _LONGEST:
+            if len(rest) * BLOCK > _LONGEST:
                 raise _endless(path)
             continue
         yield b"".join([*rest, block[:cut]])
@@ -48,7 +48,7 @@ def line_blocks(path: Path, encoding: str = "utf-8") -> Iterator[bytes]:
 
 def _endless(path: Path) -> XRepoValidationError:
     return XRepoValidationError(
-        f"file {path.name!r} has a line of more than {_LONGEST * BLOCK >> 20} MB",
+        f"file {path.name!r} has a line of more than {_LONGEST >> 20} MB",
         asked=path.name,
         hint="an array of documents is JSON, not NDJSON: open it as 'json'",
     )
