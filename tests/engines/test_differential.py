@@ -24,7 +24,7 @@ from xrepo_nb.query.plan import Match, Plan, Scan
 from xrepo_nb.schema.table import Table
 
 QUIET = settings(
-    max_examples=150,
+    max_examples=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.reuse, Phase.generate, Phase.shrink],

@@ -214,10 +214,10 @@ def test_lookup_takes_null_and_missing_as_one() -> None:
 
 
 JOINS: list[tuple[str, list[Any]]] = [
-    ("left", [(1, "x"), (2, "missing"), (3, "missing")]),
+    ("left", [(1, "x"), (2, None), (3, None)]),
     ("inner", [(1, "x")]),
-    ("right", [(1, "x"), ("missing", "y")]),
-    ("outer", [(1, "x"), (2, "missing"), (3, "missing"), ("missing", "y")]),
+    ("right", [(1, "x"), (None, "y")]),
+    ("outer", [(1, "x"), (2, None), (3, None), (None, "y")]),
     ("semi", [(1, "missing")]),
     ("anti", [(2, "missing"), (3, "missing")]),
 ]

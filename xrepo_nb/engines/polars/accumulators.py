@@ -8,7 +8,7 @@ from dataclasses import replace
 import polars as pl
 
 from xrepo_nb.engines.polars.expressions.arithmetic import as_float
-from xrepo_nb.engines.polars.facts import Facts, fits
+from xrepo_nb.engines.polars.facts import INT64, Facts, fits
 from xrepo_nb.engines.polars.logic import as_expr, negation
 from xrepo_nb.engines.polars.order import ORDERED, Order
 from xrepo_nb.engines.polars.paths import member
@@ -34,13 +34,14 @@ def accumulates(*names: str) -> Callable[[Lowering], Lowering]:
 
 
 class Rows:
-    """The rows that an accumulator sees: their scope, and how many there are at most."""
+    """The rows that an accumulator sees: their scope, and how many there are at least and at most."""
 
-    __slots__ = ("height", "scope")
+    __slots__ = ("height", "least", "scope")
 
-    def __init__(self, scope: Scope, height: int | None) -> None:
+    def __init__(self, scope: Scope, height: int | None, least: int = 0) -> None:
         self.scope = scope
         self.height = height
+        self.least = least
 
     def argument(self, accumulator: Accumulator) -> Value:
         """The only argument."""
@@ -79,7 +80,7 @@ def _sum(accumulator: Accumulator, rows: Rows) -> Value:
         decline("$sum of decimals")
     if value.kind != "int":
         return Value(pl.len().cast(pl.Int64) * 0, INT, "never", facts=Facts((0, 0)))
-    return Value(int_sum(value, rows.height), INT, "never")
+    return int_sum(value, rows.height)
 
 
 def _counted(each: int, rows: Rows) -> Value:
@@ -88,20 +89,31 @@ def _counted(each: int, rows: Rows) -> Value:
         if abs(each) > 2**31:
             decline("$sum of a large constant")
         expr = expr * each
-    return Value(expr, INT, "never")
+    return Value(expr, INT, "never", facts=_multiples(each, rows))
 
 
-def int_sum(value: Value, height: int | None) -> pl.Expr:
+def _multiples(each: int, rows: Rows) -> Facts:
+    """What is known of a count of rows, times a number."""
+    ends = each * rows.least, each * (_MOST if rows.height is None else rows.height)
+    return Facts((min(ends), max(ends)))
+
+
+_MOST = 2**32
+"""More rows a Polars frame does not have."""
+
+
+def int_sum(value: Value, height: int | None) -> Value:
     """The sum of ints; the strict cast fails past 64 bits, where the sum is a double."""
     low, high = value.facts.bounds
-    if height is not None and fits((min(low, 0) * height, max(high, 0) * height)):
-        return value.expr.sum()
-    return value.expr.cast(pl.Int128).sum().cast(pl.Int64)
+    bounds = (min(low, 0) * height, max(high, 0) * height) if height is not None else INT64
+    if height is not None and fits(bounds):
+        return Value(value.expr.sum(), INT, "never", facts=Facts(bounds))
+    return Value(value.expr.cast(pl.Int128).sum().cast(pl.Int64), INT, "never")
 
 
 @accumulates("$count")
 def _count(accumulator: Accumulator, rows: Rows) -> Value:
-    return Value(pl.len().cast(pl.Int64), INT, "never")
+    return _counted(1, rows)
 
 
 @accumulates("$avg")

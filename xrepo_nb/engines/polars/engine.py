@@ -21,8 +21,9 @@ from xrepo_nb.schema.table import Table
 
 _REGISTERED = (expressions, join, stages)
 
-# What the strict casts within a lowered plan raise when an int leaves 64 bits.
-_INEXACT = (Inexact, pl.exceptions.InvalidOperationError)
+# What the strict casts within a lowered plan raise when an int leaves 64 bits, and a join whose keys
+# repeat where `validate` forbids it.
+_INEXACT = (Inexact, pl.exceptions.InvalidOperationError, pl.exceptions.ComputeError)
 
 
 def lower(

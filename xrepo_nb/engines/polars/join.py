@@ -74,13 +74,13 @@ def _named(stage: Join, left: Frame, right: Frame, joined: pl.LazyFrame) -> Fram
 
 
 def _after(col: Column, *, nullable: bool) -> Column:
-    """What a column means where rows may be without a match: there it is missing, but null in a
-    column that holds nulls, as a relational join has it."""
+    """What a column means where rows may be without a match: null there, as a relational join has
+    it, but missing in a column that has missing fields already, for a typed one cannot hold both."""
     if not nullable:
         return col
     if col.type.kind == "mixed" or col.masked:
         decline("an unmatched row's field of mixed type")
-    absence: Absence = "null" if col.absence == "null" and col.facts.may_be_null else "missing"
+    absence: Absence = "missing" if col.absence == "missing" else "null"
     return replace(col, absence=absence, facts=_Nullable(col.facts))
 
 

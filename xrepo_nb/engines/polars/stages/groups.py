@@ -27,7 +27,7 @@ _PART = "\0key\0"
 def _group(stage: Group, lowering: Lowering) -> Frame:
     frame = lowering.frame(stage.input)
     scope = lowering.scope(frame)
-    rows = Rows(scope, frame.height)
+    rows = Rows(scope, frame.height, least=1)
     outputs = {a.name: accumulated(a, rows) for a in stage.accumulators}
     return grouped(frame, stage.key, outputs, scope)
 
@@ -91,6 +91,6 @@ def _bucket(stage: Bucket, lowering: Lowering) -> Frame:
             decline("boundaries of another type than the value")
         inside = guarded(key.expr, lambda s: s.is_null(), "a value outside of the boundaries")
         key = Value(inside, key.type, "never")
-    rows = Rows(scope, frame.height)
+    rows = Rows(scope, frame.height, least=1)
     made = _by_value(frame, key, {a.name: accumulated(a, rows) for a in stage.outputs})
     return made.over(made.lazy.sort("_id"))
