@@ -27,12 +27,10 @@ async def explain(
     repos: Mapping[str, XRepo[Any]] | None,
 ) -> Explanation:
     """The tree of the governed, optimised plan; native parts hang below the scans they feed."""
-    from xrepo_nb.query.optimize import optimize
-
     scope = await reading.opened(await reading.reach(repo, plan, repos), operation)
     reading.check(plan, scope)
     plan, scope = await reading.narrowed(plan, scope)
-    plan = optimize(plan, {name: found.schema for name, found in scope.opened.items()})
+    plan = reading.optimized(plan, scope)
     inputs, asked = at_hand_inputs(scope.opened)
     native: dict[str, Explanation] = {}
     done: dict[int, Plan] = {}

@@ -210,7 +210,7 @@ async def join(
     when a source changes, after `ttl` seconds and on `refresh()`; `materialize=False` keeps none.
 
     Raises `XRepoConfigurationError` for a key that a source lacks, keys of different types, and a
-    view that would read itself; `XRepoValidationError` when `validate` does not hold.
+    view that would read itself; `XRepoQueryError` when `validate` does not hold.
     """
     named = sources if isinstance(sources, Mapping) else {repo.metadata.name: repo for repo in sources}
     repos = {

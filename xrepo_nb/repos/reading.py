@@ -400,11 +400,18 @@ async def repo_named(name: str, repos: Mapping[str, XRepo[Any]] | None = None) -
     return found
 
 
+def optimized(plan: Plan, scope: Scope) -> Plan:
+    """The plan as it costs least; documents at hand are not worth narrowing."""
+    from xrepo_nb.query.optimize import optimize
+
+    schemas = {name: found.schema for name, found in scope.opened.items()}
+    narrow = [name for name, found in scope.opened.items() if found.table is None or found.table.is_frame]
+    return optimize(plan, schemas, narrow=narrow)
+
+
 async def run(plan: Plan, scope: Scope, engine: str = "auto") -> Answer:
     """Optimises a governed plan, splits it by what its sources take, and runs it."""
     if not isinstance(plan, Scan):
-        from xrepo_nb.query.optimize import optimize
-
-        plan = optimize(plan, {name: found.schema for name, found in scope.opened.items()})
+        plan = optimized(plan, scope)
     rest, inputs = await gather(plan, scope.opened, scope.repos)
     return await execute(rest, inputs, engine)
