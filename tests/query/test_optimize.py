@@ -234,6 +234,7 @@ def test_the_other_side_of_a_lookup_is_narrowed_too() -> None:
     assert Project(Scan("u"), ((("k",), True), (("v",), True)), True) in list(found.walk())
 
 
-def test_without_prune_scans_stay_whole() -> None:
+def test_scans_that_are_not_worth_it_stay_whole() -> None:
     stages = [{"$group": {"_id": "$a"}}]
-    assert optimize(plan(stages), WIDE, prune=False) == plan(stages)
+    assert optimize(plan(stages), WIDE, narrow=["u"]) == plan(stages)
+    assert optimize(plan(stages), WIDE, narrow=["t"]) != plan(stages)
