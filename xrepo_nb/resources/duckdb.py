@@ -24,15 +24,9 @@ from xrepo_nb.engines.duckdb.failures import failed_check
 from xrepo_nb.engines.duckdb.frames import to_table
 from xrepo_nb.resources.base import Capabilities
 from xrepo_nb.resources.duckdb_types import describe, is_text_only, selection
-from xrepo_nb.resources.sql_base import (
-    Answers,
-    Batches,
-    RecordError,
-    SQLFileResource,
-    Statement,
-    fits,
-)
+from xrepo_nb.resources.sql_base import Batches, SQLFileResource
 from xrepo_nb.resources.sql_statements import insert_sql
+from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, fits
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 

@@ -7,14 +7,8 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from datetime import time as clock
-from decimal import Decimal
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
-from uuid import UUID
 
 from xrepo_nb.core.errors import (
     XRepoConfigurationError,
@@ -33,6 +27,7 @@ from xrepo_nb.resources.base import ScanRequest, WriteResult, XResource
 from xrepo_nb.resources.paths import Root
 from xrepo_nb.resources.sql_finishing import finished, parted
 from xrepo_nb.resources.sql_statements import delete_sql, insert_sql, update_sql
+from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, attach, each, outcomes_of
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -43,8 +38,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Batches = Generator[Table, None, None]
-Answers = list[list[tuple[Any, ...]]]
-"""The rows that each statement of a bulk returned."""
 
 _IDLE = 4
 _KNOCK = 0.05
@@ -179,7 +172,7 @@ class SQLFileResource(XResource):
     async def insert(self, collection: str | None, records: Sequence[dict[str, Any]]) -> WriteResult:
         def work(connection: Any) -> WriteResult:
             schema = self._known(connection, collection)
-            statements = _each(records, lambda record: self._insertion(record, schema))
+            statements = each(records, lambda record: self._insertion(record, schema))
             answers = self._apply(connection, statements, schema)
             stored = self._decode([row for rows in answers for row in rows], schema).documents
             return WriteResult(("applied",) * len(stored), documents=tuple(stored))
@@ -191,18 +184,18 @@ class SQLFileResource(XResource):
     ) -> WriteResult:
         def work(connection: Any) -> WriteResult:
             schema = self._known(connection, collection)
-            statements = _each(changes, lambda change: self._change(*change, schema))
+            statements = each(changes, lambda change: self._change(*change, schema))
             answers = self._apply(connection, statements, schema)
             stored = iter(self._decode([row for rows in answers for row in rows], schema).documents)
-            return _outcomes(answers, [next(stored) if rows else None for rows in answers])
+            return outcomes_of(answers, [next(stored) if rows else None for rows in answers])
 
         return await self._in_turn("update", work)
 
     async def delete(self, collection: str | None, ids: Sequence[Any]) -> WriteResult:
         def work(connection: Any) -> WriteResult:
             schema = self._known(connection, collection)
-            statements = _each(ids, lambda key: self._removal(key, schema))
-            return _outcomes(self._apply(connection, statements, schema), [None] * len(ids))
+            statements = each(ids, lambda key: self._removal(key, schema))
+            return outcomes_of(self._apply(connection, statements, schema), [None] * len(ids))
 
         return await self._in_turn("delete", work)
 
@@ -421,86 +414,9 @@ class Lease:
         return self.connection
 
     async def __aexit__(self, *failure: object) -> None:
-        if not self.resource._keep_idle(self.connection):
-            await offload(self.connection.close)
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """One write: its text, what it binds, the values by column, and what makes an insertion's text."""
-
-    sql: str
-    params: tuple[Any, ...]
-    values: Mapping[str, Any]
-    many: tuple[str, tuple[str, ...], tuple[Any, ...], str] | None = None
-
-
-class RecordError(Exception):
-    """A statement of a bulk failed in the driver; `at` is its position."""
-
-    def __init__(self, at: int, cause: Exception) -> None:
-        super().__init__(at)
-        self.at, self.cause = at, cause
-
-
-ACCEPTED: Mapping[str, tuple[type, ...]] = {
-    "string": (str,),
-    "int": (int,),
-    "float": (float, int),
-    "decimal": (Decimal, int),
-    "bool": (bool,),
-    "datetime": (datetime,),
-    "date": (date,),
-    "time": (clock,),
-    "duration": (timedelta,),
-    "binary": (bytes, bytearray, memoryview, UUID),
-    "uuid": (UUID,),
-    "object": (dict,),
-    "array": (list, tuple),
-}
-"""What a column of each kind takes."""
-
-_INTEGERS = range(-(2**63), 2**63)
-
-
-def fits(value: Any, kind: str, accepted: Mapping[str, tuple[type, ...]] = ACCEPTED) -> bool:
-    """Whether a column of the kind keeps the value as it is."""
-    if isinstance(value, bool) and kind in ("int", "float", "decimal"):
-        return False
-    if isinstance(value, datetime) and kind == "date":
-        return False
-    if isinstance(value, int) and value not in _INTEGERS:
-        return False
-    return isinstance(value, accepted.get(kind, ()))
-
-
-def attach(error: XRepoError, at: int, total: int) -> XRepoError:
-    """The error with `result`: what became of each record of a bulk that was taken back."""
-    outcomes = tuple("failed" if i == at else "skipped" for i in range(total))
-    error.result = WriteResult(outcomes, {at: error.message})  # type: ignore[attr-defined]
-    return error
-
-
-def _following(batches: Batches) -> tuple[Table, ...]:
-    """The next batch, alone in a tuple; an empty one at the end."""
-    return tuple(islice(batches, 1))
-
-
-def _each(records: Sequence[T], build: Callable[[T], Statement]) -> list[Statement]:
-    """A statement for each record; the error of a bad one tells which it was."""
-    statements = []
-    for at, record in enumerate(records):
-        try:
-            statements.append(build(record))
-        except XRepoValidationError as error:
-            raise attach(error, at, len(records)) from None
-    return statements
-
-
-def _outcomes(answers: Sequence[Sequence[Any]], documents: Sequence[dict[str, Any] | None]) -> WriteResult:
-    missing = {at: "no record with this id" for at, rows in enumerate(answers) if not rows}
-    outcomes = tuple("applied" if rows else "skipped" for rows in answers)
-    return WriteResult(outcomes, missing, tuple(documents))
+        connection: Any = self.connection
+        if not self.resource._keep_idle(connection):
+            await offload(connection.close)
 
 
 def database_file(file_path: str | Path, root: str | Path | None) -> Path:

@@ -20,15 +20,8 @@ from xrepo_nb.core.errors import (
     XRepoValidationError,
 )
 from xrepo_nb.resources.base import Capabilities
-from xrepo_nb.resources.sql_base import (
-    ACCEPTED,
-    Answers,
-    Batches,
-    RecordError,
-    SQLFileResource,
-    Statement,
-    fits,
-)
+from xrepo_nb.resources.sql_base import Batches, SQLFileResource
+from xrepo_nb.resources.sql_writes import ACCEPTED, Answers, RecordError, Statement, fits
 from xrepo_nb.resources.sqlite_types import describe, parse
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table

@@ -1,0 +1,91 @@
+"""Writes of SQL sources: what a column takes, one statement a record, and what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+from uuid import UUID
+
+from xrepo_nb.core.errors import XRepoError, XRepoValidationError
+from xrepo_nb.resources.base import WriteResult
+
+T = TypeVar("T")
+Answers = list[list[tuple[Any, ...]]]
+"""The rows that each statement of a bulk returned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One write: its text, what it binds, the values by column, and what makes an insertion's text."""
+
+    sql: str
+    params: tuple[Any, ...]
+    values: Mapping[str, Any]
+    many: tuple[str, tuple[str, ...], tuple[Any, ...], str] | None = None
+
+
+class RecordError(Exception):
+    """A statement of a bulk failed in the driver; `at` is its position."""
+
+    def __init__(self, at: int, cause: Exception) -> None:
+        super().__init__(at)
+        self.at, self.cause = at, cause
+
+
+ACCEPTED: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "int": (int,),
+    "float": (float, int),
+    "decimal": (Decimal, int),
+    "bool": (bool,),
+    "datetime": (datetime,),
+    "date": (date,),
+    "time": (time,),
+    "duration": (timedelta,),
+    "binary": (bytes, bytearray, memoryview, UUID),
+    "uuid": (UUID,),
+    "object": (dict,),
+    "array": (list, tuple),
+}
+"""What a column of each kind takes."""
+
+
+_INTEGERS = range(-(2**63), 2**63)
+
+
+def fits(value: Any, kind: str, accepted: Mapping[str, tuple[type, ...]] = ACCEPTED) -> bool:
+    """Whether a column of the kind keeps the value as it is."""
+    if isinstance(value, bool) and kind in ("int", "float", "decimal"):
+        return False
+    if isinstance(value, datetime) and kind == "date":
+        return False
+    if isinstance(value, int) and value not in _INTEGERS:
+        return False
+    return isinstance(value, accepted.get(kind, ()))
+
+
+def attach(error: XRepoError, at: int, total: int) -> XRepoError:
+    """The error with `result`: what became of each record of a bulk that was taken back."""
+    outcomes = tuple("failed" if i == at else "skipped" for i in range(total))
+    error.result = WriteResult(outcomes, {at: error.message})  # type: ignore[attr-defined]
+    return error
+
+
+def each(records: Sequence[T], build: Callable[[T], Statement]) -> list[Statement]:
+    """A statement for each record; the error of a bad one tells which it was."""
+    statements = []
+    for at, record in enumerate(records):
+        try:
+            statements.append(build(record))
+        except XRepoValidationError as error:
+            raise attach(error, at, len(records)) from None
+    return statements
+
+
+def outcomes_of(answers: Sequence[Sequence[Any]], documents: Sequence[dict[str, Any] | None]) -> WriteResult:
+    missing = {at: "no record with this id" for at, rows in enumerate(answers) if not rows}
+    outcomes = tuple("applied" if rows else "skipped" for rows in answers)
+    return WriteResult(outcomes, missing, tuple(documents))
