@@ -76,7 +76,7 @@ def _objects(column: pl.Series, kind: DataType) -> list[Any]:
     assert isinstance(column.dtype, pl.Struct)
     described = {field.name: field for field in kind.fields}
     fields = [described.get(f.name) or Field(f.name, from_polars(f.dtype)) for f in column.dtype.fields]
-    rows: list[Any] = _documents([column.struct.field(f.name) for f in fields], fields, len(column))
+    rows: list[Any] = _documents(column.struct.unnest().get_columns(), fields, len(column))
     if column.null_count():
         rows = [None if null else row for row, null in zip(rows, column.is_null().to_list(), strict=True)]
     return rows
