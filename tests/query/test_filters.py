@@ -206,6 +206,15 @@ def test_long_patterns_and_far_bits_are_bounded() -> None:
         parse_filter({"a": {"$bitsAllSet": [2**40]}})
     with pytest.raises(XRepoLimitError):
         parse_filter({".".join("a" * 500): 1})
+    with pytest.raises(XRepoLimitError):
+        parse_filter({"a" * 10_000: 1})
+
+
+def test_messages_stay_short_whatever_was_asked() -> None:
+    for given in ({"$" + "a" * 1_000_000: 1}, {"a" * 1_000_000: 1}, {"a": {"$" + "a" * 1_000_000: 1}}):
+        with pytest.raises(XRepoQueryError) as caught:
+            parse_filter(given)
+        assert len(str(caught.value)) < 2000
 
 
 def test_a_large_in_is_taken_as_it_is() -> None:

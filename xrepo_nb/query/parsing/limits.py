@@ -18,6 +18,8 @@ MAX_PATTERN = 32_764
 """Characters of a regular expression."""
 MAX_PATH = 200
 """Steps of a field path."""
+MAX_PATH_TEXT = 5_000
+"""Characters of a field path."""
 
 
 ATOMS = frozenset({str, int, float, bool, type(None), datetime.datetime})

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from xrepo_nb.core.errors import XRepoLimitError
 from xrepo_nb.query import updates as u
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.operators import UPDATE_MODIFIERS, UPDATE_OPERATORS
@@ -15,7 +14,6 @@ from xrepo_nb.query.parsing.filters import (
     element_condition,
     filter_document,
 )
-from xrepo_nb.query.parsing.limits import MAX_PATH
 from xrepo_nb.query.parsing.patterns import pattern_parts
 from xrepo_nb.query.parsing.pipelines import update_pipeline
 from xrepo_nb.query.parsing.sorts import element_order
@@ -27,6 +25,7 @@ from xrepo_nb.query.parsing.values import (
     is_number,
     is_pattern,
     kind,
+    split_path,
     string,
     unknown,
     whole,
@@ -80,9 +79,7 @@ def _path(name: Any, at: str) -> Path:
     text = string(name, "a field path", at)
     if not text:
         fail("an empty field path", at)
-    path = tuple(text.split("."))
-    if len(path) > MAX_PATH:
-        raise XRepoLimitError(f"a path of more than {MAX_PATH} steps", at=at)
+    path = split_path(text, at)
     for i, step in enumerate(path):
         if not step:
             fail(f"the field path {text!r} has an empty part", at, asked=text)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.operators import REFUSED
-from xrepo_nb.query.parsing.limits import ATOMS, MAX_PATH
+from xrepo_nb.query.parsing.limits import ATOMS, MAX_PATH, MAX_PATH_TEXT
 
 
 def fail(message: str, at: str, **context: Any) -> NoReturn:
@@ -25,14 +25,18 @@ def unknown(what: str, name: str, existing: Iterable[str], at: str) -> NoReturn:
     """Raises the error of a name that is not in the language, or is known and refused."""
     if name in REFUSED:
         fail(f"{name} is refused", at, asked=name, hint=REFUSED[name])
+    if len(name) > _SHORT:
+        name, at = name[:_SHORT] + "...", at[:_SHORT]
     fail(f"unknown {what} {name!r}", at, asked=name, exists=sorted(existing))
 
 
 def split_path(text: Any, at: str) -> Path:
     """The steps of a dotted path in a filter, where any name is allowed."""
+    if len(text) > MAX_PATH_TEXT:
+        raise XRepoLimitError(f"a path of more than {MAX_PATH_TEXT} characters", at=at[:_SHORT])
     path = tuple(text.split("."))
     if len(path) > MAX_PATH:
-        raise XRepoLimitError(f"a path of more than {MAX_PATH} steps", at=at)
+        raise XRepoLimitError(f"a path of more than {MAX_PATH} steps", at=at[:_SHORT])
     return path
 
 
