@@ -175,6 +175,20 @@ def test_lookup_with_variables_and_nesting() -> None:
     assert found[0]["r"] == [{"n": 5, "above": [{"more": 2}]}, {"n": 9, "above": []}]
 
 
+def test_lookup_by_an_equality_of_variables() -> None:
+    right = [{"k": i % 100, "n": i} for i in range(2_000)] + [{"n": -1}, {"k": None, "n": -2}]
+    same = {"$expr": {"$and": [{"$eq": ["$$v", "$k"]}, {"$lt": ["$n", 250]}]}}
+    look = {"$lookup": {"from": "right", "let": {"v": "$v"}, "pipeline": [{"$match": same}], "as": "r"}}
+    found = rows([look], [{"v": 7}, {"v": 7.0}, {"v": None}, {}, {"v": [7]}], right=right)
+    assert [[row["n"] for row in line["r"]] for line in found] == [[7, 107, 207]] * 2 + [[-2], [-1], []]
+
+
+def test_lookup_in_literal_documents_that_name_variables() -> None:
+    pipeline = [{"$documents": [{"x": "$$v"}, {"x": 2}]}, {"$match": {"$expr": {"$lt": ["$x", 2]}}}]
+    look = {"$lookup": {"let": {"v": "$v"}, "pipeline": pipeline, "as": "r"}}
+    assert [row["r"] for row in rows([look], [{"v": 1}, {"v": 5}])] == [[{"x": 1}], []]
+
+
 def test_graph_lookup_follows_cycles_once() -> None:
     people = [{"_id": "a", "to": ["b"]}, {"_id": "b", "to": ["c", "a"]}, {"_id": "c"}]
     walk = {"$graphLookup": {"from": "rows", "startWith": "$to", "connectFromField": "to",

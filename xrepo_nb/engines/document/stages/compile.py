@@ -46,7 +46,10 @@ class Context:
 Compiler = Callable[[Any, Context], Run]
 _STAGES: dict[type[p.Plan], Compiler] = {}
 _LEAVES: dict[type[p.Plan], Compiler] = {}
-_MODULES = ("buckets", "densify", "facets", "fill", "groups", "joins", "lookups", "rows", "shapes", "windows")
+_MODULES = (
+    "buckets", "densify", "facets", "fill", "graphs", "groups", "joins", "lookups", "rows", "shapes",
+    "windows",
+)  # fmt: skip
 
 
 def stage(kind: type[p.Plan]) -> Callable[[Compiler], Compiler]:

@@ -1,4 +1,4 @@
-"""`$lookup` and `$graphLookup`: rows of another plan by value."""
+"""`$lookup`: rows of another plan by value, or through stages that see the row's variables."""
 
 from __future__ import annotations
 
@@ -6,61 +6,77 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from xrepo_nb.core.missing import MISSING
-from xrepo_nb.engines.document import limits
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.expressions import compile_expression
 from xrepo_nb.engines.document.paths import getter, with_value
-from xrepo_nb.engines.document.predicates import compile_predicate, equals, matcher, on_path, pattern_parts
+from xrepo_nb.engines.document.predicates import equals, matcher, on_path, pattern_parts
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, compile_plan, rows_once, stage
 from xrepo_nb.query import plan as p
-from xrepo_nb.query.expressions import Path
+from xrepo_nb.query import predicates as q
+from xrepo_nb.query.expressions import Call, Expr, FieldRef, Path, Variable
 
-Find = Callable[[Any], list[Row]]
+Right = Callable[[], list[Row]]
+Find = Callable[[Row], list[Row]]
+"""The right rows that may belong to a row; the stages of the lookup narrow them further."""
+Index = dict[Any, list[int]]
 
 
 @stage(p.Lookup)
 def lookup(node: p.Lookup, context: Context) -> Run:
-    right = rows_once(node.right, context)
-    find = _by_value(node.local, node.foreign, right) if node.local and node.foreign else None
-    narrow = _pipeline(node, context)
-    target = node.target
+    inner = context.nested()
+    bind = _binder(node, context, inner)
+    find = _finder(node, context, inner)
+    narrow = None if node.pipeline is None else compile_plan(node.pipeline, inner)
 
     def run(rows: Rows) -> Iterator[Row]:
         for row in rows:
-            found = right() if find is None else find(row)
-            yield with_value(row, target, narrow(row, found))
+            bind(row)
+            found = find(row)
+            yield with_value(row, node.target, found if narrow is None else list(narrow(found)))
 
     return run
 
 
-def _pipeline(node: p.Lookup, context: Context) -> Callable[[Row, list[Row]], list[Row]]:
-    """The stages that narrow what was found for a row, under the row's `let` variables."""
-    if node.pipeline is None:
-        return lambda row, found: found
-    inner = context.nested()
-    run = compile_plan(node.pipeline, inner)
+def _binder(node: p.Lookup, context: Context, inner: Context) -> Callable[[Row], None]:
+    """Puts a row's `let` variables in force for the stages of the lookup."""
     bindings = [(name, compile_expression(value)) for name, value in node.let]
 
-    def narrow(row: Row, found: list[Row]) -> list[Row]:
+    def bind(row: Row) -> None:
         inner.variables.clear()
         inner.variables.update(context.variables)
         for name, evaluate in bindings:
             inner.variables[name] = evaluate(row, context.variables)
-        return list(run(found))
 
-    return narrow
+    return bind
 
 
-def _by_value(local: Path, foreign: Path, right: Callable[[], list[Row]]) -> Find:
+def _finder(node: p.Lookup, context: Context, inner: Context) -> Find:
+    if isinstance(node.right, p.Documents):  # they may name the row's variables
+        run = compile_plan(node.right, inner)
+        return lambda row: _selected(node, row, list(run(())))
+    right = rows_once(node.right, context)
+    if node.local and node.foreign:
+        return _by_value(node.local, node.foreign, right)
+    joined = _equality(node.pipeline, {name for name, _ in node.let})
+    if joined is not None:
+        return _by_variable(*joined, inner, right)
+    return lambda row: right()
+
+
+def _selected(node: p.Lookup, row: Row, right: list[Row]) -> list[Row]:
+    return _by_value(node.local, node.foreign, lambda: right)(row) if node.local and node.foreign else right
+
+
+def _by_value(local: Path, foreign: Path, right: Right) -> Find:
     """Finds the right rows whose foreign value equals the local one: through an index by value,
     or by a scan for a pattern."""
     read = getter(local)
-    index: dict[Any, list[int]] = {}
+    index: Index = {}
 
     def find(row: Row) -> list[Row]:
         rows = right()
         if rows and not index:
-            _fill(index, rows, foreign)
+            fill_index(index, rows, foreign)
         value = read(row)
         if type(value) is str or type(value) is int:
             return [rows[i] for i in index.get(value, ())]
@@ -68,17 +84,15 @@ def _by_value(local: Path, foreign: Path, right: Callable[[], list[Row]]) -> Fin
         if any(v.type_name(item) == "regex" for item in wanted):
             return _scanned(rows, foreign, wanted)
         keys = {v.hash_key(item) for item in wanted}
-        if len(keys) == 1:
-            return [rows[i] for i in index.get(keys.pop(), ())]
         return [rows[i] for i in sorted({i for key in keys for i in index.get(key, ())})]
 
     return find
 
 
-def _fill(index: dict[Any, list[int]], rows: list[Row], foreign: Path) -> None:
+def fill_index(index: Index, rows: list[Row], path: Path) -> None:
     """Enters the positions of rows under each value that equality at the path would match."""
     for i, row in enumerate(rows):
-        for key in _offered(row, foreign):
+        for key in _offered(row, path):
             index.setdefault(key, []).append(i)
 
 
@@ -101,51 +115,44 @@ def _scanned(rows: list[Row], foreign: Path, wanted: list[Any]) -> list[Row]:
     return [row for row in rows if test(row)]
 
 
-@stage(p.GraphLookup)
-def graph_lookup(node: p.GraphLookup, context: Context) -> Run:
-    start = compile_expression(node.start)
-    right = rows_once(node.right, context)
-    restrict = None if node.restrict is None else compile_predicate(node.restrict, context.variables)
-    index: dict[Any, list[int]] = {}
-
-    def run(rows: Rows) -> Iterator[Row]:
-        for row in rows:
-            graph = right()
-            if graph and not index:
-                _fill(index, graph, node.connect_to)
-            reached = _reached(start(row, context.variables), graph)
-            yield with_value(row, node.target, reached)
-
-    def _reached(first: Any, graph: list[Row]) -> list[Row]:
-        read, depth = getter(node.connect_from), 0
-        found: dict[int, Row] = {}
-        asked: set[Any] = set()
-        frontier = _keys(first, null=True) - asked
-        while frontier and (node.max_depth is None or depth <= node.max_depth):
-            asked |= frontier
-            following: set[Any] = set()
-            for i in sorted({i for key in frontier for i in index.get(key, ())}):
-                if i in found or (restrict is not None and not restrict(graph[i])):
-                    continue
-                found[i] = _with_depth(graph[i], node.depth_field, depth)
-                following |= _keys(read(graph[i]), null=False)
-            if len(found) > limits.MAX_GRAPH_DOCUMENTS:
-                limits.exceeded("the documents that $graphLookup reaches", limits.MAX_GRAPH_DOCUMENTS)
-            frontier, depth = following - asked, depth + 1
-        return list(found.values())
-
-    return run
+def _equality(pipeline: p.Plan | None, names: set[str]) -> tuple[Path, Expr] | None:
+    """The field and the variable whose equality the first stage demands, if it does."""
+    first = None
+    while isinstance(pipeline, p.Stage):
+        first, pipeline = pipeline, pipeline.input
+    if not isinstance(first, p.Match):
+        return None
+    for call in _conjuncts(first.predicate):
+        for field, variable in (call.args, call.args[::-1]) if call.op == "$eq" else ():
+            if isinstance(field, FieldRef) and isinstance(variable, Variable) and variable.name in names:
+                return field.path, variable
+    return None
 
 
-def _keys(value: Any, *, null: bool) -> set[Any]:
-    """The values to look for: the elements of an array, or the value; nothing for a missing one
-    on the way (at the start it is null)."""
-    if isinstance(value, list):
-        return {v.hash_key(item) for item in value}
-    if value is MISSING:
-        return {v.hash_key(None)} if null else set()
-    return {v.hash_key(value)}
+def _conjuncts(predicate: Any) -> Iterator[Call]:
+    """The calls that must all be true."""
+    if isinstance(predicate, q.And):
+        for item in predicate.items:
+            yield from _conjuncts(item)
+    elif isinstance(predicate, q.Truth):
+        yield from _conjuncts(predicate.expr)
+    elif isinstance(predicate, Call) and predicate.op == "$and":
+        for arg in predicate.args:
+            yield from _conjuncts(arg)
+    elif isinstance(predicate, Call):
+        yield predicate
 
 
-def _with_depth(row: Row, path: Path | None, depth: int) -> Row:
-    return row if path is None else with_value(row, path, v.as_long(depth))
+def _by_variable(path: Path, variable: Expr, inner: Context, right: Right) -> Find:
+    """Finds the right rows whose field equals a variable of the row, as `$eq` has it."""
+    read, evaluate = getter(path), compile_expression(variable)
+    index: Index = {}
+
+    def find(row: Row) -> list[Row]:
+        rows = right()
+        if rows and not index:
+            for i, other in enumerate(rows):
+                index.setdefault(v.hash_key(read(other)), []).append(i)
+        return [rows[i] for i in index.get(v.hash_key(evaluate(row, inner.variables)), ())]
+
+    return find
