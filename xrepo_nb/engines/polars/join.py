@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from xrepo_nb.engines.polars.expressions.arithmetic import as_float, exact_in_float
 from xrepo_nb.engines.polars.facts import Bounds, Facts
@@ -46,7 +47,7 @@ def _join(stage: Join, lowering: Lowering) -> Frame:
         how="full" if stage.how == "outer" else stage.how,  # type: ignore[arg-type]
         validate=_VALIDATE[stage.validate],
         coalesce=same,
-        maintain_order=_ORDER[stage.how],
+        maintain_order=_ORDER[stage.how] if lowering.ordered else "none",
         suffix=_RIGHT,
     )
     return _named(stage, left, right, joined)
@@ -153,21 +154,30 @@ def _semi(stage: Join, left: Frame, right: Frame) -> pl.LazyFrame:
 
 
 def _asof(stage: Join, left: Frame, right: Frame) -> Frame:
+    """Each left row with the last right row at or before it, among those of equal other keys."""
     *by, (left_key, right_key) = stage.on
-    number = "\0row\0"
+    # Polars drops the keys of the right side: it is given copies.
+    copies = {b: f"{_BY}{b}" for _, b in by}
+    present = right.lazy.drop_nulls(cs.by_name([b for _, b in stage.on]))
+    ordered = present.with_columns(column(b).alias(copy) for b, copy in copies.items()).sort(
+        right_key, maintain_order=True
+    )
     joined = (
-        left.lazy.with_row_index(number)
+        left.lazy.with_row_index(_ROW)
         .sort(left_key, maintain_order=True)
         .join_asof(
-            right.lazy.filter(column(right_key).is_not_null()).sort(right_key, maintain_order=True),
+            ordered,
             left_on=left_key,
             right_on=right_key,
             by_left=[a for a, _ in by] or None,
-            by_right=[b for _, b in by] or None,
+            by_right=list(copies.values()) or None,
             strategy="backward",
             coalesce=False,
             suffix=_RIGHT,
             check_sortedness=False,
         )
     )
-    return _named(stage, left, right, joined.sort(number))
+    return _named(stage, left, right, joined.sort(_ROW))
+
+
+_ROW, _BY = "\0row\0", "\0by\0"
