@@ -129,6 +129,7 @@ def test_other_libraries_scalars_count_as_pythons_own() -> None:
     assert report["t"].coerced == {"NaTType read as null": 1}
     assert report["v"].coerced == {"ndarray read as array": 2}
     assert schema.field("t").absence == "null"  # type: ignore[union-attr]
+    assert column(pd.NaT, None, pd.NA) == "null"
 
 
 def test_slices_agree_on_a_type(monkeypatch: pytest.MonkeyPatch) -> None:

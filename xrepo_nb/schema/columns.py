@@ -106,10 +106,10 @@ class Builder:
         """The column of values of these types, of which None is null."""
         if depth > MAX_DEPTH:
             raise Mixed(f"nested deeper than {MAX_DEPTH}")
+        if len(types) > 1 or not all(map(_known, types)):
+            values, types = self._unified(values, types, entry)
         if not types:
             return pl.Series(values, dtype=pl.Null), DataType("null")
-        if len(types) > 1 or not _known(next(iter(types))):
-            values, types = self._unified(values, types, entry)
         kind = next(iter(types))
         build = _BUILDERS.get(kind) or _objectids
         if build in _DENSE and types[kind] < len(values):
@@ -135,7 +135,7 @@ class Builder:
                 raise Mixed(f"{entry.path} has floats, and ints beyond 2**53 that no float holds")
             entry.coerce("int read as float", types[int])
             return values, Counter({float: types.total()})
-        if len(types) != 1 or not _known(next(iter(types))):
+        if len(types) > 1 or not all(map(_known, types)):
             raise Mixed(f"{entry.path} holds " + " and ".join(sorted(map(type_name, types))))
         return values, types
 
