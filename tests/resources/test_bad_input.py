@@ -101,7 +101,7 @@ BAD: dict[str, tuple[Do, type[XRepoError], str]] = {
     "parquet called json": (read("parquet.json"), XRepoValidationError, r"'parquet.json' is a Parquet file"),
     "database called csv": (read("planes.csv"), XRepoValidationError, r"is an SQLite database, not text"),
     "truncated parquet": (read("cut.parquet"), XRepoValidationError, r"'cut.parquet' is truncated"),
-    "spoilt parquet": (read("spoilt.parquet"), XRepoValidationError, r"'spoilt' cannot be read"),
+    "spoilt parquet": (read("spoilt.parquet"), XRepoValidationError, r"the rows of 'spoilt' cannot be read"),
     "empty parquet": (read("empty.parquet"), XRepoValidationError, r"'empty.parquet' is not a Parquet file"),
     "broken gzip": (read("cut.csv.gz"), XRepoValidationError, r"'cut.csv.gz' is cut off or damaged"),
     "broken csv line": (

@@ -18,11 +18,11 @@ from xrepo_nb.core.errors import (
     XRepoConnectionError,
     XRepoError,
     XRepoUnsupportedError,
-    XRepoValidationError,
 )
 from xrepo_nb.core.offload import offload
 from xrepo_nb.resources.base import Capabilities, ScanRequest, XResource
 from xrepo_nb.resources.paths import extension
+from xrepo_nb.resources.running import reading, run
 from xrepo_nb.resources.selection import Files, Selection, one_of
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -132,17 +132,10 @@ class FileResource(XResource):
 
     async def scan(self, collection: str | None, request: ScanRequest) -> AsyncIterator[Table]:
         """The rows of the plan, in batches."""
-        from xrepo_nb.resources.running import run
-
         table = await offload(self._table, collection)
-        try:
+        with reading(table.schema.name):
             async for batch in run(request, table):
                 yield batch
-        except (pl.exceptions.ComputeError, OSError) as error:
-            name = table.schema.name
-            raise XRepoValidationError(
-                f"the files of {name!r} cannot be read to their end", asked=name
-            ) from error
 
     def _files(self) -> Files:
         with _allowed():

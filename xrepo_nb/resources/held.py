@@ -11,7 +11,7 @@ import polars as pl
 
 from xrepo_nb.core.errors import XRepoConflictError, XRepoUnsupportedError, XRepoValidationError
 from xrepo_nb.resources.base import WriteResult
-from xrepo_nb.resources.sql_base import attach
+from xrepo_nb.resources.sql_writes import attach
 from xrepo_nb.resources.tables import table_of
 from xrepo_nb.schema.report import InferenceReport
 from xrepo_nb.schema.schema import Schema

@@ -14,6 +14,7 @@ from xrepo_nb.core.offload import offload
 from xrepo_nb.core.prototype import XObjPrototype
 from xrepo_nb.query.plan import Limit, Plan, Scan
 from xrepo_nb.resources.base import ScanRequest, XResource
+from xrepo_nb.resources.running import reading
 from xrepo_nb.schema.discovery import FEW, Seen, refers_to, with_enums
 from xrepo_nb.schema.merge import JoinConfig, merge_schemas, short_names
 from xrepo_nb.schema.models import build_model
@@ -179,7 +180,8 @@ class XInspector:
     async def _rows(self, name: str, sample: int, described: Schema) -> tuple[Table, bool]:
         """The first `sample` rows, and whether these are all."""
         if self.resource.capabilities.lazy:
-            frame = await offload((await self.resource.lazy(name)).head(sample + 1).collect)
+            with reading(name):
+                frame = await offload((await self.resource.lazy(name)).head(sample + 1).collect)
             return Table(frame=frame.head(sample), schema=described), frame.height <= sample
         if described.fields:
             sample = min(sample, _TYPED_SAMPLE)

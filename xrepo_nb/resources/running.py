@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
-from xrepo_nb.core.errors import XRepoTimeoutError
+import polars as pl
+
+from xrepo_nb.core.errors import XRepoTimeoutError, XRepoValidationError
 from xrepo_nb.core.offload import offload
 from xrepo_nb.resources.base import ScanRequest
 from xrepo_nb.schema.table import Table
@@ -14,6 +17,16 @@ from xrepo_nb.schema.table import Table
 T = TypeVar("T")
 _END: Any = object()
 _closing: set[asyncio.Task[None]] = set()
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Turns the failure of a scan under way (a damaged page, a file gone) into ours."""
+    try:
+        yield
+    except (pl.exceptions.ComputeError, OSError) as error:
+        message = f"the rows of {name!r} cannot be read to their end"
+        raise XRepoValidationError(message, asked=name) from error
 
 
 async def run(request: ScanRequest, table: Table) -> AsyncIterator[Table]:
