@@ -241,9 +241,12 @@ async def test_a_view_takes_no_writes(flights: Any, airlines: Any) -> None:
 
 async def test_aggregations_in_every_spelling(flights: Any) -> None:
     spellings: list[Any] = [
-        {"op": "sum", "field": "delay"}, {"function": "sum", "field": "delay"}, {"type": "sum", "field": "delay"},
-        {"sum": "delay"}, {"$sum": "$delay"},
-    ]  # fmt: skip
+        {"op": "sum", "field": "delay"},
+        {"function": "sum", "field": "delay"},
+        {"type": "sum", "field": "delay"},
+        {"sum": "delay"},
+        {"$sum": "$delay"},
+    ]
     for spelling in spellings:
         config = {
             "group_by": "carrier",

@@ -160,30 +160,55 @@ def _tupled(value: Any) -> Any:
 
 
 def _encoded(frame: pl.DataFrame, schema: Schema) -> pl.DataFrame:
-    columns = []
-    for field in schema.fields:
-        column = frame.get_column(field.name)
-        if column.dtype == pl.Object:
-            texts = [
-                None if v is MISSING else json.dumps(encode(v), ensure_ascii=False) for v in column.to_list()
-            ]
-            column = pl.Series(field.name, texts, dtype=pl.String)
-        columns.append(column)
-    named = pl.DataFrame([column.alias(f"c{place}") for place, column in enumerate(columns)])
-    return named if named.width else pl.DataFrame({"c": pl.Series([None] * frame.height, dtype=pl.Boolean)})
+    """The frame in types that DuckDB takes and gives back unchanged; columns named by place."""
+    columns = [_stored(frame.get_column(f.name)).alias(f"c{n}") for n, f in enumerate(schema.fields)]
+    return pl.DataFrame(columns or [pl.Series("c", [None] * frame.height, dtype=pl.Boolean)])
+
+
+def _stored(column: pl.Series) -> pl.Series:
+    dtype = column.dtype
+    if _is_native(dtype):
+        return column
+    if isinstance(dtype, pl.Categorical | pl.Enum):
+        return column.cast(pl.String)
+    if dtype.is_temporal():
+        return column.to_physical()
+    absent = MISSING if dtype == pl.Object else None
+    texts = [None if v is absent else json.dumps(encode(v), ensure_ascii=False) for v in column.to_list()]
+    return pl.Series(column.name, texts, dtype=pl.String)
+
+
+def _is_native(dtype: Any) -> bool:
+    if isinstance(dtype, pl.Struct):
+        return bool(dtype.fields) and all(_is_native(field.dtype) for field in dtype.fields)
+    if isinstance(dtype, pl.List):
+        return _is_native(dtype.inner)
+    return dtype.is_numeric() or dtype in (
+        pl.String,
+        pl.Boolean,
+        pl.Binary,
+        pl.Date,
+        pl.Datetime("us", "UTC"),
+    )
 
 
 def _decoded(found: pl.DataFrame, schema: Schema, dtypes: str) -> pl.DataFrame:
     wanted = _schema_of_dtypes(dtypes)
-    columns = []
-    for place, field in enumerate(schema.fields):
-        column = found.get_column(f"c{place}").alias(field.name)
-        if field.type.kind == "mixed":
-            values = [MISSING if text is None else decode(json.loads(text)) for text in column.to_list()]
-            columns.append(pl.Series(field.name, values, dtype=pl.Object))
-        else:
-            columns.append(column.cast(wanted[field.name]))
+    columns = [
+        _restored(found.get_column(f"c{n}").alias(f.name), wanted.get(f.name, pl.Object()))
+        for n, f in enumerate(schema.fields)
+    ]
     return pl.DataFrame(columns)
+
+
+def _restored(column: pl.Series, dtype: Any) -> pl.Series:
+    """The column that `_stored` was given."""
+    scalar = isinstance(dtype, pl.Categorical | pl.Enum) or dtype.is_temporal()
+    if scalar or _is_native(dtype):
+        return column.cast(dtype)
+    absent = MISSING if dtype == pl.Object else None
+    values = [absent if text is None else decode(json.loads(text)) for text in column.to_list()]
+    return pl.Series(column.name, values, dtype=dtype)
 
 
 def _dtypes(frame: pl.DataFrame) -> str:
