@@ -28,7 +28,7 @@ async def explain(
 ) -> Explanation:
     """The tree of the governed, optimised plan; native parts hang below the scans they feed."""
     scope = await reading.opened(await reading.reach(repo, plan, repos), operation)
-    reading.check(plan, scope)
+    plan = reading.checked(plan, scope)
     plan, scope = await reading.narrowed(plan, scope)
     plan = reading.optimized(plan, scope)
     inputs, asked = at_hand_inputs(scope.opened)

@@ -77,7 +77,7 @@ async def open(
             _no_config(config)
             repo = await settings.over_data(target, path)
         else:
-            resource, found = resource_for(target, **config)
+            resource, found = await offload(resource_for, target, **config)
             repo = await settings.over_resource(resource, collection or found, materialized, path)
     if register:
         await namespace.register_ns(f"ns.repos.{repo.metadata.name}", repo)

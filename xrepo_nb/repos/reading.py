@@ -141,7 +141,7 @@ async def answer(
     """Runs a plan for the operation's caller: checked, governed, optimised, split, collected."""
     reached = await reach(repo, plan, repos)
     scope = await opened(reached, operation)
-    check(plan, scope)
+    plan = checked(plan, scope)
     governed, scope = await narrowed(plan, scope)
     cache = repo._cache if len(reached) == 1 else None
     if cache is None:
@@ -187,16 +187,21 @@ def policy_of(repo: RepoFoundation, identity: Identity) -> Policy:
     return repo._acl_manager.policy(identity)
 
 
-def check(plan: Plan, scope: Scope) -> None:
-    """Refuses fields that the caller cannot see, as ones that do not exist."""
+def checked(plan: Plan, scope: Scope) -> Plan:
+    """The plan with constants as their fields ask; refused when it names fields that the caller cannot
+    see, as ones that do not exist."""
     visible = {
         name: seen(repo, scope.opened[name].schema, scope.policies[name], scope.permission)
         for name, repo in scope.repos.items()
     }
-    if not isinstance(plan, Scan) and all(schema.fields for schema in visible.values()):
-        from xrepo_nb.query.check import check_fields
+    if isinstance(plan, Scan) or not all(schema.fields for schema in visible.values()):
+        return plan
+    from xrepo_nb.query.check import check_fields
+    from xrepo_nb.query.typing.comparable import with_moments
 
-        check_fields(plan, visible)
+    plan = with_moments(plan, visible)
+    check_fields(plan, visible)
+    return plan
 
 
 async def narrowed(plan: Plan, scope: Scope) -> tuple[Plan, Scope]:
@@ -332,7 +337,7 @@ async def _batches(
     repo: XRepo[Any], plan: Plan, operation: Operation, size: int, engine: str
 ) -> AsyncIterator[Table]:
     scope = await opened({repo.metadata.name: repo}, operation)
-    check(plan, scope)
+    plan = checked(plan, scope)
     plan, scope = await narrowed(plan, scope)
     if all(found.table is None for found in scope.opened.values()) and len(scope.repos) == 1:
         async for table in next(iter(scope.repos.values()))._stream(plan, size):
