@@ -59,6 +59,10 @@ def test_it_stands_in_pipelines_too() -> None:
     assert plan == Match(Scan("t"), (F.age > 30).predicate)
 
 
+def test_it_stands_among_documents() -> None:
+    assert parse_filter({"$and": [F.a > 1, {"b": 2}]}) == parse_filter((F.a > 1) & (F.b == 2))
+
+
 def test_it_shows_itself() -> None:
     assert repr(F.a.b) == "F('a.b')"
     assert repr((F.a > 1) | (F.b == "x")) == "Condition {$or: [{a: {$gt: 1}}, {b: {$eq: 'x'}}]}"

@@ -62,7 +62,7 @@ def check(*stages: Any) -> None:
         ],
         [{"$project": {"x": {"$map": {"input": "$lines", "as": "l", "in": "$$l.n"}}}}],
         [{"$replaceWith": "$address"}, {"$match": {"zip": 1}}],
-        [{"$facet": {"f": [{"$match": {"city": 1}}]}}, {"$match": {"f.city": 1}}],
+        [{"$facet": {"f": [{"$match": {"city": "x"}}]}}, {"$match": {"f.city": "x"}}],
         [{"$project": {"_id": 0, "nope": 0}}],
     ],
 )

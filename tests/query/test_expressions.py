@@ -338,7 +338,8 @@ def test_sorts(given: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", [{"a": 2}, {"a": "asc"}, [("a",)], {"a": {"$meta": "textScore"}}, 3, ["a", "a"]]
+    "given",
+    [{"a": 2}, {"a": "asc"}, {"$natural": -1}, [("a",)], {"a": {"$meta": "textScore"}}, 3, ["a", "a"]],
 )
 def test_malformed_sorts_are_refused(given: Any) -> None:
     with pytest.raises(XRepoQueryError):

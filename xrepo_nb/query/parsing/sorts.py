@@ -44,6 +44,8 @@ def _pair(item: Any, at: str) -> tuple[Any, Any]:
 
 
 def _key(path: Any, order: Any, at: str) -> SortKey:
+    if path == "$natural":
+        fail("rows are known in one natural order only", at, asked=path, hint="sort by a field")
     return SortKey(field_path(path, at), direction(order, f"{at}.{path}") < 0)
 
 
