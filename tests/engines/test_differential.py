@@ -245,6 +245,14 @@ STAGES = st.one_of(
         st.sampled_from(["$l", "$r", "$s"]),
         st.booleans(),
     ),
+    st.builds(
+        lambda by, method: {
+            "$fill": {"partitionBy": by, "sortBy": {"_id": 1}, "output": {"j": {"method": method}}}
+        },
+        st.sampled_from([None, "$s"]),
+        st.sampled_from(["locf", "linear"]),
+    ),
+    st.builds(lambda value: {"$fill": {"output": {"j": {"value": value}}}}, EXPRESSIONS),
     st.just({"$count": "n"}),
     st.just({"$sortByCount": "$s"}),
     st.just({"$unionWith": "t"}),
@@ -295,7 +303,7 @@ def has_order(pipeline: list[dict[str, Any]]) -> bool:
     for stage in pipeline:
         if "$sort" in stage:
             ordered = ordered or stage["$sort"].keys() == {"_id"}
-        elif stage.keys() & {"$group", "$sortByCount", "$setWindowFields", "$bucket"}:
+        elif stage.keys() & {"$group", "$sortByCount", "$setWindowFields", "$bucket", "$fill"}:
             ordered = False
     return ordered
 
@@ -310,7 +318,7 @@ def is_settled(pipeline: list[dict[str, Any]]) -> bool:
             word in str(stage) for word in ("irst", "ast", "$push", "$top", "$bottom", "$sum'", "ank")
         ):
             return False
-        if stage.keys() & {"$group", "$sortByCount", "$setWindowFields", "$bucket", "$lookup"}:
+        if stage.keys() & {"$group", "$sortByCount", "$setWindowFields", "$bucket", "$lookup", "$fill"}:
             ordered = False
     return "$addToSet" not in str(pipeline) and "$set" not in str(pipeline).replace("$setWindow", "")
 

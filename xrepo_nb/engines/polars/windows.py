@@ -91,13 +91,21 @@ def _shift(output: WindowOutput, rows: Partition) -> Value:
 
 @windows("$locf")
 def _locf(output: WindowOutput, rows: Partition) -> Value:
-    value = rows.argument(output)
+    return carried(rows.argument(output), rows)
+
+
+def carried(value: Value, rows: Partition) -> Value:
+    """The value, or the last one before it that is there."""
     return Value(rows.over(value.expr.forward_fill()), value.type, "null")
 
 
 @windows("$linearFill")
 def _linear(output: WindowOutput, rows: Partition) -> Value:
-    value = rows.argument(output)
+    return on_the_line(rows.argument(output), rows)
+
+
+def on_the_line(value: Value, rows: Partition) -> Value:
+    """The value, or what lies on the line between the values before and after it."""
     return Value(rows.over(interpolated(value, rows.key)), FLOAT, "null")
 
 

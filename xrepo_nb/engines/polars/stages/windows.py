@@ -12,10 +12,11 @@ from xrepo_nb.engines.polars.frame import Frame, assignments, column_of
 from xrepo_nb.engines.polars.order import Order
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.stages.fields import added
 from xrepo_nb.engines.polars.values import Value
 from xrepo_nb.query.expressions import Expr, FieldRef
-from xrepo_nb.query.plan import Fill, SetWindowFields, SortKey, WindowOutput
+from xrepo_nb.query.plan import Fill, FillOutput, SetWindowFields, SortKey, WindowOutput
 
 _OUT = "\0out\0"
 
@@ -94,12 +95,19 @@ def _with(frame: Frame, lazy: pl.LazyFrame, name: str, value: Value) -> tuple[Fr
 @lowers_stage(Fill)
 def _fill(stage: Fill, lowering: Lowering) -> Frame:
     frame = lowering.frame(stage.input)
-    scope = lowering.scope(frame)
-    if all(output.value is not None for output in stage.outputs):
-        values = {
-            output.path: branched([(old.is_present(), old)], scope.typed(output.value))
-            for output in stage.outputs
-            if output.value is not None and (old := scope.typed(FieldRef(output.path)))
-        }
-        return added(frame, values)
-    return decline("$fill by a method")
+    if all(output.method is None for output in stage.outputs):
+        scope = lowering.scope(frame)
+        return added(frame, {output.path: _filled(output, scope, None) for output in stage.outputs})
+    rows, frame = partitioned(frame, stage.partition_by, stage.keys, lowering)
+    frame = added(frame, {output.path: _filled(output, rows.scope, rows) for output in stage.outputs})
+    return frame.select(frame.columns)
+
+
+def _filled(output: FillOutput, scope: Scope, rows: w.Partition | None) -> Value:
+    """A field where it is there, and elsewhere what fills it."""
+    old = scope.typed(FieldRef(output.path))
+    if output.value is not None:
+        return branched([(old.is_present(), old)], scope.typed(output.value))
+    assert rows is not None
+    filled = w.carried(old, rows) if output.method == "locf" else w.on_the_line(old, rows)
+    return branched([(old.is_present(), old)], filled)
