@@ -65,15 +65,15 @@ class Relation:
         columns = {}
         alias = ctx.table_name()
         for logical, value in self.columns.items():
-            selected.append(_aliased(value.sql, names[logical]))
+            selected.append(aliased(value.sql, names[logical]))
             missing = value.missing
             if missing is not None:
-                selected.append(_aliased(missing, f"{names[logical]}?"))
+                selected.append(aliased(missing, f"{names[logical]}?"))
                 missing = column(f"{names[logical]}?", alias)
             columns[logical] = replace(value, sql=column(names[logical], alias), missing=missing)
         order = []
         for i, term in enumerate(self.order):
-            selected.append(_aliased(term.sql, f"#{i}"))
+            selected.append(aliased(term.sql, f"#{i}"))
             order.append(replace(term, sql=column(f"#{i}", alias)))
         source = subquery(self._select(ctx, selected, ordered=self.is_cut), alias)
         return Relation(source, columns, tuple(order), self.explicit)
@@ -81,7 +81,7 @@ class Relation:
     def statement(self, ctx: Context) -> exp.Select:
         """The whole as one statement whose columns stand in the order of the fields."""
         names = physical(self.columns)
-        return self._select(ctx, [_aliased(v.sql, names[k]) for k, v in self.columns.items()], ordered=True)
+        return self._select(ctx, [aliased(v.sql, names[k]) for k, v in self.columns.items()], ordered=True)
 
     def selecting(self, ctx: Context, selected: Sequence[Sql], ordered: bool = False) -> exp.Select:
         """A SELECT of these expressions over the rows."""
@@ -102,7 +102,8 @@ class Relation:
         return made
 
 
-def _aliased(sql: Sql, alias: str) -> Sql:
+def aliased(sql: Sql, alias: str) -> Sql:
+    """The expression under a name; a column of that name as it is."""
     if isinstance(sql, exp.Column) and sql.name == alias:
         return sql
     return exp.Alias(this=sql, alias=name(alias))

@@ -15,6 +15,7 @@ from xrepo_nb.engines.sql.syntax import (
     Condition,
     Maker,
     Sql,
+    as_sql,
     binary,
     call,
     cast,
@@ -95,14 +96,8 @@ def _divide(ctx: Context, node: Call) -> Value:
 def _nonzero(ctx: Context, op: str, left: Value, right: Value, result: Sql) -> Sql:
     if right.is_constant and right.literal != 0:
         return result
-    zero = exp.And(this=exp.EQ(this=right.sql, expression=number(0)), expression=_there(left))
+    zero = exp.And(this=exp.EQ(this=right.sql, expression=number(0)), expression=as_sql(left.is_present()))
     return guarded(ctx, zero, result, f"{op} by zero")
-
-
-def _there(value: Value) -> Sql:
-    from xrepo_nb.engines.sql.syntax import as_sql
-
-    return as_sql(value.is_present())
 
 
 def _mod(ctx: Context, node: Call) -> Value:

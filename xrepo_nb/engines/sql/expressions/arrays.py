@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.comparing import as_value, comparison, truth
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.common import constant, guarded, operands
-from xrepo_nb.engines.sql.expressions.logic import choice
-from xrepo_nb.engines.sql.paths import any_element, element
+from xrepo_nb.engines.sql.paths import any_element, element, item_at
 from xrepo_nb.engines.sql.reasons import decline
-from xrepo_nb.engines.sql.syntax import Sql, as_sql, binary, call, case, lambda_of, negation, number
-from xrepo_nb.engines.sql.values import INT, NULL_VALUE, Value, absence_of, strict, unified
+from xrepo_nb.engines.sql.syntax import (
+    Sql,
+    as_sql,
+    binary,
+    call,
+    case,
+    cast,
+    conjunction,
+    disjunction,
+    lambda_of,
+    negation,
+    number,
+)
+from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value, strict, unified
 from xrepo_nb.query.expressions import Call, Expr
 from xrepo_nb.query.expressions import Literal as Constant
 from xrepo_nb.schema.types import DataType
@@ -47,14 +59,12 @@ def _element_at(ctx: Context, node: Call) -> Value:
 
 
 def _at(value: Value, position: int) -> Value:
-    """The element, null where the array is, missing beyond its ends."""
-    place = position + 1 if position >= 0 else position
-    sql = call("list_extract", value.sql, number(place))
-    least = position + 1 if position >= 0 else -position
-    beyond = exp.LT(this=call("len", value.sql), expression=number(least))
-    null = as_sql(binary(exp.And, as_sql(negation(beyond)), exp.Is(this=sql, expression=exp.Null())))
-    absence, mask = absence_of(exp.Or(this=as_sql(value.is_absent()), expression=null), beyond)
-    return Value(sql, _item(value), absence, mask)
+    """The element at a position; null, not missing, where there is no array."""
+    if value.absence == "never":
+        return item_at(value, position)
+    found = item_at(replace(value, absence="never", missing=None), position)
+    missing = conjunction(value.is_present(), found.is_missing())
+    return found.with_absence(disjunction(value.is_absent(), found.is_none()), missing)
 
 
 def _end(ctx: Context, node: Call) -> Value:
@@ -230,9 +240,6 @@ def _over_list(ctx: Context, op: str, value: Value) -> Value:
         decline(f"{op} of {value.type}")
     if item.kind == "float" and op in ("$min", "$max"):
         decline(f"{op} of floats in an array")
-    from xrepo_nb.engines.sql.syntax import cast
-    from xrepo_nb.engines.sql.values import FLOAT
-
     sql = call(name, value.sql)
     if op == "$sum":
         to = "BIGINT" if item.kind == "int" else "DOUBLE"
@@ -273,5 +280,3 @@ OPERATORS: dict[str, Operator] = {
     "$anyElementTrue": _all_true,
     **dict.fromkeys(("$sum", "$avg", "$min", "$max"), _aggregate),
 }
-
-__all__ = ["OPERATORS", "choice"]

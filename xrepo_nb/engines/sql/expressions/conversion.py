@@ -10,7 +10,7 @@ from xrepo_nb.engines.sql.expressions.arithmetic import milliseconds
 from xrepo_nb.engines.sql.expressions.common import guarded, operands
 from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Condition, Sql, call, case, cast, disjunction, number, text
-from xrepo_nb.engines.sql.values import BOOL, FLOAT, INT, NULL_VALUE, STRING, Value, strict
+from xrepo_nb.engines.sql.values import BOOL, DATETIME, FLOAT, INT, NULL_VALUE, STRING, Value, strict
 from xrepo_nb.query.expressions import Call
 
 _NAMES = {
@@ -104,7 +104,7 @@ def _to_bool(ctx: Context, node: Call) -> Value:
     (value,) = operands(ctx, node)
     if value.kind == "null":
         return NULL_VALUE
-    if value.kind in ("bool",):
+    if value.kind == "bool":
         return value.nullable()
     made = truth(value)
     sql: Sql = (
@@ -120,8 +120,6 @@ def _to_bool(ctx: Context, node: Call) -> Value:
 
 
 def _to_date(ctx: Context, node: Call) -> Value:
-    from xrepo_nb.engines.sql.values import DATETIME
-
     (value,) = operands(ctx, node)
     if value.kind in ("datetime", "null"):
         return value.nullable()

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.expressions.arithmetic import milliseconds
 from xrepo_nb.engines.sql.expressions.common import constant
 from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Sql, binary, call, cast, number, text
@@ -158,10 +157,6 @@ def _format(form: str) -> str:
     return "".join(out)
 
 
-def _to_parts(ctx: Context, node: Call) -> Value:
-    return decline("$dateToParts")
-
-
 OPERATORS = {
     **dict.fromkeys(_PARTS, _part),
     "$dateAdd": _shift,
@@ -170,5 +165,3 @@ OPERATORS = {
     "$dateTrunc": _truncated,
     "$dateToString": _to_string,
 }
-
-__all__ = ["OPERATORS", "milliseconds"]

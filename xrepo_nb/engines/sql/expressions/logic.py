@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from xrepo_nb.engines.sql.comparing import as_value, comparison, truth
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.syntax import Condition, case, conjunction, disjunction, negation, number
+from xrepo_nb.engines.sql.syntax import Condition, as_sql, case, conjunction, disjunction, negation, number
 from xrepo_nb.engines.sql.values import INT, Value, absence_of, unified
 from xrepo_nb.query.expressions import Call
 
@@ -63,8 +63,6 @@ def _state(
         return False
     if last is True and all(answer is True for answer in answers):
         return True
-    from xrepo_nb.engines.sql.syntax import as_sql
-
     return case([(when, as_sql(a)) for (when, _), a in zip(branches, answers, strict=True)], as_sql(last))
 
 

@@ -13,16 +13,14 @@ from xrepo_nb.engines.sql.patterns import regex
 from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import (
     Sql,
-    as_sql,
     binary,
     call,
     case,
     conjunction,
-    not_null,
     number,
     text,
 )
-from xrepo_nb.engines.sql.values import INT, NULL_VALUE, STRING, Value, any_absent, strict
+from xrepo_nb.engines.sql.values import INT, NULL_VALUE, STRING, Value, strict
 from xrepo_nb.query.expressions import Call
 from xrepo_nb.schema.types import DataType
 
@@ -178,5 +176,3 @@ OPERATORS = {
     **dict.fromkeys(("$replaceOne", "$replaceAll"), _replace),
     "$regexMatch": _regex_match,
 }
-
-__all__ = ["OPERATORS", "any_absent", "as_sql", "coerced", "not_null"]

@@ -1,4 +1,4 @@
-"""Stages that read several relations, or multiply rows: unwind, union, join, lookup."""
+"""Stages that read two relations: union and join."""
 
 from __future__ import annotations
 
@@ -7,79 +7,14 @@ from dataclasses import replace
 
 from sqlglot import exp
 
-from xrepo_nb.engines.sql.comparing import same_shape
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.paths import column_of, follow
 from xrepo_nb.engines.sql.reasons import decline
-from xrepo_nb.engines.sql.relation import Relation, Term, physical, subquery
+from xrepo_nb.engines.sql.relation import Relation, Term, aliased, physical, subquery
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
-from xrepo_nb.engines.sql.stages.shapes import put
-from xrepo_nb.engines.sql.syntax import Sql, as_sql, binary, call, case, cast, column, name, number
-from xrepo_nb.engines.sql.values import INT, Value, unified
+from xrepo_nb.engines.sql.syntax import Sql, as_sql, column, conjunction, number
+from xrepo_nb.engines.sql.values import Value, unified
 from xrepo_nb.query import plan as q
-from xrepo_nb.schema.types import Absence, DataType
-
-
-def unwind(ctx: Context, stage: q.Unwind, sources: Sources) -> Relation:
-    base = relation(ctx, stage.input, sources).derived(ctx)
-    value = follow(ctx, column_of(ctx.over(base.columns), stage.path[0]), stage.path[1:])
-    if value.kind != "array":
-        if value.kind == "null" and not stage.preserve_empty:
-            return replace(base, where=False)
-        decline(f"$unwind of a {value.kind}")
-    position = f"#p{ctx.names.tables}"
-    columns = dict(base.columns)
-    made = [_aliased(v.sql, k) for k, v in _named(base).items()]
-    length: Sql = exp.Coalesce(this=call("len", value.sql), expressions=[number(0)])
-    if stage.preserve_empty:
-        length = call("greatest", length, number(1))
-    made.append(_aliased(call("unnest", call("range", number(0), length)), position))
-    made += [_aliased(t.sql, f"#{i}") for i, t in enumerate(base.order)]
-    alias = ctx.table_name()
-    select = base.selecting(ctx, made)
-    order = tuple(replace(t, sql=column(f"#{i}", alias)) for i, t in enumerate(base.order))
-    place = column(position, alias)
-    columns = _under(base, alias)
-    inner = follow(ctx, column_of(ctx.over(columns), stage.path[0]), stage.path[1:])
-    item = inner.type.item or DataType("null")
-    element = Value(call("list_extract", inner.sql, binary(exp.Add, place, number(1))), item, "null")
-    if stage.preserve_empty:
-        empty = exp.EQ(
-            this=exp.Coalesce(this=call("len", inner.sql), expressions=[number(0)]), expression=number(0)
-        )
-        null = binary(
-            exp.And, exp.Not(this=exp.Paren(this=empty)), exp.Is(this=element.sql, expression=exp.Null())
-        )
-        none = inner.is_none()
-        missing = (
-            exp.Paren(this=empty)
-            if none is False
-            else binary(exp.And, exp.Paren(this=empty), exp.Not(this=as_sql(none)))
-        )
-        element = element.with_absence(null, missing)
-    put(columns, stage.path, element)
-    if stage.index_field is not None:
-        index: Sql = place
-        absent = False
-        if stage.preserve_empty:
-            index, absent = case([(empty, exp.Null())], place), True
-        put(columns, stage.index_field, Value(index, INT, "null" if absent else "never"))
-    explicit = base.explicit
-    return Relation(subquery(select, alias), columns, (*order, Term(place)) if order else (), explicit)
-
-
-def _named(base: Relation) -> dict[str, Value]:
-    names = physical(base.columns)
-    return {names[k]: v for k, v in base.columns.items()}
-
-
-def _under(base: Relation, alias: str) -> dict[str, Value]:
-    names = physical(base.columns)
-    return {k: replace(v, sql=column(names[k], alias)) for k, v in base.columns.items()}
-
-
-def _aliased(sql: Sql, alias: str) -> Sql:
-    return exp.Alias(this=sql, alias=name(alias))
+from xrepo_nb.schema.types import Absence
 
 
 def union(ctx: Context, stage: q.UnionWith, sources: Sources) -> Relation:
@@ -91,10 +26,10 @@ def union(ctx: Context, stage: q.UnionWith, sources: Sources) -> Relation:
     terms = max(len(left.order), len(right.order), 1)
     parts, columns = [], {}
     for side, other in ((left, right), (right, left)):
-        selected = [_aliased(_sided(side, other, f).sql, names[f]) for f in fields]
-        selected.append(_aliased(number(int(side is right)), "#s"))
-        selected += [_aliased(_term(side, i), f"#{int(side is right)}{i}") for i in range(terms)]
-        selected += [_aliased(exp.Null(), f"#{int(side is left)}{i}") for i in range(terms)]
+        selected = [aliased(_sided(side, other, f).sql, names[f]) for f in fields]
+        selected.append(aliased(number(int(side is right)), "#s"))
+        selected += [aliased(_term(side, i), f"#{int(side is right)}{i}") for i in range(terms)]
+        selected += [aliased(exp.Null(), f"#{int(side is left)}{i}") for i in range(terms)]
         parts.append(side.selecting(ctx, _sorted_names(selected, len(fields)), ordered=side.is_cut))
     for f in fields:
         columns[f] = replace(_merged(left, right, f), sql=column(names[f], alias))
@@ -151,7 +86,7 @@ def join(ctx: Context, stage: q.Join, sources: Sources) -> Relation:
     if stage.validate != "many_to_many":
         decline("a join that is to be validated")
     pairs = [_pair(left, right, a, b) for a, b in stage.on]
-    test = as_sql_all(pairs)
+    test = as_sql(conjunction(*pairs))
     if stage.how in ("semi", "anti"):
         return _semi(ctx, stage, left, right, test)
     if stage.how not in _SIDES:
@@ -170,7 +105,6 @@ def join(ctx: Context, stage: q.Join, sources: Sources) -> Relation:
             columns[k] = _after(v, stage.how in ("left", "outer"))
     source = exp.Join(this=right.source, side=None, kind=_SIDES[stage.how], on=test)
     order = _join_order(stage.how, left, right)
-    # The pair of tables is made one source by a derived table without columns of its own.
     return _joined(ctx, left, source, columns, order)
 
 
@@ -179,8 +113,8 @@ def _joined(
 ) -> Relation:
     names = physical(columns)
     alias = ctx.table_name()
-    selected: list[Sql] = [_aliased(v.sql, names[k]) for k, v in columns.items()]
-    selected += [_aliased(t.sql, f"#{i}") for i, t in enumerate(order)]
+    selected: list[Sql] = [aliased(v.sql, names[k]) for k, v in columns.items()]
+    selected += [aliased(t.sql, f"#{i}") for i, t in enumerate(order)]
     select = exp.select(*selected, copy=False).from_(left.source, copy=False)
     select = select.join(joined, copy=False)
     out = {k: replace(v, sql=column(names[k], alias)) for k, v in columns.items()}
@@ -196,12 +130,6 @@ def _join_order(how: str, left: Relation, right: Relation) -> tuple[Term, ...]:
         present = Term(as_sql(exp.Is(this=left.order[-1].sql, expression=exp.Null())))
         return (present, *left.order, *right.order)
     return (*first.order, *second.order)
-
-
-def as_sql_all(tests: Sequence[Sql]) -> Sql:
-    from xrepo_nb.engines.sql.syntax import conjunction
-
-    return as_sql(conjunction(*tests))
 
 
 def _pair(left: Relation, right: Relation, a: str, b: str) -> Sql:
@@ -221,13 +149,12 @@ def _semi(ctx: Context, stage: q.Join, left: Relation, right: Relation, test: Sq
 
 
 def _after(value: Value, nullable: bool) -> Value:
-    """What a column means where rows may be without a match: missing there, but null in a column
-    that holds nulls, as a relational join has it."""
+    """What a column means where rows may be without a match: null there."""
     if not nullable:
         return value
-    if value.absence == "both" or not value.type.is_typed:
-        decline("an unmatched row's field of mixed type")
-    return replace(value, absence="null" if value.absence == "null" else "missing")
+    if value.absence in ("missing", "both") or not value.type.is_typed:
+        decline("an unmatched row's field that is missing elsewhere")
+    return replace(value, absence="null")
 
 
 def _shared(left: Value, right: Value, how: str) -> Value:
@@ -239,6 +166,4 @@ def _shared(left: Value, right: Value, how: str) -> Value:
     return left
 
 
-RENDERERS: Mapping[str, Renderer] = {"Unwind": unwind, "UnionWith": union, "Join": join}
-
-__all__ = ["RENDERERS", "cast", "same_shape"]
+RENDERERS: Mapping[str, Renderer] = {"UnionWith": union, "Join": join}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from sqlglot import exp
@@ -84,6 +84,3 @@ def _renderers() -> Mapping[str, Renderer]:
     from xrepo_nb.engines.sql.stages.table import RENDERERS
 
     return RENDERERS
-
-
-__all__ = ["Source", "Sources", "relation", "replace", "scan"]

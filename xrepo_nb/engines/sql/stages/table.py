@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from xrepo_nb.engines.sql.stages import combined, groups, lookups, rows, shapes, windows
+from xrepo_nb.engines.sql.stages import combined, groups, lookups, rows, shapes, unwind, windows
 from xrepo_nb.engines.sql.stages.render import Renderer, scan
 
 RENDERERS: Mapping[str, Renderer] = {
@@ -13,6 +13,7 @@ RENDERERS: Mapping[str, Renderer] = {
     **shapes.RENDERERS,
     **groups.RENDERERS,
     **combined.RENDERERS,
+    **unwind.RENDERERS,
     **windows.RENDERERS,
     **lookups.RENDERERS,
 }

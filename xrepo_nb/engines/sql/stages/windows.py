@@ -18,7 +18,7 @@ from xrepo_nb.engines.sql.stages.groups import parts
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.stages.rows import sort_terms, value_terms
 from xrepo_nb.engines.sql.stages.shapes import put
-from xrepo_nb.engines.sql.syntax import Sql, binary, call, case, number
+from xrepo_nb.engines.sql.syntax import Sql, binary, call, case, cast, number
 from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value, unified
 from xrepo_nb.query import plan as q
 from xrepo_nb.query.expressions import Literal
@@ -214,8 +214,6 @@ def _derivative(node: q.WindowOutput, partition: Partition) -> Value:
 
 
 def _micros(key: Value, unit: str) -> Sql:
-    from xrepo_nb.engines.sql.syntax import cast
-
     return binary(exp.Div, cast(call("epoch_us", key.sql), "DOUBLE"), number(float(_LENGTHS[unit])))
 
 
