@@ -8,6 +8,7 @@ import pandas  # noqa: F401 - its import reads files, wherever in a loop it woul
 import pytest
 from blockbuster import blockbuster_ctx
 
+import xrepo_nb.repos.open  # noqa: F401 - so that no first import happens within a loop
 from xrepo_nb.cache import namespace
 
 

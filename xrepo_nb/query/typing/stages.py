@@ -10,6 +10,7 @@ from xrepo_nb.query import plan as s
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Expr, FieldRef, Literal, Path
 from xrepo_nb.query.typing.accumulators import accumulated
+from xrepo_nb.query.typing.comparable import must_compare
 from xrepo_nb.query.typing.expressions import Lost, Scope, type_of
 from xrepo_nb.query.typing.shapes import only_paths, with_path, without_path
 from xrepo_nb.query.typing.values import (
@@ -120,7 +121,7 @@ def _match(plan: s.Match, rows: Value, walk: Walk) -> Value:
 
 
 def check_predicate(predicate: p.Predicate, root: Value, walk: Walk) -> None:
-    """Looks up every path of a predicate, so that lost ones are told."""
+    """Looks up every path of a predicate: lost ones are told, constants of a wrong kind refused."""
     if walk.lost is None:
         return
     for node in _outer(predicate):
@@ -129,6 +130,8 @@ def check_predicate(predicate: p.Predicate, root: Value, walk: Walk) -> None:
             continue
         path: Path = getattr(node, "path", ())
         found = walk.require(root, path, getattr(node, "at", "")) if path else root
+        if path:
+            must_compare(node, found)
         if isinstance(node, p.ElemMatch) and not node.on_values:
             check_predicate(node.predicate, found.item if found.kind == "array" else UNKNOWN, walk)
 
