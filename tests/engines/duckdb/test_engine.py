@@ -78,6 +78,7 @@ PIPELINES: list[list[dict[str, Any]]] = [
     [{"$setWindowFields": {"partitionBy": "$who", "sortBy": {"n": 1}, "output": OUTPUT}}],
     [{"$lookup": {"from": "people", "localField": "who", "foreignField": "who", "as": "found"}}],
     [{"$unionWith": "people"}, {"$sort": {"who": 1}}],
+    [{"$match": {"n": {"$gt": 1}}}, {"$facet": {"top": [{"$sort": {"n": -1}}, {"$limit": 2}], "all": [{"$count": "n"}]}}],
 ]  # fmt: skip
 
 
@@ -112,6 +113,13 @@ def test_it_answers_as_the_document_engine(stages: list[dict[str, Any]]) -> None
 def _unordered(row: str) -> str:
     """The row's text without the order of a set's elements."""
     return row if "'set'" not in row else "".join(sorted(row))
+
+
+def test_a_sample_is_of_the_rows() -> None:
+    table = Table(frame=pl.DataFrame({"n": range(1000)}))
+    plan = parse_pipeline([{"$sample": {"size": 50}}], Scan("t"))
+    found = DuckDBEngine().collect(plan, {"t": table}).frame["n"]
+    assert found.n_unique() == 50 and not found.is_sorted()
 
 
 @pytest.mark.parametrize("how", ["left", "inner", "right", "outer", "semi", "anti"])

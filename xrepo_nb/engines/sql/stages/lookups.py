@@ -61,17 +61,23 @@ def _key(ctx: Context, side: Relation, path: Path) -> Value:
 
 
 def _gathered(ctx: Context, right: Relation, key: Value) -> tuple[exp.Select, DataType]:
-    """The rows of each key as one array, in their order; null and missing keys are one."""
-    row = struct(list(right.columns.items()))
-    ordered: Sql = row.sql
-    if right.order:
-        terms = [ctx.dialect.ordered(t.sql, t.descending) for t in right.order]
-        ordered = exp.Order(this=row.sql, expressions=terms)
-    made = [
+    """The rows of each key as one array; null and missing keys are one."""
+    listed, item = rows_as_array(ctx, right)
+    made: list[Sql] = [
         exp.Alias(this=key.sql, alias=name("#key")),
-        exp.Alias(this=exp.Anonymous(this="array_agg", expressions=[ordered]), alias=name("#rows")),
+        exp.Alias(this=listed, alias=name("#rows")),
     ]
-    return right.selecting(ctx, made).group_by(key.sql, copy=False), row.type
+    return right.selecting(ctx, made).group_by(key.sql, copy=False), item
+
+
+def rows_as_array(ctx: Context, rows: Relation) -> tuple[Sql, DataType]:
+    """The aggregate that gathers whole rows, in their order, and the type of its elements."""
+    row = struct(list(rows.columns.items()))
+    ordered: Sql = row.sql
+    if rows.order:
+        terms = [ctx.dialect.ordered(t.sql, t.descending) for t in rows.order]
+        ordered = exp.Order(this=row.sql, expressions=terms)
+    return exp.Anonymous(this="array_agg", expressions=[ordered]), row.type
 
 
 RENDERERS: Mapping[str, Renderer] = {"Lookup": lookup}

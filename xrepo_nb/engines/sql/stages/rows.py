@@ -11,7 +11,7 @@ from xrepo_nb.engines.sql.predicates import may_fail, predicate
 from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Relation, Term
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
-from xrepo_nb.engines.sql.syntax import FALSE, case, conjunction
+from xrepo_nb.engines.sql.syntax import FALSE, call, case, conjunction
 from xrepo_nb.engines.sql.values import Value
 from xrepo_nb.query import plan as q
 
@@ -73,4 +73,15 @@ def skip(ctx: Context, stage: q.Skip, sources: Sources) -> Relation:
     return replace(base, offset=base.offset + stage.count, limit=left)
 
 
-RENDERERS: Mapping[str, Renderer] = {"Match": match, "Sort": sort, "Limit": limit, "Skip": skip}
+def sample(ctx: Context, stage: q.Sample, sources: Sources) -> Relation:
+    base = relation(ctx, stage.input, sources).derived(ctx)
+    return replace(base, order=(Term(call("random")),), explicit=True, limit=stage.size).derived(ctx)
+
+
+RENDERERS: Mapping[str, Renderer] = {
+    "Match": match,
+    "Sort": sort,
+    "Limit": limit,
+    "Skip": skip,
+    "Sample": sample,
+}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from xrepo_nb.engines.sql.stages import combined, groups, lookups, rows, shapes, unwind, windows
+from xrepo_nb.engines.sql.stages import combined, facets, groups, lookups, rows, shapes, unwind, windows
 from xrepo_nb.engines.sql.stages.render import Renderer, scan
 
 RENDERERS: Mapping[str, Renderer] = {
@@ -16,4 +16,5 @@ RENDERERS: Mapping[str, Renderer] = {
     **unwind.RENDERERS,
     **windows.RENDERERS,
     **lookups.RENDERERS,
+    **facets.RENDERERS,
 }
