@@ -6,7 +6,7 @@
 ...     people = await xr.open([{"name": "Ann", "age": 34}, {"name": "Bo", "age": 28}], name="people")
 ...     return await people.list({"age__gt": 30})
 >>> asyncio.run(main())
-[{'name': 'Ann', 'age': 34}]
+[Person(name='Ann', age=34)]
 
 Names are imported when first used, so that importing the package stays cheap.
 """

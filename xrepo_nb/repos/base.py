@@ -10,7 +10,7 @@ from xrepo_nb.governance.audit import AuditEntry, AuditLog
 from xrepo_nb.governance.identity import resolve
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.observe.stats import RepoStats
-from xrepo_nb.repos import auditing, bulk, explaining, measuring, outputs, points, reading, writing
+from xrepo_nb.repos import asking, auditing, bulk, explaining, measuring, outputs, points, reading, writing
 from xrepo_nb.repos.foundation import RepoFoundation, User
 from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.repos.operation import Operation
@@ -84,8 +84,8 @@ class XRepo(RepoFoundation, Generic[T]):
         `[("age", -1)]`, `"-age"` or a dict. The result knows the `total` number of matches.
         """
         async with Operation(self, "list", Permission.LIST, user_id) as operation:
-            matching = reading.matching(self, filters, operation)
-            window = reading.Window(sort, skip, limit)
+            matching = asking.matching(self, filters, operation)
+            window = asking.Window(sort, skip, limit)
             answer, total = await reading.page(self, matching, window, operation, engine)
             records = await records_of(answer.table, self.model_class, operation.grant)
             operation.rows = len(records)
@@ -95,7 +95,7 @@ class XRepo(RepoFoundation, Generic[T]):
     async def find_one(self, filters: Any, user_id: User = None, *, sort: Any = None) -> T | None:
         """The first record that matches, or None."""
         async with Operation(self, "find_one", Permission.LIST, user_id) as operation:
-            plan = reading.windowed(reading.matching(self, filters, operation), sort, 0, 1)
+            plan = asking.windowed(asking.matching(self, filters, operation), sort, 0, 1)
             answer = await reading.answer(self, plan, operation)
             found = await records_of(answer.table, self.model_class, operation.grant)
             operation.rows = len(found)
@@ -104,7 +104,7 @@ class XRepo(RepoFoundation, Generic[T]):
     async def count(self, filters: Any = None, user_id: User = None, *, engine: str = "auto") -> int:
         """How many records match; no row is handed over."""
         async with Operation(self, "count", Permission.LIST, user_id) as operation:
-            plan = reading.matching(self, filters, operation)
+            plan = asking.matching(self, filters, operation)
             operation.rows = await reading.count(self, plan, operation, engine)
             return operation.rows
 
@@ -113,7 +113,7 @@ class XRepo(RepoFoundation, Generic[T]):
     ) -> builtins.list[Any]:
         """The different values of a field, sorted; elements of arrays count by themselves."""
         async with Operation(self, "distinct", Permission.LIST, user_id) as operation:
-            plan = reading.distinct(self, reading.matching(self, filters, operation), field)
+            plan = asking.distinct(self, asking.matching(self, filters, operation), field)
             answer = await reading.answer(self, plan, operation, engine=engine)
             values = [row.get("_id") for row in await documents_of(answer.table)]
             operation.rows = len(values)
@@ -133,7 +133,7 @@ class XRepo(RepoFoundation, Generic[T]):
         `$out` and `$merge` write into one, and then nothing is returned.
         """
         async with Operation(self, "aggregate", Permission.LIST, user_id) as operation:
-            plan = reading.pipeline(self, pipeline)
+            plan = asking.pipeline(self, pipeline)
             answer = await outputs.answer(self, plan, operation, engine=engine, repos=repos)
             documents = await documents_of(answer.table)
             operation.rows = len(documents)
@@ -173,10 +173,10 @@ class XRepo(RepoFoundation, Generic[T]):
         `pipeline` runs on the matching rows. The frame shares memory with the repo's own rows.
         """
         async with Operation(self, "frame", Permission.LIST, user_id) as operation:
-            plan = reading.windowed(reading.matching(self, filters, operation), sort, skip, limit)
-            plan = reading.projected(plan, fields)
+            plan = asking.windowed(asking.matching(self, filters, operation), sort, skip, limit)
+            plan = asking.projected(plan, fields)
             if pipeline is not None:
-                plan = reading.pipeline(self, pipeline, plan)
+                plan = asking.pipeline(self, pipeline, plan)
             answer = await outputs.answer(self, plan, operation, engine=engine, repos=repos)
             frame = await reading.frame_of(answer.table)
             operation.rows = frame.height
@@ -222,9 +222,9 @@ class XRepo(RepoFoundation, Generic[T]):
         Reads no rows, unless `analyze` measures rows and time of each stage.
         """
         async with Operation(self, "explain", Permission.LIST, user_id) as operation:
-            plan = reading.windowed(reading.matching(self, filters, operation), sort, skip, limit)
+            plan = asking.windowed(asking.matching(self, filters, operation), sort, skip, limit)
             if pipeline is not None:
-                plan = reading.pipeline(self, pipeline, plan)
+                plan = asking.pipeline(self, pipeline, plan)
             return await explaining.explain(self, plan, operation, engine, analyze, repos)
 
     # Writing.

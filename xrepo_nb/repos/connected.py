@@ -13,7 +13,7 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.query.plan import Match, Plan, Scan
 from xrepo_nb.query.predicates import And, Compare, In, Or, Predicate
-from xrepo_nb.repos import explaining, fitting, reading
+from xrepo_nb.repos import asking, explaining, fitting, narrowing
 from xrepo_nb.repos.base import XRepo
 from xrepo_nb.repos.change import Change, Current, Item
 from xrepo_nb.repos.documents import key_of
@@ -129,8 +129,8 @@ class ConnectedRepo(XRepo[T]):
         """The plan over the schema's own fields, where the source's rows are tables and may have more."""
         if not self._closed or "Project" not in self.source.capabilities.stages:
             return native
-        shown = reading.projected(Scan(self.metadata.name), self._schema.names)
-        return reading.replaced_scan(native, self.metadata.name, shown)
+        shown = asking.projected(Scan(self.metadata.name), self._schema.names)
+        return narrowing.replaced_scan(native, self.metadata.name, shown)
 
     async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
         name = self.metadata.name

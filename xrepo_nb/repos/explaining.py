@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from xrepo_nb.core.offload import offload
 from xrepo_nb.engines.explain import Explanation, explain_plan
 from xrepo_nb.query.plan import Plan, Scan
-from xrepo_nb.repos import reading
+from xrepo_nb.repos import narrowing, reading
 from xrepo_nb.repos.execution import at_hand_inputs, independent, replaced
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.schema.table import Table
@@ -27,9 +27,9 @@ async def explain(
     repos: Mapping[str, XRepo[Any]] | None,
 ) -> Explanation:
     """The tree of the governed, optimised plan; native parts hang below the scans they feed."""
-    scope = await reading.opened(await reading.reach(repo, plan, repos), operation)
-    plan = reading.checked(plan, scope)
-    plan, scope = await reading.narrowed(plan, scope)
+    scope = await narrowing.opened(await reading.reach(repo, plan, repos), operation)
+    plan = narrowing.checked(plan, scope)
+    plan, scope = await narrowing.narrowed(plan, scope)
     plan = reading.optimized(plan, scope)
     inputs, asked = at_hand_inputs(scope.opened)
     native: dict[str, Explanation] = {}
@@ -38,7 +38,7 @@ async def explain(
         name = part.sources()[0]
         rest, tree, table = await scope.repos[name]._explained(part, analyze)
         label = f"{name} #{number}" if name in inputs else name
-        done[id(part)] = reading.replaced_scan(rest, name, Scan(label))
+        done[id(part)] = narrowing.replaced_scan(rest, name, Scan(label))
         inputs[label], native[f"scan {label}"] = table, tree
     found = await offload(explain_plan, replaced(plan, done), inputs, engine, analyze=analyze)
     return _grafted(found, native)

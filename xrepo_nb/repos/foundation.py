@@ -19,7 +19,7 @@ from xrepo_nb.governance.rules import Permission
 from xrepo_nb.observe.events import Events
 from xrepo_nb.observe.stats import StatsCollector
 from xrepo_nb.query.plan import Plan
-from xrepo_nb.repos import reading
+from xrepo_nb.repos import narrowing
 from xrepo_nb.repos.change import Change, Current
 from xrepo_nb.repos.documents import key_of
 from xrepo_nb.repos.execution import Opened
@@ -100,7 +100,7 @@ class RepoFoundation(XObjPrototype, ABC):
     @property
     def schema(self) -> Schema:  # type: ignore[override]
         """The fields and keys that whoever acts now may see."""
-        return reading.visible_schema(self, resolve())
+        return narrowing.visible_schema(self, resolve())
 
     @property
     def resource(self) -> XResource | None:
@@ -223,11 +223,11 @@ class RepoFoundation(XObjPrototype, ABC):
 
     def _marks_deleted(self, schema: Schema | None = None) -> bool:
         """Whether rows may carry the mark of a soft deletion."""
-        return self.metadata.soft_delete and (schema or self._schema).field(reading.DELETED_AT) is not None
+        return self.metadata.soft_delete and (schema or self._schema).field(narrowing.DELETED_AT) is not None
 
     def _hides_mark(self, schema: Schema | None = None) -> bool:
         """Whether that mark is the repo's own, and no field of the collection."""
-        return self.metadata.soft_delete and reading.DELETED_AT not in self._declared
+        return self.metadata.soft_delete and narrowing.DELETED_AT not in self._declared
 
     def _deletes_softly(self, soft: bool) -> bool:
         """Whether a deletion asked as `soft` can be one here."""

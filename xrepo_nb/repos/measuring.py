@@ -11,7 +11,7 @@ from xrepo_nb.governance.identity import resolve
 from xrepo_nb.governance.policy import OPEN
 from xrepo_nb.observe.stats import RepoStats
 from xrepo_nb.query.plan import Scan
-from xrepo_nb.repos import reading
+from xrepo_nb.repos import asking, narrowing, reading
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.schema.table import Table
 
@@ -31,7 +31,7 @@ async def measure(repo: XRepo[Any], operation: Operation) -> RepoStats:
     counted: dict[str, Any] = {"total_count": await reading.count(repo, scan, operation)}
     counted["field_cardinalities"] = await _cardinalities(repo, operation)
     indexes = repo._schema.indexes
-    shown = reading.seen(repo, repo._schema, operation.policy).names
+    shown = narrowing.seen(repo, repo._schema, operation.policy).names
     counted["index_stats"] = {
         i.name: {"fields": list(i.fields), "unique": i.unique} for i in indexes if set(i.fields) <= set(shown)
     }
@@ -51,7 +51,7 @@ async def _cardinalities(repo: XRepo[Any], operation: Operation) -> dict[str, in
     governed = await reading.lazily(repo, operation)
     if governed is not None and governed.schema.is_typed:
         return await offload(_unique_values, governed)
-    shown = reading.seen(repo, repo._schema, operation.policy)
+    shown = narrowing.seen(repo, repo._schema, operation.policy)
     return {name: await _values(repo, name, operation) for name in shown.names}
 
 
@@ -62,6 +62,6 @@ def _unique_values(table: Table) -> dict[str, int]:
 
 
 async def _values(repo: XRepo[Any], name: str, operation: Operation) -> int:
-    plan = reading.distinct(repo, Scan(repo.metadata.name), name)
+    plan = asking.distinct(repo, Scan(repo.metadata.name), name)
     table = (await reading.answer(repo, plan, operation)).table
     return sum(row.get("_id") is not None for row in table.documents)

@@ -1,133 +1,28 @@
-"""The way of a read: from what is asked to the rows that the caller may see."""
+"""The way of a read: from a plan to the rows that the caller may see."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError
+from xrepo_nb.core.errors import XRepoNotFoundError
 from xrepo_nb.core.offload import offload
-from xrepo_nb.governance.identity import Identity, resolve
-from xrepo_nb.governance.policy import OPEN, Policy
-from xrepo_nb.governance.rewrite import govern
+from xrepo_nb.governance.identity import resolve
+from xrepo_nb.governance.policy import OPEN
 from xrepo_nb.governance.rules import Permission
-from xrepo_nb.query.expressions import FieldRef, Literal
-from xrepo_nb.query.plan import (
-    Accumulator,
-    Group,
-    Limit,
-    Match,
-    Plan,
-    Project,
-    Scan,
-    Skip,
-    Sort,
-    SortKey,
-    Unset,
-    Unwind,
-)
-from xrepo_nb.query.predicates import EVERYTHING, Compare, Exists
+from xrepo_nb.query.expressions import Literal
+from xrepo_nb.query.plan import Accumulator, Group, Plan, Scan
+from xrepo_nb.repos.asking import Window, bounded, matching, windowed
 from xrepo_nb.repos.execution import Answer, Opened, execute, gather, run_now, streamed
+from xrepo_nb.repos.narrowing import Scope, checked, governed, narrowed, opened, policy_of
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.shaping import records_of
-from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
 if TYPE_CHECKING:
     from xrepo_nb.repos.base import XRepo
-    from xrepo_nb.repos.foundation import RepoFoundation
-
-DELETED_AT = "deleted_at"
-
-
-def matching(repo: XRepo[Any], filters: Any, operation: Operation) -> Plan:
-    """The repo's rows that match the filters."""
-    scan = Scan(repo.metadata.name)
-    if isinstance(filters, dict | None) and not filters:
-        return scan
-    from xrepo_nb.query.parsing import parse_filter
-
-    schema = repo._schema_for(operation.identity)
-    known = seen(repo, schema, operation.policy, _reading(operation)).names
-    predicate = parse_filter(repo._translated(filters, operation.identity), fields=known)
-    return scan if predicate == EVERYTHING else Match(scan, predicate)
-
-
-def pipeline(repo: XRepo[Any], stages: Sequence[Mapping[str, Any]], start: Plan | None = None) -> Plan:
-    """The plan of a pipeline over the repo's rows, or those of `start`."""
-    from xrepo_nb.query.parsing import parse_pipeline
-
-    return parse_pipeline(stages, start or Scan(repo.metadata.name))
-
-
-def distinct(repo: XRepo[Any], plan: Plan, field: str) -> Plan:
-    """One row, sorted, for each value of the field; elements of arrays are values."""
-    path = tuple(field.split("."))
-    there = Match(plan, Exists(path, True))
-    unwound: Plan = there
-    for length in range(1, len(path) + 1):
-        if _may_be_array(repo._schema, path[:length]):
-            unwound = Unwind(unwound, path[:length], preserve_empty=True)
-    if unwound is not there:
-        unwound = Match(unwound, Exists(path, True))
-    return Sort(Group(unwound, FieldRef(path), ()), (SortKey(("_id",)),))
-
-
-def _may_be_array(schema: Schema, path: tuple[str, ...]) -> bool:
-    kind = None
-    for step in path:
-        field = schema.field(step) if kind is None else (kind.item or kind).field(step)
-        if field is None:
-            return kind is not None and kind.kind == "mixed"
-        kind = field.type
-    return kind is not None and kind.kind in ("array", "mixed")
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Which of the matching rows are wanted, in which order."""
-
-    sort: Any = None
-    skip: int = 0
-    limit: int | None = None
-
-
-def windowed(plan: Plan, sort: Any, skip: int, limit: int | None) -> Plan:
-    """The plan's rows in that order, from `skip` on, at most `limit` of them."""
-    if sort:
-        from xrepo_nb.query.parsing import parse_sort
-
-        plan = Sort(plan, parse_sort(sort))
-    if bounded(skip, "skip"):
-        plan = Skip(plan, skip)
-    if limit is not None:
-        plan = Limit(plan, bounded(limit, "limit"))
-    return plan
-
-
-def bounded(value: int, name: str) -> int:
-    """A count as the caller gave it, refused when it is none."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise XRepoConfigurationError(
-            f"{name} must be a whole number from 0 on", asked=name, hint="limit=None reads all rows"
-        )
-    return value
-
-
-def projected(plan: Plan, fields: Sequence[str] | Mapping[str, Any] | None) -> Plan:
-    """The plan's rows with only those fields: names, or a projection as MongoDB writes it."""
-    if fields is None:
-        return plan
-    if isinstance(fields, Mapping):
-        from xrepo_nb.query.parsing import parse_projection
-
-        return Project(plan, *parse_projection(fields))
-    paths = [tuple(name.split(".")) for name in fields]
-    hide_id = () if ("_id",) in paths else ((("_id",), False),)
-    return Project(plan, (*((path, True) for path in paths), *hide_id), inclusive=True)
 
 
 async def answer(
@@ -142,139 +37,19 @@ async def answer(
     reached = await reach(repo, plan, repos)
     scope = await opened(reached, operation)
     plan = checked(plan, scope)
-    governed, scope = await narrowed(plan, scope)
+    plan, scope = await narrowed(plan, scope)
     cache = repo._cache if len(reached) == 1 else None
     if cache is None:
-        return await run(governed, scope, engine)
+        return await run(plan, scope, engine)
     from xrepo_nb.query.fingerprint import fingerprint
 
-    key, generation = f"{engine}:{repo._policy_key(scope.identity)}:{fingerprint(governed)}", cache.generation
+    key, generation = f"{engine}:{repo._policy_key(scope.identity)}:{fingerprint(plan)}", cache.generation
     found = await cache.get(key)
     if found is not None:
         return Answer(found.table, found.engine, cached=True)
-    made = await run(governed, scope, engine)
+    made = await run(plan, scope, engine)
     await cache.put(key, made, generation)
     return made
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What a plan reads, by the names of its scans, and for whom."""
-
-    identity: Identity
-    permission: Permission
-    repos: Mapping[str, XRepo[Any]]
-    opened: Mapping[str, Opened]
-    policies: Mapping[str, Policy]
-
-
-async def opened(reached: Mapping[str, XRepo[Any]], operation: Operation) -> Scope:
-    """The scope over these repos, each opened once, for the operation's caller."""
-    identity = operation.identity
-    policies = {
-        name: operation.policy if repo is operation.repo else policy_of(repo, identity)
-        for name, repo in reached.items()
-    }
-    found = {name: await repo._open(identity) for name, repo in reached.items()}
-    return Scope(identity, _reading(operation), reached, found, policies)
-
-
-def policy_of(repo: RepoFoundation, identity: Identity) -> Policy:
-    """What the repo's rules leave to the identity, which must be allowed to list it."""
-    if repo._acl_manager is None:
-        return OPEN
-    repo._acl_manager.require(Permission.LIST, identity)
-    return repo._acl_manager.policy(identity)
-
-
-def checked(plan: Plan, scope: Scope) -> Plan:
-    """The plan with constants as their fields ask; refused when it names fields that the caller cannot
-    see, as ones that do not exist."""
-    visible = {
-        name: seen(repo, scope.opened[name].schema, scope.policies[name], scope.permission)
-        for name, repo in scope.repos.items()
-    }
-    if isinstance(plan, Scan) or not all(schema.fields for schema in visible.values()):
-        return plan
-    from xrepo_nb.query.check import check_fields
-    from xrepo_nb.query.typing.comparable import with_moments
-
-    plan = with_moments(plan, visible)
-    check_fields(plan, visible)
-    return plan
-
-
-async def narrowed(plan: Plan, scope: Scope) -> tuple[Plan, Scope]:
-    """The plan with each scan cut down to what rules and deletions leave, down to the sources of views."""
-    plan = _governed(plan, scope)
-    defined = {name: found for name, found in scope.opened.items() if found.plan is not None}
-    for name, found in defined.items():
-        assert found.plan is not None
-        inner, below = await _definition(name, found, scope)
-        plan = replaced_scan(plan, name, inner)
-        scope = Scope(
-            scope.identity,
-            scope.permission,
-            {**{n: r for n, r in scope.repos.items() if n != name}, **below.repos},
-            {**{n: o for n, o in scope.opened.items() if n != name}, **below.opened},
-            {**{n: p for n, p in scope.policies.items() if n != name}, **below.policies},
-        )
-    return plan, scope
-
-
-def replaced_scan(plan: Plan, name: str, other: Plan) -> Plan:
-    """The plan with `other` in the place of the scan of that name."""
-    return plan.transform(lambda node: other if node == Scan(name) else node)
-
-
-async def _definition(name: str, found: Opened, scope: Scope) -> tuple[Plan, Scope]:
-    """A view's own plan over its sources' governed scans, under labels that no other scan has."""
-    label = {source: f"{name}/{source}" for source in found.sources}
-    assert found.plan is not None
-    plan = found.plan.transform(lambda node: Scan(label[node.source]) if isinstance(node, Scan) else node)
-    repos = {label[source]: repo for source, repo in found.sources.items()}
-    policies = {key: policy_of(repo, scope.identity) for key, repo in repos.items()}
-    below = {key: await repo._open(scope.identity) for key, repo in repos.items()}
-    return await narrowed(plan, Scope(scope.identity, Permission.LIST, repos, below, policies))
-
-
-def _governed(plan: Plan, scope: Scope) -> Plan:
-    if any(policy is not OPEN for policy in scope.policies.values()):
-        plan = govern(plan, scope.policies, scope.permission)
-    marked = {n: repo for n, repo in scope.repos.items() if repo._marks_deleted(scope.opened[n].schema)}
-    return plan.transform(lambda node: _alive(node, marked)) if marked else plan
-
-
-def _reading(operation: Operation) -> Permission:
-    """The permission that its reads need: a point read's own, else that to list."""
-    return operation.permission if operation.permission is Permission.READ else Permission.LIST
-
-
-def seen(
-    repo: RepoFoundation, schema: Schema, policy: Policy, permission: Permission = Permission.LIST
-) -> Schema:
-    """The schema as the policy shows it, without the repo's own mark of deleted rows."""
-    if repo._hides_mark(schema):
-        schema = schema.select(name for name in schema.names if name != DELETED_AT)
-    return schema if policy is OPEN else policy.visible(schema, permission)
-
-
-def visible_schema(repo: RepoFoundation, identity: Identity) -> Schema:
-    """The schema that the identity sees, for listing or reading; empty when it may do neither."""
-    policy = OPEN if repo._acl_manager is None else repo._acl_manager.policy(identity)
-    for permission in (Permission.LIST, Permission.READ):
-        if permission in policy.grants:
-            return seen(repo, repo._schema_for(identity), policy, permission)
-    return repo._schema.select(())
-
-
-def _alive(node: Plan, marked: Mapping[str, XRepo[Any]]) -> Plan:
-    """A scan without the rows marked as deleted."""
-    repo = marked.get(node.source) if isinstance(node, Scan) else None
-    if repo is None:
-        return node
-    living = Match(node, Compare((DELETED_AT,), "$eq", None))
-    return Unset(living, ((DELETED_AT,),)) if repo._hides_mark() else living
 
 
 async def page(
@@ -364,7 +139,7 @@ def glimpse(repo: XRepo[Any], found: Opened, n: int | None) -> Table:
     """Up to `n` rows, at hand as `found`, for whoever acts now; not recorded."""
     identity, name = resolve(), repo.metadata.name
     scope = Scope(identity, Permission.LIST, {name: repo}, {name: found}, {name: policy_of(repo, identity)})
-    plan = _governed(windowed(Scan(name), None, 0, n), scope)
+    plan = governed(windowed(Scan(name), None, 0, n), scope)
     assert found.table is not None
     return found.table if isinstance(plan, Scan) else run_now(plan, {name: found.table})
 

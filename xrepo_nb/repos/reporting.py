@@ -12,7 +12,7 @@ from xrepo_nb.engines.base import Inputs
 from xrepo_nb.query.plan import Join, Plan, Project
 from xrepo_nb.repos.execution import gather
 from xrepo_nb.repos.join import JoinReport, report_of
-from xrepo_nb.repos.reading import Scope
+from xrepo_nb.repos.narrowing import Scope
 
 
 async def join_report(plan: Plan, scope: Scope, rows: int, sources: Mapping[str, Any]) -> JoinReport | None:

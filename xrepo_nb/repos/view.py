@@ -16,7 +16,7 @@ from xrepo_nb.governance.identity import Identity, resolve
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.observe.events import Event
 from xrepo_nb.query.plan import Plan
-from xrepo_nb.repos import by_source, reading
+from xrepo_nb.repos import by_source, narrowing, reading
 from xrepo_nb.repos.base import XRepo
 from xrepo_nb.repos.change import Change, Current
 from xrepo_nb.repos.execution import Opened
@@ -124,7 +124,7 @@ class ViewRepo(MaterializedRepo[T]):
 
     async def _open(self, identity: Identity) -> Opened:
         for repo in self._sources.values():
-            reading.policy_of(repo, identity)
+            narrowing.policy_of(repo, identity)
         shape = self._shape(identity)
         if not self._materialize:
             return Opened(shape.schema, plan=shape.plan, sources=self._sources)
@@ -152,8 +152,8 @@ class ViewRepo(MaterializedRepo[T]):
     async def _compute(self, identity: Identity, shape: Shape) -> _Kept:
         generation = self._generation
         operation = Operation(self, "compute", Permission.LIST, identity)
-        scope = await reading.opened(self._sources, operation)
-        plan, scope = await reading.narrowed(shape.plan, scope)
+        scope = await narrowing.opened(self._sources, operation)
+        plan, scope = await narrowing.narrowed(shape.plan, scope)
         with progress(f"computing {self.metadata.name}"):
             answer = await reading.run(plan, scope)
             frame = await reading.frame_of(answer.table)
@@ -162,7 +162,7 @@ class ViewRepo(MaterializedRepo[T]):
         return _Kept(table, report, generation, time.monotonic())
 
     def _shape(self, identity: Identity) -> Shape:
-        schemas = {name: reading.visible_schema(repo, identity) for name, repo in self._sources.items()}
+        schemas = {name: narrowing.visible_schema(repo, identity) for name, repo in self._sources.items()}
         return self._define(schemas)
 
     def _sources_key(self, identity: Identity) -> str:

@@ -20,8 +20,8 @@ from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.predicates import EVERYTHING, Predicate
 from xrepo_nb.repos.change import Change, Check, Current, Item, Stale
 from xrepo_nb.repos.documents import as_key, copied, key_of
+from xrepo_nb.repos.narrowing import DELETED_AT, seen
 from xrepo_nb.repos.operation import Operation
-from xrepo_nb.repos.reading import DELETED_AT, seen
 from xrepo_nb.repos.shaping import document_of, record_of
 from xrepo_nb.repos.updates import merged, updated
 from xrepo_nb.resources.base import WriteResult

@@ -1,0 +1,105 @@
+"""From what a caller asks to a plan: filters, order, window, projection, pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xrepo_nb.core.errors import XRepoConfigurationError
+from xrepo_nb.query.expressions import FieldRef
+from xrepo_nb.query.plan import Group, Limit, Match, Plan, Project, Scan, Skip, Sort, SortKey, Unwind
+from xrepo_nb.query.predicates import EVERYTHING, Exists
+from xrepo_nb.repos.narrowing import reads_by, seen
+from xrepo_nb.repos.operation import Operation
+from xrepo_nb.schema.schema import Schema
+
+if TYPE_CHECKING:
+    from xrepo_nb.repos.base import XRepo
+
+
+def matching(repo: XRepo[Any], filters: Any, operation: Operation) -> Plan:
+    """The repo's rows that match the filters."""
+    scan = Scan(repo.metadata.name)
+    if isinstance(filters, dict | None) and not filters:
+        return scan
+    from xrepo_nb.query.parsing import parse_filter
+
+    schema = repo._schema_for(operation.identity)
+    known = seen(repo, schema, operation.policy, reads_by(operation)).names
+    predicate = parse_filter(repo._translated(filters, operation.identity), fields=known)
+    return scan if predicate == EVERYTHING else Match(scan, predicate)
+
+
+def pipeline(repo: XRepo[Any], stages: Sequence[Mapping[str, Any]], start: Plan | None = None) -> Plan:
+    """The plan of a pipeline over the repo's rows, or those of `start`."""
+    from xrepo_nb.query.parsing import parse_pipeline
+
+    return parse_pipeline(stages, start or Scan(repo.metadata.name))
+
+
+def distinct(repo: XRepo[Any], plan: Plan, field: str) -> Plan:
+    """One row, sorted, for each value of the field; elements of arrays are values."""
+    path = tuple(field.split("."))
+    there = Match(plan, Exists(path, True))
+    unwound: Plan = there
+    for length in range(1, len(path) + 1):
+        if _may_be_array(repo._schema, path[:length]):
+            unwound = Unwind(unwound, path[:length], preserve_empty=True)
+    if unwound is not there:
+        unwound = Match(unwound, Exists(path, True))
+    return Sort(Group(unwound, FieldRef(path), ()), (SortKey(("_id",)),))
+
+
+def _may_be_array(schema: Schema, path: tuple[str, ...]) -> bool:
+    kind = None
+    for step in path:
+        field = schema.field(step) if kind is None else (kind.item or kind).field(step)
+        if field is None:
+            return kind is not None and kind.kind == "mixed"
+        kind = field.type
+    return kind is not None and kind.kind in ("array", "mixed")
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which of the matching rows are wanted, in which order."""
+
+    sort: Any = None
+    skip: int = 0
+    limit: int | None = None
+
+
+def windowed(plan: Plan, sort: Any, skip: int, limit: int | None) -> Plan:
+    """The plan's rows in that order, from `skip` on, at most `limit` of them."""
+    if sort:
+        from xrepo_nb.query.parsing import parse_sort
+
+        plan = Sort(plan, parse_sort(sort))
+    if bounded(skip, "skip"):
+        plan = Skip(plan, skip)
+    if limit is not None:
+        plan = Limit(plan, bounded(limit, "limit"))
+    return plan
+
+
+def bounded(value: int, name: str) -> int:
+    """A count as the caller gave it, refused when it is none."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise XRepoConfigurationError(
+            f"{name} must be a whole number from 0 on", asked=name, hint="limit=None reads all rows"
+        )
+    return value
+
+
+def projected(plan: Plan, fields: Sequence[str] | Mapping[str, Any] | None) -> Plan:
+    """The plan's rows with only those fields: names, or a projection as MongoDB writes it."""
+    if fields is None:
+        return plan
+    if isinstance(fields, Mapping):
+        from xrepo_nb.query.parsing import parse_projection
+
+        return Project(plan, *parse_projection(fields))
+    paths = [tuple(name.split(".")) for name in fields]
+    hide_id = () if ("_id",) in paths else ((("_id",), False),)
+    return Project(plan, (*((path, True) for path in paths), *hide_id), inclusive=True)

@@ -1,0 +1,145 @@
+"""What a caller may see: each scan of a plan cut down to what rules and deletions leave."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from xrepo_nb.governance.identity import Identity
+from xrepo_nb.governance.policy import OPEN, Policy
+from xrepo_nb.governance.rewrite import govern
+from xrepo_nb.governance.rules import Permission
+from xrepo_nb.query.plan import Match, Plan, Scan, Unset
+from xrepo_nb.query.predicates import Compare
+from xrepo_nb.repos.execution import Opened
+from xrepo_nb.repos.operation import Operation
+from xrepo_nb.schema.schema import Schema
+
+if TYPE_CHECKING:
+    from xrepo_nb.repos.base import XRepo
+    from xrepo_nb.repos.foundation import RepoFoundation
+
+DELETED_AT = "deleted_at"
+"""The field that marks a record as deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a plan reads, by the names of its scans, and for whom."""
+
+    identity: Identity
+    permission: Permission
+    repos: Mapping[str, XRepo[Any]]
+    opened: Mapping[str, Opened]
+    policies: Mapping[str, Policy]
+
+
+async def opened(reached: Mapping[str, XRepo[Any]], operation: Operation) -> Scope:
+    """The scope over these repos, each opened once, for the operation's caller."""
+    identity = operation.identity
+    policies = {
+        name: operation.policy if repo is operation.repo else policy_of(repo, identity)
+        for name, repo in reached.items()
+    }
+    found = {name: await repo._open(identity) for name, repo in reached.items()}
+    return Scope(identity, reads_by(operation), reached, found, policies)
+
+
+def policy_of(repo: RepoFoundation, identity: Identity) -> Policy:
+    """What the repo's rules leave to the identity, which must be allowed to list it."""
+    if repo._acl_manager is None:
+        return OPEN
+    repo._acl_manager.require(Permission.LIST, identity)
+    return repo._acl_manager.policy(identity)
+
+
+def checked(plan: Plan, scope: Scope) -> Plan:
+    """The plan with constants as their fields ask; refused when it names fields that the caller cannot
+    see, as ones that do not exist."""
+    visible = {
+        name: seen(repo, scope.opened[name].schema, scope.policies[name], scope.permission)
+        for name, repo in scope.repos.items()
+    }
+    if isinstance(plan, Scan) or not all(schema.fields for schema in visible.values()):
+        return plan
+    from xrepo_nb.query.check import check_fields
+    from xrepo_nb.query.typing.comparable import with_moments
+
+    plan = with_moments(plan, visible)
+    check_fields(plan, visible)
+    return plan
+
+
+async def narrowed(plan: Plan, scope: Scope) -> tuple[Plan, Scope]:
+    """The plan with each scan cut down to what rules and deletions leave, down to the sources of views."""
+    plan = governed(plan, scope)
+    defined = {name: found for name, found in scope.opened.items() if found.plan is not None}
+    for name, found in defined.items():
+        assert found.plan is not None
+        inner, below = await _definition(name, found, scope)
+        plan = replaced_scan(plan, name, inner)
+        scope = Scope(
+            scope.identity,
+            scope.permission,
+            {**{n: r for n, r in scope.repos.items() if n != name}, **below.repos},
+            {**{n: o for n, o in scope.opened.items() if n != name}, **below.opened},
+            {**{n: p for n, p in scope.policies.items() if n != name}, **below.policies},
+        )
+    return plan, scope
+
+
+def replaced_scan(plan: Plan, name: str, other: Plan) -> Plan:
+    """The plan with `other` in the place of the scan of that name."""
+    return plan.transform(lambda node: other if node == Scan(name) else node)
+
+
+async def _definition(name: str, found: Opened, scope: Scope) -> tuple[Plan, Scope]:
+    """A view's own plan over its sources' governed scans, under labels that no other scan has."""
+    label = {source: f"{name}/{source}" for source in found.sources}
+    assert found.plan is not None
+    plan = found.plan.transform(lambda node: Scan(label[node.source]) if isinstance(node, Scan) else node)
+    repos = {label[source]: repo for source, repo in found.sources.items()}
+    policies = {key: policy_of(repo, scope.identity) for key, repo in repos.items()}
+    below = {key: await repo._open(scope.identity) for key, repo in repos.items()}
+    return await narrowed(plan, Scope(scope.identity, Permission.LIST, repos, below, policies))
+
+
+def governed(plan: Plan, scope: Scope) -> Plan:
+    """The plan with each scan as its repo's own rules and deletions leave it."""
+    if any(policy is not OPEN for policy in scope.policies.values()):
+        plan = govern(plan, scope.policies, scope.permission)
+    marked = {n: repo for n, repo in scope.repos.items() if repo._marks_deleted(scope.opened[n].schema)}
+    return plan.transform(lambda node: _alive(node, marked)) if marked else plan
+
+
+def reads_by(operation: Operation) -> Permission:
+    """The permission that its reads need: a point read's own, else that to list."""
+    return operation.permission if operation.permission is Permission.READ else Permission.LIST
+
+
+def seen(
+    repo: RepoFoundation, schema: Schema, policy: Policy, permission: Permission = Permission.LIST
+) -> Schema:
+    """The schema as the policy shows it, without the repo's own mark of deleted rows."""
+    if repo._hides_mark(schema):
+        schema = schema.select(name for name in schema.names if name != DELETED_AT)
+    return schema if policy is OPEN else policy.visible(schema, permission)
+
+
+def visible_schema(repo: RepoFoundation, identity: Identity) -> Schema:
+    """The schema that the identity sees, for listing or reading; empty when it may do neither."""
+    policy = OPEN if repo._acl_manager is None else repo._acl_manager.policy(identity)
+    for permission in (Permission.LIST, Permission.READ):
+        if permission in policy.grants:
+            return seen(repo, repo._schema_for(identity), policy, permission)
+    return repo._schema.select(())
+
+
+def _alive(node: Plan, marked: Mapping[str, XRepo[Any]]) -> Plan:
+    """A scan without the rows marked as deleted."""
+    repo = marked.get(node.source) if isinstance(node, Scan) else None
+    if repo is None:
+        return node
+    living = Match(node, Compare((DELETED_AT,), "$eq", None))
+    return Unset(living, ((DELETED_AT,),)) if repo._hides_mark() else living
