@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import polars as pl
 
-from xrepo_nb.engines.polars.expressions.arithmetic import as_float
 from xrepo_nb.engines.polars.facts import INT64, Facts, fits
 from xrepo_nb.engines.polars.logic import as_expr, negation
+from xrepo_nb.engines.polars.numbers import as_float
 from xrepo_nb.engines.polars.order import ORDERED, Order
 from xrepo_nb.engines.polars.paths import member
 from xrepo_nb.engines.polars.reasons import decline

@@ -29,6 +29,11 @@ def column(name: str) -> pl.Expr:
     return pl.col(name)
 
 
+def mask_name(name: str) -> str:
+    """The name of the companion of a column that may be both null and missing."""
+    return _MASK + name
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column: its meaning, and the canonical dtype where it has another one.

@@ -8,9 +8,9 @@ from typing import Any
 import polars as pl
 import polars.selectors as cs
 
-from xrepo_nb.engines.polars.expressions.arithmetic import as_float, exact_in_float
 from xrepo_nb.engines.polars.facts import Bounds, Facts
 from xrepo_nb.engines.polars.frame import Column, Frame, column, physical_names
+from xrepo_nb.engines.polars.numbers import as_float, exact_in_float
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.values import Value

@@ -10,12 +10,13 @@ import polars as pl
 
 from xrepo_nb.engines.polars import matching
 from xrepo_nb.engines.polars.logic import Condition, as_expr, conjunction, disjunction, negation
+from xrepo_nb.engines.polars.numbers import remainder as remainder_of
 from xrepo_nb.engines.polars.paths import element, member
 from xrepo_nb.engines.polars.patterns import finds
 from xrepo_nb.engines.polars.reasons import Unsupported, decline
 from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.truth import truth
-from xrepo_nb.engines.polars.values import MISSING_VALUE, Value
+from xrepo_nb.engines.polars.values import MISSING_VALUE, Value, constant
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
 
@@ -142,7 +143,7 @@ def _mod(predicate: p.Mod, place: Place) -> Condition:
             decline(f"$mod of a {value.kind}")
         if value.kind != "int":
             return False
-        return value.expr - value.expr.truncdiv(divisor) * divisor == remainder
+        return remainder_of(value.expr, constant(divisor)) == remainder
 
     return on_path(place, predicate.path, test)
 

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import polars as pl
 
 from xrepo_nb.engines.polars.facts import Bounds, Facts, fits
-from xrepo_nb.engines.polars.reasons import Inexact, decline
+from xrepo_nb.engines.polars.numbers import as_float, guarded, remainder
+from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.values import DATETIME, FLOAT, INT, NULL_VALUE, Value, absent_like
 from xrepo_nb.query.expressions import Call
@@ -85,11 +86,6 @@ def _combined(
     return Value(wide.cast(pl.Int64), INT)
 
 
-def as_float(value: Value) -> pl.Expr:
-    """A number as a double."""
-    return value.expr if value.kind == "float" else value.expr.cast(pl.Float64)
-
-
 def _shifted(values: list[Value]) -> Value:
     """A date and milliseconds."""
     dates = [v for v in values if v.kind == "datetime"]
@@ -109,25 +105,6 @@ def _date_minus(left: Value, right: Value) -> Value:
     if right.kind != "int":
         decline(f"a date minus a {right.kind}")
     return Value(left.expr - pl.duration(milliseconds=right.expr), DATETIME, absent_like([left, right]))
-
-
-def guarded(value: pl.Expr, fails: Callable[[pl.Series], pl.Series], reason: str) -> pl.Expr:
-    """The value, unless a row fails the check: then the interpreter runs the plan."""
-
-    def check(series: pl.Series) -> pl.Series:
-        if fails(series).any():
-            raise Inexact(reason)
-        return series
-
-    return value.map_batches(check, is_elementwise=True)
-
-
-def exact_in_float(value: Value) -> pl.Expr:
-    """An int as it is, where a double would hold it: else the interpreter runs the plan."""
-    low, high = value.facts.bounds
-    if low >= -(2**53) and high <= 2**53:
-        return value.expr
-    return guarded(value.expr, lambda s: (s > 2**53) | (s < -(2**53)), "an int that no double holds")
 
 
 @lowers("$divide")
@@ -155,8 +132,7 @@ def _mod(call: Call, scope: Scope) -> Value:
         return NULL_VALUE
     if left.kind == "float" or right.kind == "float":
         decline("$mod of floats")
-    divisor = _nonzero(right).expr
-    return Value(left.expr - left.expr.truncdiv(divisor) * divisor, INT, absent_like(values))
+    return Value(remainder(left.expr, _nonzero(right).expr), INT, absent_like(values))
 
 
 def _one(call: Call, scope: Scope) -> Value:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import polars as pl
 
-from xrepo_nb.engines.polars.expressions.arithmetic import exact_in_float
 from xrepo_nb.engines.polars.logic import Condition, choose, conjunction, disjunction, negation
 from xrepo_nb.engines.polars.matching import CLASS_OF_KIND, compares, relation
+from xrepo_nb.engines.polars.numbers import exact_in_float
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import polars as pl
 
-from xrepo_nb.engines.polars.expressions.arithmetic import as_float
 from xrepo_nb.engines.polars.expressions.comparison import boolean
 from xrepo_nb.engines.polars.facts import INT64
 from xrepo_nb.engines.polars.logic import as_expr, choose
 from xrepo_nb.engines.polars.matching import INT32
+from xrepo_nb.engines.polars.numbers import as_float
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth

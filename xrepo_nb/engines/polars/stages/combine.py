@@ -23,7 +23,6 @@ from xrepo_nb.query.plan import (
     Input,
     Lookup,
     Match,
-    Plan,
     Project,
     UnionWith,
     Unset,
@@ -114,9 +113,9 @@ def _recast(frame: Frame) -> list[pl.Expr]:
     return [c.value(n).expr.alias(n) for n, c in frame.columns.items() if c.dtype is not None]
 
 
-def is_equality(stage: Plan) -> bool:
-    """Whether a stage is a lookup by equality whose rows can be joined one by one."""
-    return isinstance(stage, Lookup) and stage.local is not None and len(stage.target) == 1
+def is_joined(stage: Lookup) -> bool:
+    """Whether a lookup is by equality, into a top-level field, so that its rows can be joined one by one."""
+    return stage.local is not None and len(stage.target) == 1
 
 
 def _narrowed(stage: Lookup, right: Frame, lowering: Lowering) -> Frame:

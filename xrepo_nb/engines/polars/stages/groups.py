@@ -8,11 +8,11 @@ from itertools import pairwise
 import polars as pl
 
 from xrepo_nb.engines.polars.accumulators import Rows, accumulated
-from xrepo_nb.engines.polars.expressions.arithmetic import guarded
 from xrepo_nb.engines.polars.expressions.comparison import compared
 from xrepo_nb.engines.polars.expressions.conditional import branched
 from xrepo_nb.engines.polars.frame import Column, Frame, assignments, column, column_of
 from xrepo_nb.engines.polars.logic import conjunction
+from xrepo_nb.engines.polars.numbers import guarded
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, document

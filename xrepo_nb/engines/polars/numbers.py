@@ -1,0 +1,42 @@
+"""Numbers: what several lowerings do with them, and the guards around what Polars computes otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import polars as pl
+
+from xrepo_nb.engines.polars.reasons import Inexact
+from xrepo_nb.engines.polars.values import Value
+
+
+def as_float(value: Value) -> pl.Expr:
+    """A number as a double."""
+    return value.expr if value.kind == "float" else value.expr.cast(pl.Float64)
+
+
+def guarded(value: pl.Expr, fails: Callable[[pl.Series], pl.Series], reason: str) -> pl.Expr:
+    """The value, unless a row fails the check: then the interpreter runs the plan."""
+
+    def check(series: pl.Series) -> pl.Series:
+        if fails(series).any():
+            raise Inexact(reason)
+        return series
+
+    return value.map_batches(check, is_elementwise=True)
+
+
+def exact_in_float(value: Value) -> pl.Expr:
+    """An int as it is, where a double would hold it: else the interpreter runs the plan."""
+    low, high = value.facts.bounds
+    if low >= -(2**53) and high <= 2**53:
+        return value.expr
+    return guarded(value.expr, lambda s: (s > 2**53) | (s < -(2**53)), "an int that no double holds")
+
+
+def remainder(number: pl.Expr, divisor: pl.Expr) -> pl.Expr:
+    """What is left of an int after division, with the number's sign, where Polars gives the divisor's."""
+    floored = number % divisor
+    return (
+        pl.when((floored != 0) & ((number < 0) != (divisor < 0))).then(floored - divisor).otherwise(floored)
+    )
