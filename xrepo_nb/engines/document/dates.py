@@ -167,7 +167,7 @@ _OFFSET = re.compile(r"([+-])(\d\d)(?::?(\d\d))?\Z")
 
 def zone(name: Any) -> Zone:
     """The zone of a name (`"Europe/Paris"`) or an offset (`"+02:00"`, `"+0200"`, `"+02"`)."""
-    if not isinstance(name, str):
+    if not v.is_text(name):
         fail(f"a time zone is a string, not {v.type_name(name)}")
     return _zone(name)
 
@@ -190,7 +190,7 @@ def _zone(name: str) -> Zone:
 
 def unit_of(value: Any) -> str:
     """The checked name of a unit of time."""
-    if not isinstance(value, str):
+    if not v.is_text(value):
         fail(f"a unit of time is a string, not {v.type_name(value)}")
     if value not in UNITS:
         from xrepo_nb.core.errors import XRepoQueryError
@@ -201,7 +201,7 @@ def unit_of(value: Any) -> str:
 
 def first_weekday(value: Any) -> int:
     """The checked day that weeks start on: 0 for Monday."""
-    if not isinstance(value, str):
+    if not v.is_text(value):
         fail(f"the start of a week is a string, not {v.type_name(value)}")
     found = [i for i, day in enumerate(WEEKDAYS) if value.lower() in (day, day[:3])]
     if not found:

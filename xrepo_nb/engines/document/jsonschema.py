@@ -53,7 +53,7 @@ def _when(applies: Callable[[Any], bool], test: Test) -> Test:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
+    return v.is_text(value)
 
 
 def _is_array(value: Any) -> bool:

@@ -237,7 +237,7 @@ def matcher(text: str, options: str) -> Test:
     letters = "".join(sorted(set(options) - {"u"}))
 
     def check(given: Any) -> bool:
-        if isinstance(given, str):
+        if v.is_text(given):
             return find(given) is not None
         return v.type_name(given) == "regex" and pattern_parts(given) == (text, letters)
 
@@ -337,7 +337,7 @@ def _bits(predicate: p.Bits, scope: Scope) -> Test:
 
 def _bits_of(value: Any) -> int | None:
     if v.type_name(value) == "binData":
-        return int.from_bytes(getattr(value, "bytes", None) or bytes(value), "little")
+        return int.from_bytes(v.raw(value), "little")
     number = whole_part(value)
     return number if number is not None and number == v.plain(value) else None
 

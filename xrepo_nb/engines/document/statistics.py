@@ -46,7 +46,7 @@ def deviation(values: Sequence[Any], *, sample: bool) -> Any:
     if not all(map(math.isfinite, found)):
         return math.nan if len(found) > 1 or not sample else None
     middle = math.fsum(found) / len(found)
-    squares = math.fsum((value - middle) ** 2 for value in found)
+    squares = math.fsum((value - middle) * (value - middle) for value in found)
     return math.sqrt(squares / (len(found) - sample))
 
 
@@ -115,6 +115,6 @@ def checked_points(points: Any) -> list[float]:
     if not isinstance(points, list) or not points:
         numbers.fail(f"the p of $percentile is an array of numbers, not {v.type_name(points)}")
     for point in points:
-        if not v.is_number(point) or not 0 <= v.plain(point) <= 1:
+        if not v.is_number(point) or v.is_nan(point) or not 0 <= v.plain(point) <= 1:
             numbers.fail("the p of $percentile holds numbers from 0 to 1")
     return [float(v.plain(point)) for point in points]

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 from xrepo_nb.core.missing import MISSING, Missing
 
@@ -92,6 +92,16 @@ def is_decimal(value: Any) -> bool:
 def is_integral(value: Any) -> bool:
     """Whether the value is an int or a long."""
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def is_text(value: Any) -> TypeGuard[str]:
+    """Whether the value is a string; BSON's code is none, though Python's class derives from `str`."""
+    return type(value) is str or type_name(value) == "string"
+
+
+def raw(value: Any) -> bytes:
+    """The bytes of binary data."""
+    return value.bytes if isinstance(value, uuid.UUID) else bytes(value)
 
 
 def is_nan(value: Any) -> bool:

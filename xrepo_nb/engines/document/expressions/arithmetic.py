@@ -170,7 +170,7 @@ def log(value: Any, base: Any) -> Any:
 @nullable("$pow")
 def power(base: Any, exponent: Any) -> Any:
     numbers.need_numbers("$pow", base, exponent)
-    if v.plain(base) == 0 and v.plain(exponent) < 0:
+    if v.plain(base) == 0 and not v.is_nan(exponent) and v.plain(exponent) < 0:
         fail("$pow of zero to a negative exponent")
     if v.is_decimal(base) or v.is_decimal(exponent):
         return decimal_like(_decimal_power(exact(base), exact(exponent)), (base, exponent))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
+import datetime as dt
 import hashlib
 import re
 import struct
 import uuid
+from decimal import Decimal
 from typing import Any, Literal
 
 from xrepo_nb.engines.document import values as v
@@ -133,7 +135,31 @@ def _saturated(value: Any) -> int:
 
 def _stored(value: Any) -> bytes:
     """The bytes of a scalar in BSON, without its type and name."""
+    return encoded({"": value})[6:-1]
+
+
+def encoded(document: dict[str, Any]) -> bytes:
+    """A document in BSON; plain dates as midnights."""
     import bson
 
     options: Any = bson.codec_options.CodecOptions(uuid_representation=4)
-    return bson.encode({"": value}, codec_options=options)[6:-1]
+    try:
+        return bson.encode(_with_datetimes(document), codec_options=options)
+    except (bson.errors.BSONError, OverflowError) as error:
+        fail(f"the value has no form in BSON: {error}")
+
+
+def _with_datetimes(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _with_datetimes(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_with_datetimes(item) for item in value]
+    if type(value) is dt.date:
+        return dt.datetime(value.year, value.month, value.day)
+    return _bson_decimal(value) if type(value) is Decimal else value
+
+
+def _bson_decimal(number: Decimal) -> Any:
+    from bson.decimal128 import Decimal128
+
+    return Decimal128(number)

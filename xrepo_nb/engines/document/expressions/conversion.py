@@ -117,7 +117,7 @@ def _to_long(value: Any, form: Form) -> Any:
 def _whole_of(value: Any, target: str, form: Form) -> int:
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, str):
+    if v.is_text(value):
         return _parsed_int(value, target, form.base or 10)
     if v.type_name(value) == "binData":
         return _unpacked(value, (1, 2, 4, 8), form)
@@ -230,7 +230,7 @@ def _to_binary(value: Any, form: Form) -> Any:
 
 
 def _unpacked(value: Any, sizes: tuple[int, ...], form: Form) -> int:
-    data = bytes(value)
+    data = v.raw(value)
     if len(data) not in sizes:
         fail(f"binary data of {len(data)} bytes is no number")
     return int.from_bytes(data, form.byte_order, signed=True)
@@ -239,7 +239,7 @@ def _unpacked(value: Any, sizes: tuple[int, ...], form: Form) -> int:
 def _unpacked_double(value: Any, form: Form) -> float:
     import struct
 
-    data = bytes(value)
+    data = v.raw(value)
     if len(data) not in (4, 8):
         fail(f"binary data of {len(data)} bytes is no double")
     code = ("<" if form.byte_order == "little" else ">") + ("f" if len(data) == 4 else "d")

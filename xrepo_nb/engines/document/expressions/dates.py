@@ -167,7 +167,7 @@ def date_to_string(date: Any, format: Any = dateformat.ISO, timezone: Any = "UTC
 
 
 def _check_format(op: str, template: Any) -> None:
-    if not isinstance(template, str):
+    if not v.is_text(template):
         fail(f"the format of {op} is a string, not {v.type_name(template)}")
     dateformat.check_format(template)
 
@@ -201,7 +201,7 @@ def date_from_string(call: Call, compile: Compile) -> Evaluate:
 
 
 def _from_text(text: Any, template: str, where: Zone | None) -> Any:
-    if not isinstance(text, str):
+    if not v.is_text(text):
         fail(f"$dateFromString takes a string, not {v.type_name(text)}")
     if template:
         return dates.from_micros(dateformat.parse_date(text, template, where))

@@ -17,7 +17,7 @@ def _need_object(op: str, value: Any) -> None:
 
 
 def _need_name(op: str, value: Any) -> None:
-    if not isinstance(value, str):
+    if not v.is_text(value):
         fail(f"the field of {op} is a string, not {v.type_name(value)}")
 
 
@@ -72,7 +72,7 @@ def array_to_object(array: Any) -> Any:
     in_pairs = bool(array) and isinstance(array[0], list)
     for item in array:
         name, value = _pair(item) if in_pairs else _named(item)
-        if not isinstance(name, str):
+        if not v.is_text(name):
             fail(f"the names of $arrayToObject are strings, not {v.type_name(name)}")
         if "\0" in name:
             fail("a field name holds no null byte")
@@ -95,9 +95,9 @@ def _named(item: Any) -> tuple[Any, Any]:
 @nullable("$bsonSize")
 def bson_size(value: Any) -> int:
     _need_object("$bsonSize", value)
-    import bson
+    from xrepo_nb.engines.document.expressions.binary import encoded
 
-    return len(bson.encode(value))
+    return len(encoded(value))
 
 
 @nullable("$binarySize")

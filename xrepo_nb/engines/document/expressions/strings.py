@@ -20,7 +20,7 @@ _SPACES = "\0\t\n\v\f\r \u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
 
 def need_text(op: str, value: Any) -> str:
     """The value, which must be a string."""
-    if not isinstance(value, str):
+    if not v.is_text(value):
         fail(f"{op} takes a string, not {v.type_name(value)}")
     return value
 
