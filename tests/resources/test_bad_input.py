@@ -132,6 +132,7 @@ BAD: dict[str, tuple[Do, type[XRepoError], str]] = {
         r"\$gtt.*did you mean '\$gte?'",
     ),
     "wrong type in a filter": (ask("cities.csv", {"id": {"$in": 1}}), XRepoQueryError, r"\$in.*"),
+    "value of a wrong type": (ask("cities.csv", {"id": "x"}), XRepoQueryError, r"'id' holds int, .*string"),
     "negative limit": (
         lambda folder: resource_for(folder / "cities.csv").resource.query(limit=-1),
         XRepoQueryError,

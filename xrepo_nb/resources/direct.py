@@ -25,11 +25,17 @@ async def query(
 ) -> list[dict[str, Any]]:
     """The documents that match, sorted, from `skip` on, at most `limit`.
 
-    What the source cannot do itself is done here. Raises `XRepoQueryError` for unknown fields
-    and operators.
+    Raises `XRepoQueryError` for unknown fields and operators, and values of a wrong type.
     """
     schema = await resource.describe(collection)
     plan = await offload(_plan, schema, filters, skip, limit, sort)
+    return await answer(resource, collection, plan, schema)
+
+
+async def answer(
+    resource: XResource, collection: str | None, plan: Plan, schema: Schema
+) -> list[dict[str, Any]]:
+    """The documents of a plan over one scan, run by the source as far as it can, and finished here."""
     native, residual = (plan, Scan(_ROWS)) if resource.capabilities.lazy else _split(plan, resource)
     batches = [batch async for batch in resource.scan(collection, ScanRequest(native))]
     return await offload(_finished, residual, batches, schema)

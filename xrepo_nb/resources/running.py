@@ -48,8 +48,8 @@ def _batches(request: ScanRequest, table: Table) -> Iterator[Table]:
 async def in_threads(items: Iterator[T], patience: float | None = None) -> AsyncIterator[T]:
     """A blocking iterator as an asynchronous one; each step runs in a thread, at most `patience` s.
 
-    A consumer that stops early, is cancelled or too late leaves at once; the iterator is closed
-    as soon as a step under way has ended, so that its files and locks are freed.
+    A consumer that is cancelled or too late leaves at once; the iterator is closed as soon as the
+    step under way has ended, so that its files and locks are freed.
     """
     step = None
     try:
@@ -63,16 +63,19 @@ async def in_threads(items: Iterator[T], patience: float | None = None) -> Async
                 return
             yield item
     finally:
-        closing = asyncio.ensure_future(_close(items, step))
-        _closing.add(closing)
-        closing.add_done_callback(_closing.discard)
+        if step is None or step.done():
+            await _close(items)
+        else:
+            closing = asyncio.ensure_future(_close(items, step))
+            _closing.add(closing)
+            closing.add_done_callback(_closing.discard)
 
 
-async def _close(items: Iterator[Any], step: asyncio.Future[Any] | None) -> None:
+async def _close(items: Iterator[Any], step: asyncio.Future[Any] | None = None) -> None:
     if step is not None:
         await asyncio.wait([step])
         if not step.cancelled():
-            step.exception()
+            step.exception()  # looked at, so that asyncio does not complain
     close = getattr(items, "close", None)
     if close is not None:
         await offload(close)
