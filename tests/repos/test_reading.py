@@ -143,7 +143,10 @@ async def test_explain_tells_the_engine_and_the_push_down(users: MaterializedRep
     assert [node.stage.split()[0] for node in told.walk()] == ["limit", "sort", "match", "scan"]
     assert [node.rows for node in told.walk()] == [2, 2, 2, 4]
     pushed = await table.explain({"age__gt": 30})
-    assert any(node.pushed and node.engine == "sqlite" for node in pushed.walk())
+    scan = [node for node in pushed.walk() if node.pushed]
+    assert {node.engine for node in scan} == {"sqlite"} and "age > 30" in scan[0].stage
+    text = scan[0].native
+    assert text is not None and '"age" >' in text and "30" not in text
 
 
 async def test_statistics_count_what_is_there(users: MaterializedRepo[Any], table: Any) -> None:

@@ -109,8 +109,7 @@ class ConnectedRepo(XRepo[T]):
         from xrepo_nb.query.typing import output_schema
 
         native, residual = self._split(plan)
-        native_text = getattr(self.source, "native_text", None)
-        text = native_text(self._collection, native) if native_text is not None else None
+        text = explaining.native_text(self.source, native, self._schema, self._collection)
         if analyze:
             residual, table = await self._scan(plan)
         else:
