@@ -68,6 +68,8 @@ PIPELINES: list[list[dict[str, Any]]] = [
     [{"$project": {"y": {"$year": "$at"}, "w": {"$isoWeek": "$at"}}}],
     [{"$project": {"u": {"$week": "$at"}, "d": {"$dayOfWeek": "$at"}}}],
     [{"$project": {"s": {"$dateToString": {"date": "$at"}}}}],
+    [{"$project": {"h": {"$hour": {"date": "$at", "timezone": "America/New_York"}}}}],
+    [{"$project": {"h": {"$dateToString": {"date": "$at", "timezone": "+05:30", "format": "%H:%M"}}}}],
     [{"$project": {"t": {"$dateTrunc": {"date": "$at", "unit": "hour"}}}}],
     [{"$project": {"next": {"$dateAdd": {"startDate": "$at", "unit": "month", "amount": "$n"}}}}],
     [{"$project": {"u": {"$map": {"input": "$tags", "in": {"$toUpper": "$$this"}}}}}],
@@ -78,7 +80,7 @@ PIPELINES: list[list[dict[str, Any]]] = [
     [{"$setWindowFields": {"partitionBy": "$who", "sortBy": {"n": 1}, "output": OUTPUT}}],
     [{"$lookup": {"from": "people", "localField": "who", "foreignField": "who", "as": "found"}}],
     [{"$unionWith": "people"}, {"$sort": {"who": 1}}],
-    [{"$match": {"n": {"$gt": 1}}}, {"$facet": {"top": [{"$sort": {"n": -1}}, {"$limit": 2}], "all": [{"$count": "n"}]}}],
+    [{"$facet": {"top": [{"$sort": {"n": -1}}, {"$limit": 2}], "all": [{"$count": "n"}]}}],
 ]  # fmt: skip
 
 

@@ -1,8 +1,10 @@
-"""Dates in UTC: parts, arithmetic, text. Other time zones are declined."""
+"""Dates: parts and text in any time zone, arithmetic in UTC only."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlglot import exp
 
@@ -13,6 +15,7 @@ from xrepo_nb.engines.sql.syntax import Sql, binary, call, cast, number, text
 from xrepo_nb.engines.sql.values import DATETIME, INT, NULL_VALUE, STRING, Value, strict
 from xrepo_nb.query.expressions import Call
 
+_OFFSET = re.compile(r"([+-])(\d\d)(?::?(\d\d))?")
 _UTC = frozenset({"UTC", "GMT", "Z", "+00:00", "+0000", "+00"})
 
 
@@ -29,6 +32,32 @@ def moment(ctx: Context, node: Call, name: str) -> Value:
     if value.kind not in ("datetime", "null"):
         decline(f"{node.op} of a {value.kind}")
     return value
+
+
+def local(ctx: Context, node: Call, name: str) -> Value:
+    """An option that is a moment, as the clock of the call's time zone shows it."""
+    zone = constant(ctx, node, "timezone", "UTC")
+    bare = Call(node.op, node.args, tuple(item for item in node.options if item[0] != "timezone"), node.at)
+    value = moment(ctx, bare, name)
+    if value.kind == "null" or zone in _UTC:
+        return value
+    offset = _OFFSET.fullmatch(zone) if isinstance(zone, str) else None
+    if offset is not None:
+        sign, hours, minutes = offset.groups("0")
+        away = (int(hours) * 60 + int(minutes)) * (-1 if sign == "-" else 1)
+        moved = binary(exp.Add, value.sql, call("to_minutes", number(away)))
+    elif _is_zone(zone):
+        moved = call("timezone", text(zone), call("timezone", text("UTC"), value.sql))
+    else:
+        decline(f"{node.op} in the time zone {zone!r}")
+    return Value(moved, DATETIME, value.absence, value.missing)
+
+
+def _is_zone(zone: object) -> bool:
+    try:
+        return isinstance(zone, str) and ZoneInfo(zone) is not None
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return False
 
 
 def _field(name: str) -> Callable[[Sql], Sql]:
@@ -66,7 +95,7 @@ _PARTS: dict[str, Callable[[Sql], Sql]] = {
 
 
 def _part(ctx: Context, node: Call) -> Value:
-    value = moment(ctx, node, "date")
+    value = local(ctx, node, "date")
     return NULL_VALUE if value.kind == "null" else strict(_PARTS[node.op](value.sql), INT, value)
 
 
@@ -137,7 +166,7 @@ _ISO = "%Y-%m-%dT%H:%M:%S.%LZ"
 
 
 def _to_string(ctx: Context, node: Call) -> Value:
-    value, form = moment(ctx, node, "date"), constant(ctx, node, "format", _ISO)
+    value, form = local(ctx, node, "date"), constant(ctx, node, "format", _ISO)
     if node.option("onNull") is not None:
         decline("$dateToString with onNull")
     if value.kind == "null" or form is None:
