@@ -180,7 +180,8 @@ def test_whatever_a_writer_writes_is_read_back(write: Write, cells: list[list[st
     assert [[row["a"], row["b"]] for row in read] == [["x" + c for c in row] for row in cells]
 
 
-async def test_row_count_and_size_come_along(write: Write) -> None:
-    schema = await CSVResource(write("a.csv", "x\n1\n2\n")).describe()
-    assert schema["row_count"] == 2
-    assert schema["size_bytes"] == 6
+async def test_row_count_and_size_are_at_hand(write: Write) -> None:
+    source = CSVResource(write("a.csv", "x\n1\n2\n"))
+    await source.describe()
+    assert source.reports["a"].rows == 2
+    assert await source.size_bytes() == 6

@@ -64,7 +64,7 @@ class CSVFormat(Format):
         schema, report = described(names, counts, list(chosen.values()), rows)
         report.rejected = [row for part in parts for row in part.rejected(named=len(parts) > 1)]
         frames = [aligned(part.frame(chosen), schema.to_polars()) for part in parts]
-        return Loaded(pl.concat(frames), schema, report, rows)
+        return Loaded(pl.concat(frames), schema, report)
 
     def dialect(self, path: Path) -> Dialect:
         """How that file is written: with tabs between the fields if its name says so."""

@@ -42,7 +42,7 @@ def held(paths: Sequence[Path], parts: Sequence[Read], union_by_name: bool) -> L
         require_equal(paths, [kinds(infer(part.documents).schema) for part in parts])
     frame, schema, report = infer([document for part in parts for document in part.documents])
     report.rejected += [row for part in parts for row in part.rejected]
-    return Loaded(frame, schema, report, frame.height)
+    return Loaded(frame, schema, report)
 
 
 def kinds(schema: Schema) -> dict[str, str]:

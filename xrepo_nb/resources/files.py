@@ -40,7 +40,6 @@ class Loaded:
     rows: pl.DataFrame | pl.LazyFrame
     schema: Schema
     report: InferenceReport
-    count: int | None = None
 
     def table(self, **described: Any) -> Table:
         """The rows, with the schema changed as the arguments say."""
@@ -120,11 +119,18 @@ class FileResource(XResource):
         return sorted(await offload(self._files))
 
     async def describe(self, collection: str | None = None) -> Schema:
-        """The fields of the collection; `schema["size_bytes"]`, and `schema["row_count"]` if known.
+        """The fields of the collection.
 
         Looks at all rows of text files (once, until they change) and at the footers of Parquet.
+        Afterwards `reports[collection].rows` is the number of rows.
         """
         return (await offload(self._table, collection)).schema
+
+    async def size_bytes(self, collection: str | None = None) -> int:
+        """How many bytes the files of the collection have now."""
+        files = await offload(self._files)
+        stamp = await offload(_stamp, files[one_of(files, collection)])
+        return sum(length for _, _, length, _ in stamp)
 
     async def lazy(self, collection: str | None = None) -> pl.LazyFrame:
         """The collection as a lazy frame."""
@@ -151,7 +157,7 @@ class FileResource(XResource):
             if known is not None and known[0] == stamp:
                 return known[1]
             loaded = self._format(paths).load(paths, self._union_by_name)
-            table = loaded.table(name=name, source=_origin(paths), extra=_sizes(loaded, stamp))
+            table = loaded.table(name=name, source=_origin(paths))
             self._tables[name] = stamp, table
             self.reports[name] = loaded.report
             return table
@@ -200,8 +206,3 @@ def _stamp(paths: Sequence[Path]) -> Stamp:
 
 def _origin(paths: Sequence[Path]) -> str:
     return paths[0].name if len(paths) == 1 else f"{len(paths)} files"
-
-
-def _sizes(loaded: Loaded, stamp: Stamp) -> tuple[tuple[str, Any], ...]:
-    size = ("size_bytes", sum(length for _, _, length, _ in stamp))
-    return (size,) if loaded.count is None else (size, ("row_count", loaded.count))

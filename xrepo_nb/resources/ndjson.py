@@ -57,7 +57,7 @@ class NDJSONFormat(Format):
         schema, report = whole
         target = schema.to_polars()
         scans = [pl.scan_ndjson(glob.escape(str(path)), schema=target) for path in paths]
-        return Loaded(pl.concat(scans), schema, report, report.rows)
+        return Loaded(pl.concat(scans), schema, report)
 
     def _inferred(self, path: Path) -> Inferred | None:
         """The schema and report of one file, a block at a time; None when a scan would not be exact."""

@@ -33,7 +33,7 @@ class ParquetFormat(Format):
         report = InferenceReport(count, {f.name: FieldReport(f.name, f.type) for f in schema.fields})
         for name, note in notes.items():
             report[name].coerce(note, count)
-        return Loaded(frame, schema, report, count)
+        return Loaded(frame, schema, report)
 
 
 class ParquetResource(FileResource):
