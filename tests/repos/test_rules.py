@@ -202,3 +202,14 @@ async def test_the_log_is_for_those_who_may_read_it() -> None:
     await repo.list(user_id=BOSS)
     assert [e.user_id for e in await repo.get_audit_log(user_id=BOSS)] == ["eve", "ann"]
     assert [e.user_id for e in await repo.get_audit_log(user_id=EU)] == ["eve"]
+
+
+async def test_masks_on_records_of_a_generated_model() -> None:
+    rule = xr.ACLRule(
+        role="*",
+        permissions=["list", "read"],
+        conditions={"masks": {"name": {"$substrCP": ["$name", 0, 1]}, "n": "?"}},
+    )
+    repo = await xr.open([{"id": 1, "name": "Ann", "n": 1}], name="masked", rules=[rule], register=False)
+    assert (await repo.list())[0].model_dump() == {"id": 1, "name": "A", "n": "?"}
+    assert (await repo.read(1)).name == "A"

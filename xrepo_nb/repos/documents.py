@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
 from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.core.missing import MISSING
+from xrepo_nb.core.plain import plain
 from xrepo_nb.schema.documents import to_documents
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field
 
 
 def copied(value: Any) -> Any:
-    """A copy that shares no list and no dict with the original."""
+    """A copy that shares no list and no dict with the original, of Python's own values."""
+    if type(value) in _ATOMS:
+        return value
     if isinstance(value, dict):
-        return {name: copied(item) if isinstance(item, dict | list) else item for name, item in value.items()}
+        return {name: item if type(item) in _ATOMS else copied(item) for name, item in value.items()}
     if isinstance(value, list):
         return [copied(item) for item in value]
-    return value
+    return plain(value)
+
+
+_ATOMS = frozenset({str, int, float, bool, type(None), datetime})
 
 
 def key_of(document: Mapping[str, Any], key: tuple[str, ...]) -> Any:
@@ -60,7 +67,7 @@ def hashable(value: Any) -> Any:
         return tuple((name, hashable(item)) for name, item in value.items())
     if isinstance(value, list):
         return tuple(hashable(item) for item in value)
-    return value
+    return plain(value)
 
 
 class Reader:

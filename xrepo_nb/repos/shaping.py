@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from enum import Enum
 from functools import lru_cache
 from typing import Any
@@ -113,9 +114,16 @@ def _narrowed(model: type[BaseModel], allow: Any, deny: Any, masked: frozenset[s
         path = (info.alias or name,)
         if fields.shows(path):
             loose = path[0] in masked or not fields.reaches(path)
-            kept[name] = (Any if loose else info.annotation, info)
+            kept[name] = (Any, _loose(info)) if loose else (info.annotation, info)
     config = ConfigDict(**{**model.model_config, "extra": "ignore"})
     return create_model(model.__name__, __config__=config, **kept)
+
+
+def _loose(info: FieldInfo) -> FieldInfo:
+    """The field without what it demands of values: a masked one may hold any."""
+    found = copy(info)
+    found.metadata = []
+    return found
 
 
 def document_of(given: Any, model: type[BaseModel] | None) -> tuple[dict[str, Any], BaseModel | None]:
@@ -143,7 +151,7 @@ def document_of(given: Any, model: type[BaseModel] | None) -> tuple[dict[str, An
 def _instance(given: Any, model: type[BaseModel]) -> BaseModel:
     if isinstance(given, model):
         return given
-    document = plain(given) if isinstance(given, BaseModel) else given
+    document = plain(given) if isinstance(given, BaseModel) else copied(given)
     if isinstance(document, Mapping) and model.model_config.get("extra", "ignore") == "ignore":
         known = field_names(model)
         extra = next((name for name in document if name not in known), None)

@@ -159,7 +159,7 @@ def _value(value: Any, op: str, at: str) -> Any:
 
 def _in(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:
     given = array(value, at.rpartition(".")[2], at)
-    if not any(isinstance(item, (Mapping, list, tuple)) for item in given):
+    if all(type(item) in ATOMS for item in given):
         return p.In(path, tuple(given), at=at)
     if any(isinstance(item, (dict, Mapping)) and is_operators(item) for item in given):
         fail("the values of $in and $nin are no operators", at)

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, NoReturn
 
 from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
+from xrepo_nb.core.plain import plain
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.operators import REFUSED
 from xrepo_nb.query.parsing.limits import ATOMS, MAX_PATH, MAX_PATH_TEXT
@@ -112,9 +113,15 @@ def named_options(
 
 
 def array(value: Any, what: str, at: str) -> list[Any] | tuple[Any, ...]:
-    """The value, which must be an array."""
+    """The value, which must be an array: a list, or a set, range, array or column of values."""
     if isinstance(value, (list, tuple)):
         return value
+    if isinstance(value, (set, frozenset, range)):
+        return list(value)
+    listed = getattr(value, "tolist", None) or getattr(value, "to_list", None)
+    found = listed() if callable(listed) else None
+    if isinstance(found, list):
+        return found
     fail(f"{what} takes an array, not {kind(value)}", at)
 
 
@@ -150,6 +157,7 @@ def whole(
     value: Any, what: str, at: str, *, least: int | None = None, most: int = 2**63 - 1, truncate: bool = False
 ) -> int:
     """The value as an int; 2.0 is one, 2.5 is not (unless `truncate`), nor are NaN and True."""
+    value = plain(value)
     if type(value) is int:
         number = value
     elif not is_number(value):
@@ -188,13 +196,11 @@ def copied(value: Any, at: str) -> Any:
             fail("the field names of a document are strings", at)
         return {key: copied(item, at) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [copied(item, at) if isinstance(item, _CONTAINERS) else item for item in value]
+        return [item if type(item) in ATOMS else copied(item, at) for item in value]
     if isinstance(value, (set, frozenset)):
         fail("a set is no value", at, hint="give a list")
-    return value
+    return plain(value)
 
-
-_CONTAINERS = (Mapping, list, tuple, set, frozenset)
 
 _KINDS: dict[type, str] = {
     type(None): "null", bool: "bool", int: "int", float: "double", str: "string", list: "array",
