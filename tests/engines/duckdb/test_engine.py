@@ -145,6 +145,8 @@ def test_what_leaves_64_bits_is_answered_exactly(expression: dict[str, Any], ans
     plan = parse_pipeline([{"$project": {"y": expression}}], Scan("t"))
     table = Table(documents=[{"big": 2**63 - 1}])
     assert list(DuckDBEngine().collect(plan, {"t": table}).documents) == [{"y": answer}]
+    streamed = [row for batch in DuckDBEngine().stream(plan, {"t": table}, 10) for row in batch.documents]
+    assert streamed == [{"y": answer}]
 
 
 def test_a_failing_query_fails_as_on_the_document_engine_and_tells_no_values() -> None:
@@ -185,6 +187,18 @@ def test_streams_give_the_same_rows_in_batches() -> None:
     batches = list(DuckDBEngine().stream(plan, {"t": table}, 1000))
     assert len(batches) > 5 and sum(map(len, batches)) == 9990
     assert batches[0].frame["n"][0] == 10
+
+
+def test_a_query_that_needs_more_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XREPO_MEMORY_LIMIT", "20MB")
+    settings.cache_clear()
+    try:
+        table = Table(frame=pl.DataFrame({"n": range(500_000)}))
+        plan = parse_pipeline([{"$group": {"_id": None, "all": {"$push": {"$toString": "$n"}}}}], Scan("t"))
+        with pytest.raises(XRepoQueryError, match="memory_limit"):
+            DuckDBEngine().collect(plan, {"t": table})
+    finally:
+        settings.cache_clear()
 
 
 def test_an_unknown_input_is_refused() -> None:

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from xrepo_nb.core.errors import XRepoQueryError, XRepoUnsupportedError
+from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.engines.base import Engine, Inputs
-from xrepo_nb.engines.duckdb.failures import failure
+from xrepo_nb.engines.duckdb.failures import data_failure, failure
 from xrepo_nb.engines.duckdb.frames import to_table
 from xrepo_nb.engines.duckdb.inputs import register
 from xrepo_nb.engines.duckdb.session import session
@@ -50,26 +50,32 @@ class DuckDBEngine:
         the interpreter, for the exact answer or error, where the rows are in memory, else to
         `XRepoQueryError`. Raises `XRepoUnsupportedError` where `supports` gives a reason.
         """
-        with _running(plan, inputs, variables) as (answer, rendered):
-            try:
+        try:
+            with _running(plan, inputs, variables) as (answer, rendered):
                 return to_table(answer.to_arrow_table(), rendered.schema, rendered.constants)
-            except Exception as error:
-                found = failure(error)
-        if found is None or any(inputs[name].is_lazy for name in plan.sources()):
-            raise found or XRepoQueryError("the query failed in DuckDB")
+        except Exception as error:
+            if not _is_for_the_interpreter(error, plan, inputs):
+                raise failure(error) from None
         return _interpreter().collect(plan, inputs, variables)
 
     def stream(
         self, plan: Plan, inputs: Inputs, batch_size: int, variables: Mapping[str, Any] | None = None
     ) -> Iterator[Table]:
         """The result in batches, each made when it is asked for."""
-        with _running(plan, inputs, variables) as (answer, rendered):
-            try:
+        given = 0
+        try:
+            with _running(plan, inputs, variables) as (answer, rendered):
                 for batch in answer.to_arrow_reader(batch_size):
                     if batch.num_rows:
                         yield to_table(batch, rendered.schema, rendered.constants)
-            except Exception as error:
-                raise failure(error) or error from None
+                        given += batch.num_rows
+            return
+        except Exception as error:
+            if not _is_for_the_interpreter(error, plan, inputs):
+                raise failure(error) from None
+        rows = _interpreter().collect(plan, inputs, variables).documents
+        for start in range(given, len(rows), batch_size):
+            yield Table(documents=rows[start : start + batch_size])
 
 
 @contextmanager
@@ -97,6 +103,11 @@ def _schemas(plan: Plan, inputs: Inputs) -> dict[str, Schema]:
 
 def _constants(variables: Mapping[str, Any] | None) -> dict[str, Any]:
     return {"NOW": datetime.now(UTC)} | dict(variables or {})
+
+
+def _is_for_the_interpreter(error: Exception, plan: Plan, inputs: Inputs) -> bool:
+    """Whether the interpreter gives the exact answer, or error, over rows that are in memory."""
+    return data_failure(error) is not None and not any(inputs[name].is_lazy for name in plan.sources())
 
 
 def _interpreter() -> Engine:

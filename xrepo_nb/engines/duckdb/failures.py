@@ -13,15 +13,21 @@ def failed_check(error: Exception) -> XRepoQueryError | None:
     return XRepoQueryError(text.partition(FAILED)[2].splitlines()[0]) if FAILED in text else None
 
 
-def failure(error: Exception) -> XRepoQueryError | None:
-    """A failure on the data or for want of memory, None when it is another."""
+def data_failure(error: Exception) -> XRepoQueryError | None:
+    """A failure on values that SQL does not treat as MongoDB does, None when it is another."""
     import duckdb
 
-    found = failed_check(error)
-    if found is not None:
-        return found
     if isinstance(error, duckdb.OutOfRangeException | duckdb.ConversionException):
         return XRepoQueryError("a number passes the range of 64 bits")
+    return failed_check(error)
+
+
+def failure(error: Exception) -> Exception:
+    """Any failure as ours; what is not DuckDB's stays."""
+    import duckdb
+
     if isinstance(error, duckdb.OutOfMemoryException):
         return XRepoQueryError("the query needs more than memory_limit allows", hint="raise memory_limit")
-    return None
+    if not isinstance(error, duckdb.Error):
+        return error
+    return data_failure(error) or XRepoQueryError(f"the query failed in DuckDB ({type(error).__name__})")
