@@ -8,6 +8,7 @@ import polars as pl
 
 from xrepo_nb.engines.polars.reasons import Inexact
 from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.schema.types import DataType
 
 
 def as_float(value: Value) -> pl.Expr:
@@ -40,3 +41,11 @@ def remainder(number: pl.Expr, divisor: pl.Expr) -> pl.Expr:
     return (
         pl.when((floored != 0) & ((number < 0) != (divisor < 0))).then(floored - divisor).otherwise(floored)
     )
+
+
+def widened(value: Value, type_: DataType) -> pl.Expr:
+    """The value's expression as the type that `unified` gave."""
+    if value.type == type_:
+        return value.expr
+    expr = exact_in_float(value) if value.kind == "int" and type_.kind == "float" else value.expr
+    return expr.cast(type_.to_polars())

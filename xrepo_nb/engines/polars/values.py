@@ -234,16 +234,3 @@ def _joined_field(a: Field, b: Field) -> Field:
     if a.absence != b.absence and "never" not in (a.absence, b.absence):
         decline(f"a field {a.name!r} that is null in some objects and missing in others")
     return Field(a.name, _joined(a.type, b.type), b.absence if a.absence == "never" else a.absence)
-
-
-def widened(value: Value, type_: DataType) -> pl.Expr:
-    """The value's expression as the type that `unified` gave."""
-    if value.type == type_:
-        return value.expr
-    if value.kind == "int" and type_.kind == "float":
-        low, high = value.facts.bounds
-        if low < -(2**53) or high > 2**53:
-            # The strict cast back fails where a double does not hold the int.
-            doubled = value.expr.cast(pl.Float64)
-            return pl.when(doubled.cast(pl.Int64) == value.expr).then(doubled)
-    return value.expr.cast(type_.to_polars())

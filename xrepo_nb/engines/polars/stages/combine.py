@@ -10,11 +10,12 @@ import polars as pl
 from xrepo_nb.engines.polars.frame import Column, Frame, assignments, column, column_of, physical_names, scan
 from xrepo_nb.engines.polars.join import comparable_keys
 from xrepo_nb.engines.polars.logic import as_expr, conjunction
+from xrepo_nb.engines.polars.numbers import widened
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import document
 from xrepo_nb.engines.polars.stages.fields import added
-from xrepo_nb.engines.polars.values import MISSING_VALUE, Value, absence_of, unified, widened
+from xrepo_nb.engines.polars.values import MISSING_VALUE, Value, absence_of, unified
 from xrepo_nb.query.expressions import Literal, Path
 from xrepo_nb.query.plan import (
     AddFields,
@@ -155,8 +156,14 @@ def _gathered(frame: Frame) -> Value:
 
 
 def _placed(frame: Frame, stage: Lookup, value: Value) -> Frame:
-    placed = added(frame, {stage.target: value})
-    return placed.select(placed.columns)
+    """The rows with the value in the lookup's field, and nothing of the join besides."""
+    if len(stage.target) > 1:
+        placed = added(frame, {stage.target: value})
+        return placed.select(placed.columns)
+    name = stage.target[0]
+    kept = {n: col for n, col in frame.columns.items() if n != name}
+    exprs = [*map(column, physical_names(kept)), *assignments(name, value)]
+    return Frame(frame.lazy.select(exprs), kept | {name: column_of(value)}, frame.height)
 
 
 @lowers_stage(UnionWith)
