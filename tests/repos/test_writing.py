@@ -273,7 +273,7 @@ async def test_every_write_is_audited_and_told(users: MaterializedRepo[Any]) -> 
     await users.update(5, {"age": 1}, user_id="ann")
     await users.delete(5, user_id="bo")
     assert [(e.operation, e.user_id, e.entity_id, e.outcome) for e in users.audit] == [
-        ("create", "ann", None, "applied"),
+        ("create", "ann", 5, "applied"),
         ("update", "ann", 5, "applied"),
         ("delete", "bo", 5, "applied"),
     ]
@@ -299,6 +299,12 @@ def _count_up(repo: MaterializedRepo[Any], times: int) -> None:
             await repo.update(0, {"$inc": {"n": 1}})
 
     asyncio.run(work())
+
+
+async def test_tasks_that_change_one_record_of_a_table_take_turns(table: Any) -> None:
+    await table.update(1, {"age": 0})
+    await asyncio.gather(*(table.update(1, {"$inc": {"age": 1}}) for _ in range(20)))
+    assert (await table.read(1))["age"] == 20
 
 
 async def test_a_snapshot_does_not_change(users: MaterializedRepo[Any]) -> None:

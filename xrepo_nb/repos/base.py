@@ -251,7 +251,8 @@ class XRepo(RepoFoundation, Generic[T]):
         `XRepoConflictError`.
         """
         async with Operation(self, "update", Permission.UPDATE, user_id, id, auditing.as_changes(data)) as op:
-            made: T | None = await writing.update_one(writing.Writer(self, op), id, data, version)
+            async with self._turn():
+                made: T | None = await writing.update_one(writing.Writer(self, op), id, data, version)
             return made
 
     async def delete(self, id: Any, soft: bool = True, user_id: User = None) -> bool:
@@ -260,12 +261,12 @@ class XRepo(RepoFoundation, Generic[T]):
         Soft deletion, where the repo does it, marks the record, and `restore` brings it back;
         `soft=False` removes it for good.
         """
-        async with Operation(self, "delete", Permission.DELETE, user_id, id) as operation:
+        async with Operation(self, "delete", Permission.DELETE, user_id, id) as operation, self._turn():
             return await writing.remove_one(writing.Writer(self, operation), id, soft)
 
     async def restore(self, id: Any, user_id: User = None) -> bool:
         """Takes a soft deletion back; whether there was one. Needs the permission to delete."""
-        async with Operation(self, "restore", Permission.DELETE, user_id, id) as operation:
+        async with Operation(self, "restore", Permission.DELETE, user_id, id) as operation, self._turn():
             return await writing.restore_one(writing.Writer(self, operation), id)
 
     async def bulk_create(
@@ -290,12 +291,12 @@ class XRepo(RepoFoundation, Generic[T]):
         on_error: writing.OnError = "raise",
     ) -> BulkCount:
         """Applies `(id, data)` pairs; returns how many records changed. Unknown ids are skipped."""
-        async with Operation(self, "bulk_update", Permission.UPDATE, user_id) as operation:
+        async with Operation(self, "bulk_update", Permission.UPDATE, user_id) as operation, self._turn():
             return await bulk.update(writing.Writer(self, operation), updates, on_error)
 
     async def bulk_delete(self, ids: Sequence[Any], soft: bool = True, user_id: User = None) -> BulkCount:
         """Deletes records by id; returns how many there were."""
-        async with Operation(self, "bulk_delete", Permission.DELETE, user_id) as operation:
+        async with Operation(self, "bulk_delete", Permission.DELETE, user_id) as operation, self._turn():
             return await bulk.delete(writing.Writer(self, operation), ids, soft)
 
     # What happened.

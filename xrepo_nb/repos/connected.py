@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import polars as pl
 
@@ -45,6 +48,7 @@ class ConnectedRepo(XRepo[T]):
 
     if TYPE_CHECKING:  # plain attributes: Pydantic's private ones are slow to read
         _collection: str | None
+        _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
 
     def __init__(
         self,
@@ -66,6 +70,7 @@ class ConnectedRepo(XRepo[T]):
         metadata = metadata or default_metadata(name, model_class, resource.name)
         super().__init__(resource, model_class, metadata, known)
         self._collection = collection
+        self._turns = WeakKeyDictionary()
         if not self._key:
             self._key = next(((n,) for n in ("_id", "id") if known.field(n) is not None), ())
 
@@ -150,6 +155,9 @@ class ConnectedRepo(XRepo[T]):
         return rows[0] if len(rows) == 1 else Or(tuple(rows))
 
     # Writing.
+
+    def _turn(self) -> AbstractAsyncContextManager[Any]:
+        return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
     async def _apply(self, change: Change, partial: bool = False) -> WriteResult:
         source, items = self.source, change.items

@@ -5,12 +5,14 @@ from __future__ import annotations
 import builtins
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import ConfigDict
 
 from xrepo_nb.cache import CacheManager
+from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.core.prototype import XObjPrototype
 from xrepo_nb.governance.acl import ACLManager
 from xrepo_nb.governance.audit import AuditEntry, AuditLogger
@@ -163,15 +165,25 @@ class RepoFoundation(XObjPrototype, ABC):
 
     async def _scan(self, plan: Plan) -> tuple[Plan, Table]:
         """Asks the source for the rows of a plan over its scan: what is left to do, and on what."""
-        raise NotImplementedError(f"{type(self).__name__} opens with its rows at hand")
+        raise self._rows_at_hand()
 
     def _stream(self, plan: Plan, size: int) -> AsyncIterator[Table]:
         """As `_scan`, in batches, with everything of the plan done."""
-        raise NotImplementedError(f"{type(self).__name__} opens with its rows at hand")
+        raise self._rows_at_hand()
 
     async def _explained(self, plan: Plan, analyze: bool) -> tuple[Plan, Explanation, Table]:
         """As `_scan`, but without rows unless `analyze`; and how the source runs its part."""
-        raise NotImplementedError(f"{type(self).__name__} opens with its rows at hand")
+        raise self._rows_at_hand()
+
+    def _rows_at_hand(self) -> XRepoUnsupportedError:
+        return XRepoUnsupportedError(f"{self.metadata.name} opens with its rows at hand: it is not scanned")
+
+    def _turn(self) -> AbstractAsyncContextManager[Any]:
+        """Within it no other task changes a record between a look at it and its change.
+
+        Nothing to wait for where `_apply` tells of changes meanwhile (see `Stale`).
+        """
+        return nullcontext()
 
     @abstractmethod
     async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:

@@ -91,6 +91,8 @@ class Operation:
         repo = self.repo
         self.duration_ms = (perf_counter() - self._started) * 1000
         if self._entry is not None and repo._audit_logger is not None:
+            if self._entry.entity_id is None and len(self.ids) == 1:
+                self._entry.entity_id = self.ids[0]
             failure = {"error": type(error).__name__} if error is not None else {}
             repo._audit_logger.end(self._entry, _outcome(error), rows=self.rows, **self.details, **failure)
         if repo._stats_collector is not None:
