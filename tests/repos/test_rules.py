@@ -213,3 +213,35 @@ async def test_masks_on_records_of_a_generated_model() -> None:
     repo = await xr.open([{"id": 1, "name": "Ann", "n": 1}], name="masked", rules=[rule], register=False)
     assert (await repo.list())[0].model_dump() == {"id": 1, "name": "A", "n": "?"}
     assert (await repo.read(1)).name == "A"
+
+
+async def test_writes_name_no_hidden_field_and_set_none() -> None:
+    rows = [{"id": 1, "name": "Ann", "pay": 5, "at": {"city": "B", "zip": "1"}}]
+    rule = xr.ACLRule(
+        role="*",
+        permissions=["read", "create", "update"],
+        conditions={"fields": {"deny": ["pay", "at.zip"]}},
+    )
+    repo = await xr.open(rows, name="people", rules=[rule], register=False)
+    with pytest.raises(xr.XRepoValidationError, match="fields that you cannot see") as caught:
+        await repo.create({"id": 2, "name": "Bo", "at": {"city": "C"}})
+    assert "pay" not in str(caught.value) and "zip" not in str(caught.value)
+    for name, data in {"at.zip": {"at": {"city": "C", "zip": "2"}}, "pay": {"pay": 1}}.items():
+        for attempt in (repo.create({"id": 2, "name": "Bo"} | data), repo.update(1, data)):
+            with pytest.raises(xr.XRepoValidationError, match=f"unknown field '{name}'"):
+                await attempt
+    with pytest.raises(xr.XRepoValidationError, match=r"unknown field 'at\.zip'"):
+        await repo.update(1, {"at.zip": "2"})
+    assert (await repo.update(1, {"at.city": "D"})).at == {"city": "D"}
+
+
+async def test_a_view_whose_key_is_hidden_shows_itself_empty() -> None:
+    rules = [xr.ACLRule(role="staff", permissions=["list"])]
+    people = await xr.open([{"id": 1, "city": "B"}], name="people", rules=rules, register=False)
+    cities = await xr.open([{"city": "B", "size": 3}], name="cities", register=False)
+    view = await xr.join("named", {"people": people, "cities": cities}, on="city", register=False)
+    assert view.schema.names == () and view.peek() is None
+    assert "named" in repr(view) and "size" not in repr(view)
+    with xr.acting_as(xr.Identity("ann", roles={"staff"})):
+        assert await view.count() == 1
+        assert view.schema.names == ("people_id", "city", "cities_size")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +19,9 @@ from xrepo_nb.core.errors import (
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.governance.policy import OPEN, FieldSet, Grant
 from xrepo_nb.governance.rules import Permission
+from xrepo_nb.query.check import names_below
 from xrepo_nb.query.predicates import EVERYTHING, Predicate
+from xrepo_nb.query.typing.values import root_of
 from xrepo_nb.repos.change import Change, Check, Current, Item, Stale
 from xrepo_nb.repos.documents import as_key, copied, key_of
 from xrepo_nb.repos.narrowing import DELETED_AT, seen
@@ -51,11 +55,13 @@ class Writer:
         if isinstance(given, Mapping):
             self._only_shown(given)
             given = {**given, **self._stamps(given, "created_at", "updated_at")}
-        document, instance = document_of(given, repo.model_class)
+        with self._naming_nothing_hidden():
+            document, instance = document_of(given, repo.model_class)
         self._only_shown(document)
         added = self._stamps(document, "created_at", "updated_at")
         document.update(added)
-        document = repo._completed(document)
+        with self._naming_nothing_hidden():
+            document = repo._completed(document)
         record_id = repo._id_of(document)
         self._must_pass_check(document)
         return Item(record_id, document), (instance if not added and self.grant.is_open else None)
@@ -68,7 +74,8 @@ class Writer:
         new = updated(shown, given, repo.metadata.name)
         difference = {f: new.get(f, MISSING) for f in {**shown, **new} if _differs(shown, new, f)}
         self._only_shown(difference)
-        difference = self._validated(old, difference)
+        with self._naming_nothing_hidden():
+            difference = self._validated(old, difference)
         if version is not None:
             difference["version"] = old["version"] + 1
         if difference:
@@ -108,14 +115,46 @@ class Writer:
         marked = self.repo.metadata.soft_delete and document.get(DELETED_AT) is not None
         return marked is deleted and holds(self.grant.rows, document)
 
-    def _only_shown(self, document: Mapping[str, Any]) -> None:
+    @contextmanager
+    def _naming_nothing_hidden(self) -> Iterator[None]:
+        """A refusal whose reason lies in fields that the caller cannot see tells no more than that."""
+        try:
+            yield
+        except XRepoValidationError as error:
+            if not any(re.search(rf"\b{re.escape(name)}\b", str(error)) for name in self._hidden_names()):
+                raise
+            raise XRepoValidationError(
+                f"{self.repo.metadata.name} does not take the record",
+                asked=self.operation.name,
+                hint="the reason lies in fields that you cannot see",
+            ) from None
+
+    def _hidden_names(self) -> Iterator[str]:
+        fields = self.grant.fields
+        if not fields.is_all:
+            for name in names_below(root_of(self.repo._schema)):
+                if not fields.shows(tuple(name.split("."))):
+                    yield name
+
+    def _only_shown(self, given: Any, above: tuple[str, ...] = ()) -> None:
+        """Refuses hidden fields, at any depth, as ones that do not exist."""
         fields = self.grant.fields
         if fields.is_all:
             return
-        hidden = next((name for name in document if not fields.shows((name,))), None)
-        if hidden is not None:
-            known = seen(self.repo, self.repo._schema, self.operation.policy, self.operation.permission).names
-            raise XRepoValidationError(f"unknown field {hidden!r}", asked=hidden, exists=known)
+        if isinstance(given, list):
+            for item in given:
+                self._only_shown(item, above)
+            return
+        for name, value in given.items() if isinstance(given, Mapping) else ():
+            path = (*above, name)
+            if not fields.shows(path):
+                hidden = ".".join(path)
+                known = seen(
+                    self.repo, self.repo._schema, self.operation.policy, self.operation.permission
+                ).names
+                raise XRepoValidationError(f"unknown field {hidden!r}", asked=hidden, exists=known)
+            if not fields.reaches(path):
+                self._only_shown(value, path)
 
     def _must_pass_check(self, document: dict[str, Any]) -> None:
         if not holds(self.grant.check, document):
@@ -149,7 +188,7 @@ class Writer:
         new = merged(old, difference, self.grant.fields)
         if model is not None:
             new.pop(DELETED_AT, None) if self.repo._hides_mark() else None
-            document, _ = document_of(new, model)
+            document = visible(document_of(new, model)[0], self.grant.fields)
             difference = {f: document.get(f, v) if v is not MISSING else v for f, v in difference.items()}
         return self.repo._fitted(difference)
 
