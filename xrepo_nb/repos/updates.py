@@ -70,6 +70,8 @@ def merged(
         before = old.get(name, MISSING)
         if fields.reaches(path) or before is MISSING:
             kept = value
+        elif not fields.shows(path):
+            kept = before
         elif isinstance(value, dict) and isinstance(before, dict):
             shown = {key for key in before if fields.shows((*path, key))}
             removed = dict.fromkeys(shown - value.keys(), MISSING)
