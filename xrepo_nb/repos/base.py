@@ -6,6 +6,7 @@ import builtins
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from xrepo_nb.core.offload import offload
 from xrepo_nb.governance.audit import AuditEntry, AuditLog
 from xrepo_nb.governance.identity import resolve
 from xrepo_nb.governance.rules import Permission
@@ -188,20 +189,24 @@ class XRepo(RepoFoundation, Generic[T]):
         return frame
 
     async def to_arrow(self, filters: Any = None, **options: Any) -> pa.Table:
-        """The rows of `frame` as an Arrow table."""
+        """The rows of `frame` as an Arrow table.
+
+        Raises `XRepoUnsupportedError` for a column of several types, which Arrow cannot hold.
+        """
         frame = await self.frame(filters, **options)
-        found: pa.Table = await reading.handed_on(frame, "to_arrow")
-        return found
+        reading.must_be_typed(frame)
+        return await offload(frame.to_arrow)
 
     async def to_pandas(self, filters: Any = None, **options: Any) -> pd.DataFrame:
-        """The rows of `frame` as a pandas frame."""
+        """The rows of `frame` as a pandas frame; what is absent is None or NaN in it."""
         frame = await self.frame(filters, **options)
-        found: pd.DataFrame = await reading.handed_on(frame, "to_pandas")
-        return found
+        return await offload(lambda: reading.with_nulls(frame).to_pandas())
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The rows as an Arrow stream, so that other frame libraries take a repo as it is. Blocking."""
-        return self.sync.frame().__arrow_c_stream__(requested_schema)
+        frame = self.sync.frame()
+        reading.must_be_typed(frame)
+        return frame.__arrow_c_stream__(requested_schema)
 
     async def explain(
         self,
