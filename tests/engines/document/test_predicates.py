@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from asking import matches
-from bson import Int64, MaxKey, MinKey, ObjectId
+from bson import Code, Int64, MaxKey, MinKey, ObjectId
+from bson.datetime_ms import DatetimeMS
 
 NAN = float("nan")
 NOON = dt.datetime(2024, 1, 1, 12, tzinfo=dt.UTC)
@@ -66,6 +67,10 @@ NOON = dt.datetime(2024, 1, 1, 12, tzinfo=dt.UTC)
         ({"a": {"$gte": True}}, {"a": True}, True),
         ({"a": {"$gt": NOON}}, {"a": NOON + dt.timedelta(seconds=1)}, True),
         ({"a": {"$gt": 1, "$lt": 3}}, {"a": [0, 4]}, True),
+        ({"a": {"$lte": NOON}}, {"a": DatetimeMS(-(10**15))}, True),
+        ({"a": {"$gt": DatetimeMS(10**15)}}, {"a": NOON}, False),
+        ({"a": {"$gte": DatetimeMS(10**15)}}, {"a": DatetimeMS(10**15)}, True),
+        ({"a": "x"}, {"a": Code("x")}, False),
         # membership
         ({"a": {"$in": [1, "x"]}}, {"a": ["x"]}, True),
         ({"a": {"$in": [None]}}, {}, True),

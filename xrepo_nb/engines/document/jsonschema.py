@@ -75,13 +75,13 @@ def _maximum(given: Any, schema: Schema) -> Test:
 
 
 def _multiple_of(given: Any, schema: Schema) -> Test:
-    from xrepo_nb.engines.document.numbers import exact
+    from xrepo_nb.engines.document.numbers import decimal_remainder, exact
 
     step = exact(given)
 
     def check(value: Any) -> bool:
         number = exact(value)
-        return number.is_finite() and number % step == 0
+        return number.is_finite() and decimal_remainder(number, step) == 0
 
     return _when(v.is_number, check)
 

@@ -172,7 +172,7 @@ def remainder(left: Any, right: Any) -> Any:
     if v.plain(right) == 0:
         fail("$mod by zero")
     if v.is_decimal(left) or v.is_decimal(right):
-        return decimal_like(_decimal_remainder(exact(left), exact(right)), (left, right))
+        return decimal_like(decimal_remainder(exact(left), exact(right)), (left, right))
     if isinstance(left, float) or (isinstance(right, float) and not _is_int32(right)):
         return math.fmod(left, right) if math.isfinite(left) else math.nan
     low = abs(int(left)) % abs(int(right))
@@ -184,7 +184,8 @@ def _is_int32(number: float) -> bool:
     return v.INT32_MIN <= number <= v.INT32_MAX and number.is_integer()
 
 
-def _decimal_remainder(left: Decimal, right: Decimal) -> Decimal:
+def decimal_remainder(left: Decimal, right: Decimal) -> Decimal:
+    """The exact remainder of decimals, however far apart they are."""
     if not left.is_finite() or right.is_nan():
         return Decimal("NaN")
     if right.is_infinite():

@@ -45,8 +45,8 @@ def deviation(values: Sequence[Any], *, sample: bool) -> Any:
         return None
     if not all(map(math.isfinite, found)):
         return math.nan if len(found) > 1 or not sample else None
-    middle = math.fsum(found) / len(found)
-    squares = math.fsum((value - middle) * (value - middle) for value in found)
+    middle = numbers.float_sum(found) / len(found)
+    squares = numbers.float_sum((value - middle) * (value - middle) for value in found)
     return math.sqrt(squares / (len(found) - sample))
 
 

@@ -12,7 +12,7 @@ import re
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, total_ordering
 from typing import Any, TypeGuard
 
 from xrepo_nb.core.missing import MISSING, Missing
@@ -138,7 +138,14 @@ class _NaN:
     def __gt__(self, other: Any) -> bool:
         return False
 
+    def __le__(self, other: Any) -> bool:
+        return True
 
+    def __ge__(self, other: Any) -> bool:
+        return other is self
+
+
+@total_ordering
 class _FarDate:
     """A date outside of Python's range, in keys: beyond every `datetime` on its side."""
 

@@ -73,8 +73,8 @@ def _or_null(value: Any) -> Any:
 
 def _need_amounts(pairs: Pairs, at: str) -> None:
     for value, _ in pairs:
-        if not v.is_number(value) or v.is_nan(value) or v.plain(value) < 0:
-            raise XRepoQueryError("a granularity takes numbers from zero on", at=at)
+        if not v.is_number(value) or v.is_nan(value) or not 0 <= v.plain(value) < math.inf:
+            raise XRepoQueryError("a granularity takes finite numbers from zero on", at=at)
 
 
 def _even(pairs: Pairs, count: int) -> Ranges:

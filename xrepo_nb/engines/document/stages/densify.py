@@ -94,16 +94,33 @@ def _bounds(node: p.Densify, own: list[Any], whole: list[Any]) -> tuple[Any, Any
 
 
 def _steps(low: Any, high: Any, node: p.Densify, *, closed: bool) -> Iterator[Any]:
+    if _distance(low, high, node) > limits.MAX_DENSIFIED:
+        limits.exceeded("the rows that $densify adds", limits.MAX_DENSIFIED)
     end, i = v.key(high), 0
-    value = low
-    while v.key(value) < end or (closed and v.key(value) == end):
+    value, place = low, v.key(low)
+    while place < end or (closed and place == end):
         yield value
         i += 1
-        if node.unit is None:
-            value = numbers.add(value, node.step)
-        else:
-            instant = dates.add_units(dates.micros(low), node.unit, i * int(v.plain(node.step)))
-            value = dates.from_micros(instant)
+        value = _moved(low, value, i, node)
+        before, place = place, v.key(value)
+        if not before < place:
+            raise XRepoQueryError("the step of $densify is too small for its values", at=node.at)
+
+
+def _distance(low: Any, high: Any, node: p.Densify) -> float:
+    """About how many steps lie between two values."""
+    step = numbers.as_double(node.step)
+    if node.unit is None:
+        return (numbers.as_double(high) - numbers.as_double(low)) / step
+    size = dates.FIXED.get(node.unit) or dates.MONTHS[node.unit] * 31 * dates.DAY
+    return (dates.micros(high) - dates.micros(low)) / (step * size)
+
+
+def _moved(low: Any, value: Any, count: int, node: p.Densify) -> Any:
+    """The next step: one more after a number, the `count`th after the first date."""
+    if node.unit is None:
+        return numbers.add(value, node.step)
+    return dates.from_micros(dates.add_units(dates.micros(low), node.unit, count * int(v.plain(node.step))))
 
 
 def _new_row(fields: list[tuple[Path, Any]], path: Path, value: Any) -> Row:

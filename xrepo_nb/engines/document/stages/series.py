@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left, bisect_right
+from decimal import Decimal
 from typing import Any
 
 from xrepo_nb.engines.document import numbers
@@ -59,20 +60,30 @@ def round_down(value: Any, granularity: str) -> Any:
 
 
 def _rounded(value: Any, granularity: str, *, up: bool) -> Any:
-    number = v.plain(value)
-    if number == 0:
+    given = v.plain(value)
+    if given == 0:
         return 0.0 if isinstance(value, float) else value
+    number = Decimal(repr(given)) if isinstance(given, float) else Decimal(given)
     if granularity == "POWERSOF2":
-        return _power_of_two(value, up=up)
-    scale = 10.0 ** math.floor(math.log10(number))
-    steps = SERIES[granularity]
-    grid = [step * factor for factor in (scale / 10, scale, scale * 10) for step in steps]
-    at = bisect_right(grid, float(number)) if up else bisect_left(grid, float(number)) - 1
-    return numbers.decimal_like(numbers.exact(grid[at]), (value,)) if v.is_decimal(value) else grid[at]
+        power = _power_of_two(number, up=up)
+        return int(power) if power >= 1 and not v.is_decimal(value) else _like(value, power)
+    exponent = number.adjusted()
+    steps = [Decimal(repr(step)) for step in SERIES[granularity]]
+    grid = [step.scaleb(exponent + power) for power in (-1, 0, 1) for step in steps]
+    at = bisect_right(grid, number) if up else bisect_left(grid, number) - 1
+    return _like(value, grid[at])
 
 
-def _power_of_two(value: Any, *, up: bool) -> Any:
-    number = float(v.plain(value))
-    exponent = math.floor(math.log2(number)) + 1 if up else math.ceil(math.log2(number)) - 1
-    power = 2**exponent if exponent >= 0 else 2.0**exponent
-    return numbers.decimal_like(numbers.exact(power), (value,)) if v.is_decimal(value) else power
+def _like(value: Any, number: Decimal) -> Any:
+    """The preferred number as a decimal where the value is one, else as a double."""
+    return numbers.decimal_like(number, (value,)) if v.is_decimal(value) else float(number)
+
+
+def _power_of_two(number: Decimal, *, up: bool) -> Decimal:
+    exponent = math.floor(number.log10() / Decimal(2).log10())
+    power = Decimal(2) ** exponent
+    while power > number or (power == number and not up):
+        power /= 2
+    while power * 2 < number or (power <= number and up):
+        power *= 2
+    return power
