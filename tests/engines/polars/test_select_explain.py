@@ -9,6 +9,7 @@ import pytest
 
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoUnsupportedError
 from xrepo_nb.engines.explain import explain_plan
+from xrepo_nb.engines.polars.running import MANY, how_to_run
 from xrepo_nb.engines.select import FEW_DOCUMENTS, choose, engine_names
 from xrepo_nb.query.parsing import parse_pipeline
 from xrepo_nb.query.plan import Scan
@@ -72,3 +73,26 @@ def test_explanations_take_what_other_layers_know() -> None:
         {"scan t": {"pushed": True, "native": "SELECT a FROM t"}}
     )
     assert "pushed down" in str(tree)
+
+
+HOW: list[tuple[list[dict[str, Any]], str]] = [
+    ([{"$match": {"a": 1}}], "in-memory"),
+    ([{"$sort": {"a": 1}}, {"$limit": 3}], "streaming"),
+    ([{"$group": {"_id": "$a", "n": {"$sum": 1}}}], "streaming"),
+    ([{"$group": {"_id": "$a", "n": {"$push": "$a"}}}], "in-memory"),
+    ([{"$lookup": {"from": "t", "localField": "a", "foreignField": "a", "as": "r"}}], "in-memory"),
+]
+
+
+@pytest.mark.parametrize(("pipeline", "how"), HOW, ids=str)
+def test_large_plans_stream_where_that_is_faster(pipeline: list[dict[str, Any]], how: str) -> None:
+    plan = parse_pipeline(pipeline, Scan("t"))
+    assert how_to_run(plan, {"t": FRAME}) == "in-memory"
+    assert how_to_run(plan, {"t": Table(frame=pl.DataFrame({"a": range(MANY)}))}) == how
+
+
+def test_a_streamed_sort_is_stable() -> None:
+    rows = pl.DataFrame({"i": range(MANY)}).with_columns(a=pl.col("i") % 3)
+    plan = parse_pipeline([{"$sort": {"a": -1}}, {"$limit": 20_000}], Scan("t"))
+    got = choose(plan, {"t": Table(frame=rows)}).collect(plan, {"t": Table(frame=rows)}).frame
+    assert got.equals(rows.sort("a", descending=True, maintain_order=True).head(20_000))

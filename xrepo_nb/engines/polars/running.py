@@ -22,8 +22,9 @@ _PLAIN = (p.Scan, p.Match, p.Project, p.AddFields, p.Unset, p.Limit, p.Skip, p.S
 
 
 def how_to_run(plan: p.Plan, inputs: Inputs) -> How:
-    """Streaming for lazy inputs, which may not fit into memory, for grouping by reducing
-    accumulators, and for joins of two big tables; in memory for all else."""
+    """Streaming for lazy inputs, which may not fit into memory, for grouping by reducing accumulators, for
+    stable sorts (of a limited one the in-memory engine sorts all rows), and for joins of two big
+    tables; in memory for all else."""
     tables = [inputs[name] for name in plan.sources()]
     if any(not table.schema.is_typed for table in tables):
         return "in-memory"
@@ -37,7 +38,8 @@ def how_to_run(plan: p.Plan, inputs: Inputs) -> How:
     groups = [node for node in nodes if isinstance(node, p.Group)]
     plain = all(isinstance(node, (p.Group, *_PLAIN)) for node in nodes)
     reducing = all(a.op in _REDUCING for group in groups for a in group.accumulators)
-    return "streaming" if groups and plain and reducing else "in-memory"
+    gathers = bool(groups) or any(isinstance(node, p.Sort) for node in nodes)
+    return "streaming" if gathers and plain and reducing else "in-memory"
 
 
 def is_big_join(plan: p.Plan, inputs: Inputs) -> bool:
