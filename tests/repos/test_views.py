@@ -272,3 +272,11 @@ async def test_aggregations_in_every_spelling(flights: Any) -> None:
 async def test_wrong_aggregations_are_refused(flights: Any, config: Any, says: str) -> None:
     with pytest.raises(XRepoConfigurationError, match=says):
         await xr.XRepoFactory.create_aggregate_repo("totals", [flights], config)
+
+
+async def test_rows_in_hand_are_a_source_too(flights: Any) -> None:
+    names = [{"carrier": "UA", "name": "United"}]
+    view = await joined(flights, names, how="inner")
+    assert {row["airlines_name"] for row in await view.list()} == {"United"}
+    with pytest.raises(XRepoConfigurationError, match="cannot open a int"):
+        await joined(flights, 3)

@@ -189,7 +189,7 @@ async def _only(resource: XResource) -> str | None:
 
 async def join(
     name: str,
-    sources: Mapping[str, XRepo[Any] | str] | Sequence[XRepo[Any]],
+    sources: Mapping[str, Any] | Sequence[Any],
     on: Any = None,
     how: str = "left",
     *,
@@ -203,19 +203,17 @@ async def join(
 ) -> ViewRepo[Any]:
     """The join of repos as a view, registered as `ns.repos.<name>`.
 
-    `sources` by the name that prefixes their fields (a repo, or its name in the namespace); each
-    further one is joined to what came before. `on`: the key, a list of keys, or `(left, right)` pairs;
-    None puts the sources one after another instead. `how`: left, inner, right, outer, semi, anti,
-    asof. `validate`: one_to_one, one_to_many, many_to_one. The rows are computed now, and again
-    when a source changes, after `ttl` seconds and on `refresh()`; `materialize=False` keeps none.
+    `sources` by the name that prefixes their fields: a repo, its name in the namespace, or whatever
+    else `open` takes but a path. Each further one is joined to what came before. `on`: the key, a
+    list of keys, or `(left, right)` pairs; None puts the sources one after another instead. `how`:
+    left, inner, right, outer, semi, anti, asof. `validate`: one_to_one, one_to_many, many_to_one.
+    The rows are computed now, and again when a source changes, after `ttl` seconds and on
+    `refresh()`; `materialize=False` keeps none.
 
     Raises `XRepoConfigurationError` for a key that a source lacks, keys of different types, and a
     view that would read itself; `XRepoQueryError` when `validate` does not hold.
     """
-    named = sources if isinstance(sources, Mapping) else {repo.metadata.name: repo for repo in sources}
-    repos = {
-        source: await repo_named(repo) if isinstance(repo, str) else repo for source, repo in named.items()
-    }
+    repos = await _joinable(sources)
     config = {} if on is None else {"on": on, "type": how, "validate": validate}
     with _shown(progress), reported(f"joining {name}"):
         view = await XRepoFactory._view(
@@ -230,6 +228,18 @@ async def join(
     if register:
         await namespace.register_ns(f"ns.repos.{name}", view)
     return view
+
+
+async def _joinable(sources: Mapping[str, Any] | Sequence[Any]) -> dict[str, XRepo[Any]]:
+    """The repos of a join by name: those given, those named in the namespace, and new ones over rows."""
+    named = sources.items() if isinstance(sources, Mapping) else ((None, source) for source in sources)
+    repos: dict[str, XRepo[Any]] = {}
+    for name, given in named:
+        source = await repo_named(given) if isinstance(given, str) else given
+        if not isinstance(source, XRepo):
+            source = await open(source, name=name, register=False)
+        repos[name or source.metadata.name] = source
+    return repos
 
 
 def _shown(progress: bool) -> AbstractContextManager[Any]:
