@@ -93,7 +93,8 @@ class ConnectedRepo(XRepo[T]):
         lazy = await self.source.lazy(self._collection)
         if self._schema.fields:
             lazy = lazy.select(self._schema.names)
-        return Opened(self._schema, Table(lazy=lazy, schema=self._schema))
+        files = await self.source.parquet_files(self._collection)
+        return Opened(self._schema, Table(lazy=lazy, schema=self._schema, origin=files))
 
     async def _scan(self, plan: Plan) -> tuple[Plan, Table]:
         native, residual = self._split(plan)

@@ -150,8 +150,9 @@ async def execute(plan: Plan, inputs: Inputs, engine: str = "auto") -> Answer:
         return Answer(await at_hand(inputs[plan.source]), "scan")
     from xrepo_nb.engines.select import choose
 
-    # A name may have to be looked up among the installed packages.
-    chosen = choose(plan, inputs) if engine == "auto" else await offload(choose, plan, inputs, engine)
+    # A name may have to be looked up among the installed packages, and the size of files on disk.
+    at_once = engine == "auto" and not any(table.origin for table in inputs.values())
+    chosen = choose(plan, inputs) if at_once else await offload(choose, plan, inputs, engine)
     if is_light(plan, inputs, chosen):
         return Answer(chosen.collect(plan, inputs), chosen.name)
     return Answer(await offload(_collected, chosen, plan, inputs), chosen.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 import polars as pl
@@ -103,6 +104,11 @@ class XResource(ABC):
     async def lazy(self, collection: str | None) -> pl.LazyFrame:
         """The collection as a lazy frame; only where `capabilities.lazy`."""
         raise self._unsupported("hand out a lazy frame")
+
+    async def parquet_files(self, collection: str | None) -> tuple[Path, ...]:
+        """The Parquet files that hold just the rows of `lazy`, for engines that read such files
+        themselves; none where the rows come otherwise."""
+        return ()
 
     async def query(
         self,

@@ -40,12 +40,14 @@ class Loaded:
     rows: pl.DataFrame | pl.LazyFrame
     schema: Schema
     report: InferenceReport
+    origin: tuple[Path, ...] = ()
+    """The Parquet files that hold these rows as they are, if they come from such."""
 
     def table(self, **described: Any) -> Table:
         """The rows, with the schema changed as the arguments say."""
         schema = self.schema.replace(**described)
         if isinstance(self.rows, pl.LazyFrame):
-            return Table(lazy=self.rows, schema=schema)
+            return Table(lazy=self.rows, schema=schema, origin=self.origin)
         return Table(frame=self.rows, schema=schema)
 
 
@@ -135,6 +137,10 @@ class FileResource(XResource):
     async def lazy(self, collection: str | None = None) -> pl.LazyFrame:
         """The collection as a lazy frame."""
         return (await offload(self._table, collection)).lazy
+
+    async def parquet_files(self, collection: str | None) -> tuple[Path, ...]:
+        """The collection's files, if they are Parquet and their rows need no change."""
+        return (await offload(self._table, collection)).origin
 
     async def scan(self, collection: str | None, request: ScanRequest) -> AsyncIterator[Table]:
         """The rows of the plan, in batches."""

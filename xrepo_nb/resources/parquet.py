@@ -33,7 +33,8 @@ class ParquetFormat(Format):
         report = InferenceReport(count, {f.name: FieldReport(f.name, f.type) for f in schema.fields})
         for name, note in notes.items():
             report[name].coerce(note, count)
-        return Loaded(frame, schema, report)
+        as_they_are = not union_by_name and not notes
+        return Loaded(frame, schema, report, tuple(paths) if as_they_are else ())
 
 
 class ParquetResource(FileResource):
