@@ -46,7 +46,7 @@ def deviation(values: Sequence[Any], *, sample: bool) -> Any:
     if not all(map(math.isfinite, found)):
         return math.nan if len(found) > 1 or not sample else None
     middle = numbers.float_sum(found) / len(found)
-    squares = numbers.float_sum((value - middle) * (value - middle) for value in found)
+    squares = numbers.float_sum([(value - middle) * (value - middle) for value in found])
     return math.sqrt(squares / (len(found) - sample))
 
 
