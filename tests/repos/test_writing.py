@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import Field
 
+import xrepo_nb as xr
 from xrepo_nb import (
     MaterializedRepo,
     RepoMetadata,
@@ -315,3 +317,21 @@ async def test_a_snapshot_does_not_change(users: MaterializedRepo[Any]) -> None:
     after = await users.frame()
     assert before["age"].to_list() == [34, 28, 41, 19]
     assert after["age"].to_list() == [99, 41, 19, None]
+
+
+@pytest.mark.parametrize(
+    ("method", "given"),
+    [
+        ("create", [{"id": "x"}]), ("update", [99, {"n": 1}]), ("delete", [99]), ("restore", [99]),
+        ("bulk_create", [[]]), ("bulk_update", [[(99, {"n": 1})]]), ("bulk_delete", [[99]]),
+    ],
+)  # fmt: skip
+async def test_a_read_only_source_says_so_whatever_is_written(
+    tmp_path: Path, method: str, given: list[Any]
+) -> None:
+    (tmp_path / "a.csv").write_text("id,n\n1,2\n")
+    repo = await xr.open(tmp_path / "a.csv", register=False)
+    with pytest.raises(XRepoUnsupportedError, match="a is read-only: its source is of kind csv"):
+        await getattr(repo, method)(*given)
+    entry = (await repo.get_audit_log())[-1]
+    assert (entry.operation, entry.outcome) == (method, "failed")

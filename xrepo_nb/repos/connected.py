@@ -169,14 +169,22 @@ class ConnectedRepo(XRepo[T]):
             return await source.delete(self._collection, [item.id for item in items])
         return await source.update(self._collection, [(item.id, self._settable(item)) for item in items])
 
+    def _must_take_writes(self) -> None:
+        taken = self.source.capabilities
+        if not (taken.insert or taken.update or taken.delete):
+            raise self._refusal("is read-only", "write")
+
     def _must_take(self, kind: str) -> None:
         wanted = {"create": "insert"}.get(kind, kind)
         if not getattr(self.source.capabilities, wanted):
-            raise XRepoUnsupportedError(
-                f"{self.metadata.name} is read-only: a {self.source.connection_type} source takes no {kind}",
-                asked=kind,
-                hint="open it with materialized=True and change the copy",
-            )
+            raise self._refusal(f"takes no {kind}", kind)
+
+    def _refusal(self, says: str, asked: str) -> XRepoUnsupportedError:
+        return XRepoUnsupportedError(
+            f"{self.metadata.name} {says}: its source is of kind {self.source.connection_type}",
+            asked=asked,
+            hint="open it with materialized=True and change the copy",
+        )
 
     def _settable(self, item: Item) -> dict[str, Any]:
         """The changed fields; one that was removed becomes null where the source has no absence."""

@@ -241,6 +241,9 @@ class RepoFoundation(XObjPrototype, ABC):
         """Whether that mark is the repo's own, and no field of the collection."""
         return self.metadata.soft_delete and narrowing.DELETED_AT not in self._declared
 
+    def _must_take_writes(self) -> None:
+        """Raises `XRepoUnsupportedError` when nothing can ever be written here."""
+
     def _deletes_softly(self, soft: bool) -> bool:
         """Whether a deletion asked as `soft` can be one here."""
         return soft and self._marks_deleted()

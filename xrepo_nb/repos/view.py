@@ -213,6 +213,9 @@ class ViewRepo(MaterializedRepo[T]):
 
     # It takes no writes.
 
+    def _must_take_writes(self) -> None:
+        raise self._read_only()
+
     async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
         raise self._read_only()
 

@@ -46,6 +46,7 @@ class Writer:
         self.operation = operation
         self.grant = operation.grant
         self.now = datetime.now(UTC)
+        repo._must_take_writes()
 
     # What single records come to.
 
