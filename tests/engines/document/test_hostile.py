@@ -24,10 +24,18 @@ from xrepo_nb.schema.table import Table
 
 NAN, INFINITY = float("nan"), float("inf")
 ODD: list[Any] = [
-    None, MISSING, True, False, 0, 1, -1, 2, 2**31, 2**63 - 1, -(2**63), 0.0, -0.0, 1.5, NAN, INFINITY,
-    -INFINITY, 1e308, 5e-324, Decimal("1.5"), Decimal("NaN"), Decimal("Infinity"), Decimal("1E+6000"),
-    Decimal("1E-6000"), Decimal128("2"), Int64(5), "", "a", "é😀", "day", "week", "UTC", "Europe/Paris",
-    "%Y-%m-%d", "2024-01-01", "binData", "int", "base64",
+    None, MISSING, True, False, 0, 1, -1, 2, 2**31, 2**63 - 1, -(2**63), 0.0, -0.0, 1.5,
+    NAN, INFINITY, -INFINITY, 1e308, 5e-324,
+    Decimal("1.5"), Decimal("NaN"), Decimal("Infinity"), Decimal("1E+6000"), Decimal("1E-6000"),
+    Decimal128("2"), Int64(5),
+    "", "a", "é😀", "(", "day", "week", "UTC", "Europe/Paris", "%Y-%m-%d", "2024-01-01",
+    "binData", "int", "base64",
+    [], [1, 2, 3], ["a", "b"], [None], [[1], [2]], [{"k": "a", "v": 1}], {}, {"a": 1},
+    b"ab", Binary(b"x", 5), uuid.UUID(int=3), ObjectId("507f191e810c19729de860ea"),
+    dt.datetime(2024, 2, 29, tzinfo=dt.UTC), dt.datetime(1, 1, 1),
+    dt.datetime(9999, 12, 31, 23, 59, tzinfo=dt.UTC), dt.date(2024, 1, 1), dt.time(1, 2), dt.timedelta(1),
+    DatetimeMS(10**15), DatetimeMS(-(10**15)),
+    re.compile("a"), Regex("b", "i"), Timestamp(1, 2), Code("x"), MinKey(), MaxKey(),
 ]  # fmt: skip
 CONSTANTS = {"as": "x", "sortBy": {"a": 1}, "useLongestLength": True, "method": "approximate"}
 
