@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from pydantic import BaseModel
 
-from xrepo_nb.core.errors import XRepoConflictError, XRepoValidationError
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConflictError, XRepoValidationError
 from xrepo_nb.repos.documents import key_of
 from xrepo_nb.repos.shaping import plain
 from xrepo_nb.resources.tables import table_of
-from xrepo_nb.schema.inference import infer
+from xrepo_nb.schema.inference import OnReject, infer
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -43,8 +43,16 @@ def load(
     *,
     primary_key: str | Sequence[str] | None = None,
     path: str | Path | None = None,
+    on_reject: OnReject = "raise",
 ) -> Loaded:
-    """The rows of `data` as a frame, its schema and its key. Blocking."""
+    """The rows of `data` as a frame, its schema and its key. Blocking.
+
+    `on_reject="report"` leaves out the documents that do not fit the schema, and reports them.
+    """
+    if on_reject not in ("raise", "report"):
+        raise XRepoConfigurationError(
+            f"unknown on_reject {on_reject!r}", asked=on_reject, exists=("raise", "report")
+        )
     if path is not None:
         from xrepo_nb.repos.durable import DurableFile
 
@@ -52,10 +60,10 @@ def load(
         found = file.load()
         if found is not None:
             return found
-        fresh = load(schema, data, model, primary_key=primary_key)
+        fresh = load(schema, data, model, primary_key=primary_key, on_reject=on_reject)
         return file.start(fresh)
     wanted = Schema.of(schema) if schema is not None else _schema_of(model)
-    table, report = _table(data, wanted)
+    table, report = _table(data, wanted, on_reject)
     names = (primary_key,) if isinstance(primary_key, str) else tuple(primary_key or ())
     found_schema = _described(table.schema, wanted, names)
     key = _key(table.frame, found_schema)
@@ -72,15 +80,16 @@ def _schema_of(model: type[Any] | None) -> Schema | None:
     return schema_of_model(model)
 
 
-def _table(data: Any, wanted: Schema | None) -> tuple[Table, InferenceReport | None]:
+def _table(data: Any, wanted: Schema | None, on_reject: OnReject) -> tuple[Table, InferenceReport | None]:
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
-        return _documents([plain(item) if isinstance(item, BaseModel) else item for item in data], wanted)
+        documents = [plain(item) if isinstance(item, BaseModel) else item for item in data]
+        return _documents(documents, wanted, on_reject)
     made = table_of(data)
     return made.table, made.report
 
 
 def _documents(
-    documents: list[dict[str, Any]], wanted: Schema | None
+    documents: list[dict[str, Any]], wanted: Schema | None, on_reject: OnReject
 ) -> tuple[Table, InferenceReport | None]:
     wrong = next((i for i, item in enumerate(documents) if not isinstance(item, Mapping)), None)
     if wrong is not None:
@@ -91,7 +100,7 @@ def _documents(
     if not documents:
         schema = wanted or Schema(())
         return Table(frame=pl.DataFrame(schema=schema.to_polars()), schema=schema), None
-    inferred = infer(documents, schema=wanted)
+    inferred = infer(documents, schema=wanted, on_reject=on_reject)
     return Table(frame=inferred.frame, schema=inferred.schema), inferred.report
 
 

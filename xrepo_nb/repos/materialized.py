@@ -23,6 +23,7 @@ from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.storage import Edit, Storage
 from xrepo_nb.resources.base import WriteResult
+from xrepo_nb.schema.inference import OnReject
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -42,6 +43,9 @@ class MaterializedRepo(XRepo[T]):
 
     With `path` the rows live in a DuckDB file as well: what it holds is loaded first, `data` is
     only taken by a new file, and a change is on disk when its method returns.
+
+    With `on_reject="report"` documents that do not fit the schema or model are left out, and listed
+    in `report` with line and reason.
 
     The constructor infers in place: `await MaterializedRepo.of(...)` does so in a thread. Raises
     `XRepoValidationError` for rows that do not fit, `XRepoConflictError` for an id given twice.
@@ -69,9 +73,12 @@ class MaterializedRepo(XRepo[T]):
         metadata: RepoMetadata | None = None,
         primary_key: str | Sequence[str] | None = None,
         path: str | Path | None = None,
+        on_reject: OnReject = "raise",
         loaded: Loaded | None = None,
     ) -> None:
-        loaded = loaded or load(schema, data, model_class, primary_key=primary_key, path=path)
+        loaded = loaded or load(
+            schema, data, model_class, primary_key=primary_key, path=path, on_reject=on_reject
+        )
         metadata = metadata or default_metadata(name or loaded.schema.name or "data", model_class)
         super().__init__(None, model_class, metadata, loaded.schema)
         self._declared = loaded.declared
@@ -85,8 +92,8 @@ class MaterializedRepo(XRepo[T]):
     async def of(cls, data: Any = (), **options: Any) -> MaterializedRepo[Any]:
         """The repo over `data`, made without holding up the event loop; options as of the class."""
         schema, model = options.pop("schema", None), options.pop("model_class", None)
-        key, path = options.pop("primary_key", None), options.pop("path", None)
-        loaded = await offload(load, schema, data, model, primary_key=key, path=path)
+        how = {name: options.pop(name) for name in ("primary_key", "path", "on_reject") if name in options}
+        loaded = await offload(load, schema, data, model, **how)
         return cls(model_class=model, loaded=loaded, **options)
 
     @property

@@ -20,6 +20,7 @@ from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.repos.reading import repo_named
 from xrepo_nb.repos.view import ViewRepo
 from xrepo_nb.resources.base import XResource
+from xrepo_nb.schema.inference import OnReject
 from xrepo_nb.schema.report import InferenceReport
 from xrepo_nb.schema.schema import Schema
 
@@ -31,6 +32,7 @@ _PARAMETERS = (
     "materialized",
     "path",
     "primary_key",
+    "on_reject",
     "rules",
     "metadata",
     "register",
@@ -59,9 +61,9 @@ async def open(
     In one call: makes the resource and connects it, discovers the schema, generates a model and
     registers it, makes the repo and registers it as `ns.repos.<name>`. Files and databases are
     scanned when asked and never loaded whole, unless `materialized=True` reads them into memory;
-    rows in hand are materialised, and with `path` kept in a DuckDB file. `model=False` gives
-    records as dicts, a class gives them as its instances. `rules` are access rules; `config` goes to
-    the resource. Discovering reads the file's head, a sample or all of it, as the source needs.
+    rows in hand are materialised, and with `path` kept in a DuckDB file; `on_reject="report"` leaves
+    out those that do not fit, and lists them in `report`. `model=False` gives records as dicts, a
+    class gives them as its instances. `rules` are access rules; `config` goes to the resource. Discovering reads the file's head, a sample or all of it, as the source needs.
 
     Raises `XRepoNotFoundError` for a file or collection that is not there, `XRepoValidationError`
     for one that cannot be read.
@@ -74,8 +76,9 @@ async def open(
     settings = _Settings(name, model, schema, primary_key, rules, metadata)
     with _shown(progress), reported(f"opening {name or _label(target)}"):
         if materialized is not False and is_data(target) and not isinstance(target, tuple):
+            on_reject = config.pop("on_reject", "raise")
             _no_config(config)
-            repo = await settings.over_data(target, path)
+            repo = await settings.over_data(target, path, on_reject)
         else:
             resource, found = await offload(resource_for, target, **config)
             repo = await settings.over_resource(resource, collection or found, materialized, path)
@@ -112,12 +115,20 @@ class _Settings:
         self.rules = [ACLRule.model_validate(rule) if isinstance(rule, Mapping) else rule for rule in rules]
         self.metadata = metadata
 
-    async def over_data(self, target: Any, path: str | Path | None) -> XRepo[Any]:
+    async def over_data(self, target: Any, path: str | Path | None, on_reject: OnReject) -> XRepo[Any]:
         """The repo over rows in hand."""
         from xrepo_nb.repos.loading import load
 
         given = self.model if isinstance(self.model, type) else None
-        loaded = await offload(load, self.schema, target, given, primary_key=self.primary_key, path=path)
+        loaded = await offload(
+            load,
+            self.schema,
+            target,
+            given,
+            primary_key=self.primary_key,
+            path=path,
+            on_reject=on_reject,
+        )
         name = self.name or loaded.schema.name or "data"
         model = await self._model(name, loaded.schema)
         return MaterializedRepo(
