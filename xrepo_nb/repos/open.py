@@ -63,7 +63,8 @@ async def open(
     scanned when asked and never loaded whole, unless `materialized=True` reads them into memory;
     rows in hand are materialised, and with `path` kept in a DuckDB file; `on_reject="report"` leaves
     out those that do not fit, and lists them in `report`. `model=False` gives records as dicts, a
-    class gives them as its instances. `rules` are access rules; `config` goes to the resource. Discovering reads the file's head, a sample or all of it, as the source needs.
+    class gives them as its instances. `rules` are access rules; `config` goes to the resource.
+    Discovering reads the file's head, a sample or all of it, as the source needs.
 
     Raises `XRepoNotFoundError` for a file or collection that is not there, `XRepoValidationError`
     for one that cannot be read.
