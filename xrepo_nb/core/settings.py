@@ -35,7 +35,7 @@ class XSettings(BaseSettings):
 
 @lru_cache(maxsize=1)
 def settings() -> XSettings:
-    """The process's settings, read once, at import; after `settings.cache_clear()` the next call reads anew."""
+    """The process's settings, read at import; after `settings.cache_clear()` the next call reads anew."""
     return XSettings()
 
 
