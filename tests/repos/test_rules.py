@@ -245,3 +245,26 @@ async def test_a_view_whose_key_is_hidden_shows_itself_empty() -> None:
     with xr.acting_as(xr.Identity("ann", roles={"staff"})):
         assert await view.count() == 1
         assert view.schema.names == ("people_id", "city", "cities_size")
+
+
+@pytest.mark.parametrize("analyze", [False, True])
+async def test_explain_tells_nothing_of_what_is_hidden(analyze: bool) -> None:
+    rows = [{"id": 1, "dept": "eu", "pay": 777}, {"id": 2, "dept": "us", "pay": 888}]
+    narrow = xr.ACLRule(
+        role="staff",
+        permissions=["list"],
+        conditions={"rows": {"pay": {"$lt": 800}}, "fields": {"deny": ["pay"]}},
+    )
+    repo = await xr.open(
+        rows, name="people", rules=[narrow, xr.ACLRule(role="boss", permissions=["admin"])], register=False
+    )
+    ann, eve = xr.Identity("ann", roles={"staff"}), xr.Identity("eve", roles={"boss", "staff"})
+    found = await repo.explain({"dept": "eu"}, user_id=ann, analyze=analyze)
+    told = f"{found} {found!r}"
+    assert "pay" not in told and "800" not in told
+    assert "dept = 'eu'" in told and "as the rules leave it" in told
+    if analyze:
+        assert "1 rows" in str(found)
+    assert "pay" in str(await repo.explain({"pay": 777}, user_id=eve))
+    with pytest.raises(xr.XRepoQueryError, match="unknown field 'pay'"):
+        await repo.explain({"pay": 777}, user_id=ann)

@@ -6,8 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
 from xrepo_nb.core.offload import offload
 from xrepo_nb.engines.explain import Explanation, explain_plan
+from xrepo_nb.governance.policy import OPEN, Policy
+from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.plan import Plan, Scan
 from xrepo_nb.repos import narrowing, reading
 from xrepo_nb.repos.execution import at_hand_inputs, independent, replaced
@@ -28,10 +32,16 @@ async def explain(
     analyze: bool,
     repos: Mapping[str, XRepo[Any]] | None,
 ) -> Explanation:
-    """The tree of the governed, optimised plan; native parts hang below the scans they feed."""
+    """The tree of the governed, optimised plan; native parts hang below the scans they feed.
+
+    Whom rules narrow sees the tree of his own plan, over scans that tell nothing of the rules.
+    """
     scope = await narrowing.opened(await reading.reach(repo, plan, repos), operation)
-    plan = narrowing.checked(plan, scope)
-    plan, scope = await narrowing.narrowed(plan, scope)
+    asked_for = narrowing.checked(plan, scope)
+    plan, below = await narrowing.narrowed(asked_for, scope)
+    if not all(map(_tells_all, below.policies.values())):
+        return await _above_the_rules(asked_for, scope, engine, analyze)
+    scope = below
     plan = reading.optimized(plan, scope)
     inputs, asked = at_hand_inputs(scope.opened)
     native: dict[str, Explanation] = {}
@@ -44,6 +54,34 @@ async def explain(
         inputs[label], native[f"scan {label}"] = table, tree
     found = await offload(explain_plan, replaced(plan, done), inputs, engine, analyze=analyze)
     return _grafted(found, native)
+
+
+def _tells_all(policy: Policy) -> bool:
+    return policy is OPEN or Permission.ADMIN in policy.permissions
+
+
+async def _above_the_rules(plan: Plan, scope: narrowing.Scope, engine: str, analyze: bool) -> Explanation:
+    """The caller's plan over the rows that he may see, which are read only to be measured."""
+    inputs = {name: await _visible(name, scope, analyze) for name in scope.opened}
+    plan = reading.optimized(plan, scope)
+    found = await offload(explain_plan, plan, inputs, engine, analyze=analyze)
+    return _noted(found, frozenset(f"scan {name}" for name in inputs))
+
+
+async def _visible(name: str, scope: narrowing.Scope, analyze: bool) -> Table:
+    if analyze:
+        plan, below = await narrowing.narrowed(Scan(name), scope.only(name))
+        return (await reading.run(plan, below)).table
+    schema = narrowing.seen(
+        scope.repos[name], scope.opened[name].schema, scope.policies[name], scope.permission
+    )
+    return Table(frame=pl.DataFrame(schema=schema.to_polars()), schema=schema)
+
+
+def _noted(tree: Explanation, scans: frozenset[str]) -> Explanation:
+    if tree.stage in scans:
+        return replace(tree, reason="as the rules leave it")
+    return replace(tree, children=tuple(_noted(child, scans) for child in tree.children))
 
 
 def _grafted(tree: Explanation, native: Mapping[str, Explanation]) -> Explanation:

@@ -34,6 +34,16 @@ class Scope:
     opened: Mapping[str, Opened]
     policies: Mapping[str, Policy]
 
+    def only(self, name: str) -> Scope:
+        """The scope of that one scan."""
+        return Scope(
+            self.identity,
+            self.permission,
+            {name: self.repos[name]},
+            {name: self.opened[name]},
+            {name: self.policies[name]},
+        )
+
 
 async def opened(reached: Mapping[str, XRepo[Any]], operation: Operation) -> Scope:
     """The scope over these repos, each opened once, for the operation's caller."""
