@@ -72,10 +72,22 @@ def interleaved(candidates: dict[str, Callable[[], Any]], runs: int) -> dict[str
     return times
 
 
+_CLOSING = """
+def peak():
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) for line in status if line.startswith("VmHWM"))
+    except OSError:
+        import resource
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print("peak", peak())
+"""
+"""The kernel's mark of this program alone; `ru_maxrss` would start at the parent's."""
+
+
 def peak_mb(program: str, *args: str, timeout: float = 1800) -> float:
     """The peak resident memory, in MB, of a Python program run in a process of its own."""
-    closing = "\nimport resource; print('peak', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)"
-    command = [sys.executable, "-c", program + closing, *args]
+    command = [sys.executable, "-c", program + _CLOSING, *args]
     done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
     if done.returncode:
         raise RuntimeError(done.stderr[-2000:])
