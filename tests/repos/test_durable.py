@@ -158,3 +158,13 @@ def test_encoding_keeps_bson_values() -> None:
         assert type(found) is type(value) and found == value
     with pytest.raises(ValueError, match="object cannot be kept in a file"):
         encode(object())
+
+
+async def test_a_file_is_open_once(tmp_path: Path) -> None:
+    first = await MaterializedRepo.of([{"_id": 1}], path=tmp_path / "kept.duckdb")
+    with pytest.raises(XRepoConnectionError, match="kept.duckdb cannot be opened.*close that repo first"):
+        await MaterializedRepo.of(path=tmp_path / "kept.duckdb")
+    await first.close()
+    again = await MaterializedRepo.of(path=tmp_path / "kept.duckdb")
+    assert await again.count() == 1
+    await again.close()

@@ -198,3 +198,11 @@ async def test_bad_results_of_a_query_name_no_value(users: MaterializedRepo[Any]
 def test_many_rows_print_as_a_few() -> None:
     assert repr(Rows(range(3))) == "[0, 1, 2]"
     assert repr(Rows(range(1_100))).endswith("98, 99] and 1,000 more")
+
+
+async def test_the_audit_log_refuses_unknown_fields() -> None:
+    repo = MaterializedRepo(data=[{"_id": 1}])
+    await repo.count()
+    assert len(await repo.get_audit_log({"operation": "count", "metadata.rows": 1})) == 1
+    with pytest.raises(XRepoQueryError, match="unknown field 'operatio'.*did you mean 'operation'"):
+        await repo.get_audit_log({"operatio": "count"})

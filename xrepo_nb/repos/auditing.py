@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
+from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.governance.acl import ACLManager
 from xrepo_nb.governance.audit import AuditEntry, AuditLog
 from xrepo_nb.governance.identity import Identity
@@ -44,9 +45,14 @@ def matching_entries(
     if filters:
         from xrepo_nb.engines.document import compile_predicate
         from xrepo_nb.query.parsing import parse_filter
+        from xrepo_nb.query.walk import paths_of
 
         known = tuple(AuditEntry.model_fields)
-        matches = compile_predicate(parse_filter(filters, fields=known))
+        predicate = parse_filter(filters, fields=known)
+        unknown = next((path[0] for path in paths_of(predicate) if path and path[0] not in known), None)
+        if unknown is not None:
+            raise XRepoQueryError(f"unknown field {unknown!r} of an audit entry", asked=unknown, exists=known)
+        matches = compile_predicate(predicate)
         entries = [entry for entry in entries if matches(entry.model_dump())]
     return entries if limit is None else entries[len(entries) - min(limit, len(entries)) :]
 

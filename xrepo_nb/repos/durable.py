@@ -93,14 +93,15 @@ class DurableFile:
                 "python_enable_replacements": "false",
             }
             try:
-                self._connection = duckdb.connect(str(self.path), config=options)
+                connection = duckdb.connect(str(self.path), config=options)
+                connection.execute("SET lock_configuration = true")
             except duckdb.Error as error:
                 raise XRepoConnectionError(
                     f"{self.path.name} cannot be opened: {type(error).__name__}",
                     asked=self.path.name,
-                    hint="is it open elsewhere, or no DuckDB file?",
+                    hint="it is open elsewhere (close that repo first), or no DuckDB file",
                 ) from None
-            self._connection.execute("SET lock_configuration = true")
+            self._connection = connection
         return self._connection
 
     def _about(self, connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
