@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 
 from benchmarks.timing import Row, compare, peak_mb, show
-from xrepo_nb.engines.select import choose
+from xrepo_nb.engines.select import ready
 from xrepo_nb.query.parsing import parse_pipeline
 from xrepo_nb.query.plan import Plan, Scan
 from xrepo_nb.schema.table import Table
@@ -218,7 +218,7 @@ def _with_text(columns: dict[str, Any]) -> pl.DataFrame:
 
 def ask(plan: Plan, inputs: dict[str, Table]) -> pl.DataFrame:
     """Our answer."""
-    return choose(plan, inputs).collect(plan, inputs).frame
+    return ready(plan, inputs).collect().frame
 
 
 def _question(question: Question, frames: Frames, runs: int) -> Row:

@@ -16,7 +16,9 @@ Inputs = Mapping[str, Table]
 class Engine(Protocol):
     """Runs plans. Engines block: callers put them into a thread.
 
-    All give the same answer to what they support, the *document* engine's answer.
+    All give the same answer to what they support, the *document* engine's answer. An engine whose
+    preparations are worth keeping may also have `prepare(plan, inputs, variables)`, which gives the
+    function that runs the plan, or the reason why it does not.
     """
 
     name: str

@@ -9,7 +9,7 @@ from typing import Any
 
 from xrepo_nb.engines.base import Engine, Inputs
 from xrepo_nb.engines.describe import describe
-from xrepo_nb.engines.select import decide
+from xrepo_nb.engines.select import ready
 from xrepo_nb.query.plan import Plan, Scan
 from xrepo_nb.schema.table import Table
 
@@ -89,7 +89,8 @@ def explain_plan(
     >>> print(str(explain_plan(plan, {"people": people}, analyze=True)).split("ms")[0])
     limit 1                polars  1 rows  ...
     """
-    chosen, reason = decide(plan, inputs, engine)
+    found = ready(plan, inputs, engine)
+    chosen, reason = found.engine, found.reason
     tree = _explained(plan, inputs, chosen)
     if analyze:
         tree, _ = _measured(plan, tree, inputs, chosen, variables)

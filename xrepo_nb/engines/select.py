@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache, partial
 from importlib import import_module
 from importlib.metadata import entry_points
+from typing import Any
 
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoUnsupportedError
 from xrepo_nb.core.settings import settings
 from xrepo_nb.engines.base import Engine, Inputs
 from xrepo_nb.query import plan as p
 from xrepo_nb.query.plan import Plan
+from xrepo_nb.schema.table import Table
 
 GROUP = "xrepo_nb.engines"
 """The entry-point group in which engines are found, ours and those of others."""
@@ -56,39 +60,66 @@ def get_engine(name: str) -> Engine:
     return engine
 
 
-def choose(plan: Plan, inputs: Inputs, engine: str = "auto") -> Engine:
-    """The engine that runs the plan on these inputs.
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A plan with the engine that was chosen for it, and why; `collect` runs it."""
+
+    engine: Engine
+    reason: str
+    collect: Callable[[], Table]
+
+
+def ready(
+    plan: Plan, inputs: Inputs, engine: str = "auto", variables: Mapping[str, Any] | None = None
+) -> Ready:
+    """The plan made ready on the engine that runs it on these inputs.
 
     `"auto"`: the interpreter for a few raw documents; else Polars where it has an exact
     lowering, DuckDB for what is larger than memory, the interpreter for the rest. An engine
     asked for by name is taken at its word: `XRepoUnsupportedError` tells what it cannot do.
+    May read rows at hand for what is known of their values, about 0.3 ms a million.
     """
-    return decide(plan, inputs, engine)[0]
+    declined = ""
+    for name, reason in _candidates(plan, inputs, engine):
+        found = get_engine(name)
+        run = _prepared(found, plan, inputs, variables)
+        if not isinstance(run, str):
+            return Ready(found, reason or declined, run)
+        declined = run
+    raise XRepoUnsupportedError(
+        f"the {engine} engine cannot run this plan: {declined}",
+        asked=engine,
+        hint='leave engine="auto", which picks an engine that can',
+    )
 
 
-def decide(plan: Plan, inputs: Inputs, engine: str = "auto") -> tuple[Engine, str]:
-    """Like `choose`, with the reason."""
+def choose(plan: Plan, inputs: Inputs, engine: str = "auto") -> Engine:
+    """The engine that `ready` chooses."""
+    return ready(plan, inputs, engine).engine
+
+
+def _candidates(plan: Plan, inputs: Inputs, engine: str) -> Iterator[tuple[str, str]]:
+    """The engines to ask, best first, and why each; for none the reason is what the one before it lacks."""
     if engine != "auto":
-        chosen = get_engine(engine)
-        reason = chosen.supports(plan, inputs)
-        if reason is not None:
-            raise XRepoUnsupportedError(
-                f"the {engine} engine cannot run this plan: {reason}",
-                asked=engine,
-                hint='leave engine="auto", which picks an engine that can',
-            )
-        return chosen, "asked for"
+        yield engine, "asked for"
+        return
     if _few_documents(plan, inputs):
-        return get_engine("document"), "few documents, not yet in a frame"
+        yield "document", "few documents, not yet in a frame"
     if _outgrows_memory(plan, inputs):
-        duckdb = get_engine("duckdb")
-        if duckdb.supports(plan, inputs) is None:
-            return duckdb, "files larger than the memory limit, and a stage that needs all their rows"
-    polars = get_engine("polars")
-    reason = polars.supports(plan, inputs)
-    if reason is None:
-        return polars, "typed columns"
-    return get_engine("document"), reason
+        yield "duckdb", "files larger than the memory limit, and a stage that needs all their rows"
+    yield "polars", "typed columns"
+    yield "document", ""
+
+
+def _prepared(
+    engine: Engine, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None
+) -> Callable[[], Table] | str:
+    """How the engine runs the plan, or why it does not."""
+    prepare = getattr(engine, "prepare", None)
+    if prepare is not None:
+        made: Callable[[], Table] | str = prepare(plan, inputs, variables)
+        return made
+    return engine.supports(plan, inputs) or partial(engine.collect, plan, inputs, variables)
 
 
 def _few_documents(plan: Plan, inputs: Inputs) -> bool:

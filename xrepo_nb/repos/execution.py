@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
+from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.core.offload import offload
-from xrepo_nb.engines.base import Engine, Inputs
+from xrepo_nb.engines.base import Inputs
 from xrepo_nb.query.expressions import Variable
 from xrepo_nb.query.plan import (
     AddFields,
@@ -147,37 +151,41 @@ def _relabelled(plan: Plan, name: str, label: str) -> Plan:
 async def execute(plan: Plan, inputs: Inputs, engine: str = "auto") -> Answer:
     """Runs the plan on the engine named or chosen: small frames inline, others in a thread."""
     if isinstance(plan, Scan):
-        return Answer(await at_hand(inputs[plan.source]), "scan")
-    from xrepo_nb.engines.select import choose
-
+        with _scanned(inputs):
+            return Answer(await at_hand(inputs[plan.source]), "scan")
     # A name may have to be looked up among the installed packages, and the size of files on disk.
-    at_once = engine == "auto" and not any(table.origin for table in inputs.values())
-    chosen = choose(plan, inputs) if at_once else await offload(choose, plan, inputs, engine)
-    if is_light(plan, inputs, chosen):
-        return Answer(chosen.collect(plan, inputs), chosen.name)
-    return Answer(await offload(_collected, chosen, plan, inputs), chosen.name)
+    if engine != "auto" or not is_light(plan, inputs):
+        return await offload(_answer, plan, inputs, engine)
+    from xrepo_nb.engines.select import ready
+
+    found = ready(plan, inputs)
+    if found.engine.name == "polars" or is_light(plan, inputs, _INLINE_CELLS // 50):
+        return Answer(found.collect(), found.engine.name)
+    return Answer(await offload(found.collect), found.engine.name)
+
+
+def _answer(plan: Plan, inputs: Inputs, engine: str) -> Answer:
+    from xrepo_nb.engines.select import ready
+
+    found = ready(plan, inputs, engine)
+    table = found.collect()
+    if table.is_lazy:
+        _ = table.frame
+    return Answer(table, found.engine.name)
 
 
 def run_now(plan: Plan, inputs: Inputs) -> Table:
     """Runs a plan in this thread."""
-    from xrepo_nb.engines.select import choose
-
-    return _collected(choose(plan, inputs, "auto"), plan, inputs)
+    return _answer(plan, inputs, "auto").table
 
 
 async def streamed(plan: Plan, inputs: Inputs, size: int, engine: str = "auto") -> AsyncIterator[Table]:
     """The rows in batches, each made in a thread when it is asked for."""
     from xrepo_nb.engines.select import choose
 
-    async for table in in_threads(choose(plan, inputs, engine).stream(plan, inputs, size)):
+    chosen = await offload(choose, plan, inputs, engine)
+    async for table in in_threads(chosen.stream(plan, inputs, size)):
         yield table
-
-
-def _collected(engine: Engine, plan: Plan, inputs: Inputs) -> Table:
-    table = engine.collect(plan, inputs)
-    if table.is_lazy:
-        _ = table.frame
-    return table
 
 
 async def at_hand(table: Table) -> Table:
@@ -187,9 +195,9 @@ async def at_hand(table: Table) -> Table:
     return table
 
 
-def is_light(plan: Plan, inputs: Inputs, engine: Engine) -> bool:
-    """Whether running the plan takes less than a thread hop and a few milliseconds at most."""
-    bound = _INLINE_CELLS if engine.name == "polars" else _INLINE_CELLS // 50
+def is_light(plan: Plan, inputs: Inputs, bound: int = _INLINE_CELLS) -> bool:
+    """Whether running the plan takes less than a thread hop and a few milliseconds at most: stages
+    that go once over rows at hand of no more than so many cells."""
     cells = 0
     for table in inputs.values():
         if table.is_lazy:

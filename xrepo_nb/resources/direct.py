@@ -80,11 +80,11 @@ def _split(plan: Plan, resource: XResource) -> tuple[Plan, Plan]:
 def _finished(residual: Plan, batches: Sequence[Table], schema: Schema) -> list[dict[str, Any]]:
     if isinstance(residual, Scan):
         return [document for batch in batches for document in batch.documents]
-    from xrepo_nb.engines.select import choose
+    from xrepo_nb.engines.select import ready
 
     whole = _whole(batches, schema)
     inputs = dict.fromkeys(residual.sources(), whole)
-    return list(choose(residual, inputs).collect(residual, inputs).documents)
+    return list(ready(residual, inputs).collect().documents)
 
 
 def _whole(batches: Sequence[Table], schema: Schema) -> Table:

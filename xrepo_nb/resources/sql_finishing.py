@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import polars as pl
 
-from xrepo_nb.engines.select import choose
+from xrepo_nb.engines.select import choose, ready
 from xrepo_nb.query import plan as q
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -45,7 +45,7 @@ def finished(source: str, batches: Iterable[Table], above: Sequence[q.Stage], si
 
 
 def _run(plan: q.Plan, source: str, table: Table) -> Table:
-    return choose(plan, {source: table}).collect(plan, {source: table})
+    return ready(plan, {source: table}).collect()
 
 
 def _together(tables: Sequence[Table]) -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -73,13 +73,25 @@ class PolarsEngine:
         return None
 
     def collect(self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None = None) -> Table:
-        """The result as a frame.
+        """The result as a frame. Raises `XRepoUnsupportedError` where `supports` gives a reason."""
+        return self._run(self._lowered(plan, inputs, variables), plan, inputs, variables)
+
+    def prepare(
+        self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None = None
+    ) -> Callable[[], Table] | str:
+        """The plan lowered over these inputs, to be run once; or the reason why it cannot be."""
+        try:
+            frame = lower_frame(plan, inputs, variables)
+        except Unsupported as declined:
+            return declined.reason
+        return lambda: self._run(frame, plan, inputs, variables)
+
+    def _run(self, frame: Frame, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None) -> Table:
+        """The rows of a lowered plan.
 
         Rows that break an assumption (an int sum past 64 bits, a zero divisor) are found by
         guards within the frame; the interpreter then runs the plan, for the exact answer or error.
-        Raises `XRepoUnsupportedError` where `supports` gives a reason.
         """
-        frame = self._lowered(plan, inputs, variables)
         try:
             return settle(frame.lazy.collect(engine=how_to_run(plan, inputs)), frame.columns)
         except _INEXACT:
