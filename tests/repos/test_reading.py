@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
+import xrepo_nb as xr
 from xrepo_nb import (
     F,
     MaterializedRepo,
@@ -206,3 +208,17 @@ async def test_the_audit_log_refuses_unknown_fields() -> None:
     assert len(await repo.get_audit_log({"operation": "count", "metadata.rows": 1})) == 1
     with pytest.raises(XRepoQueryError, match="unknown field 'operatio'.*did you mean 'operation'"):
         await repo.get_audit_log({"operatio": "count"})
+
+
+async def test_a_file_that_lost_a_column_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "days.csv"
+    path.write_text("id,n\n1,2\n")
+    repo = await xr.open(path, register=False)
+    path.write_text("id,m\n1,2\n")
+    for ask in (repo.list(), repo.count({"n": 1}), repo.frame(), repo.aggregate([{"$limit": 1}])):
+        with pytest.raises(
+            XRepoError, match="the rows of days cannot be read as they were described.*open it again"
+        ):
+            await ask
+    with pytest.raises(XRepoError, match="the rows of days cannot be read"):
+        [row async for row in repo.stream()]

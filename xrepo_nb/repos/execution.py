@@ -167,11 +167,28 @@ async def execute(plan: Plan, inputs: Inputs, engine: str = "auto") -> Answer:
 def _answer(plan: Plan, inputs: Inputs, engine: str) -> Answer:
     from xrepo_nb.engines.select import ready
 
-    found = ready(plan, inputs, engine)
-    table = found.collect()
-    if table.is_lazy:
-        _ = table.frame
+    with _scanned(inputs):
+        found = ready(plan, inputs, engine)
+        table = found.collect()
+        if table.is_lazy:
+            _ = table.frame
     return Answer(table, found.engine.name)
+
+
+@contextmanager
+def _scanned(inputs: Inputs) -> Iterator[None]:
+    """Polars' failures to scan a source as ours, without the values that they tell."""
+    try:
+        yield
+    except (pl.exceptions.ColumnNotFoundError, pl.exceptions.ComputeError, OSError) as error:
+        names = ", ".join(name for name, table in inputs.items() if table.is_lazy)
+        if not names:
+            raise
+        raise XRepoValidationError(
+            f"the rows of {names} cannot be read as they were described ({type(error).__name__})",
+            asked=names,
+            hint="the source has changed, or is damaged: open it again",
+        ) from None
 
 
 def run_now(plan: Plan, inputs: Inputs) -> Table:
@@ -183,9 +200,10 @@ async def streamed(plan: Plan, inputs: Inputs, size: int, engine: str = "auto") 
     """The rows in batches, each made in a thread when it is asked for."""
     from xrepo_nb.engines.select import choose
 
-    chosen = await offload(choose, plan, inputs, engine)
-    async for table in in_threads(chosen.stream(plan, inputs, size)):
-        yield table
+    with _scanned(inputs):
+        chosen = await offload(choose, plan, inputs, engine)
+        async for table in in_threads(chosen.stream(plan, inputs, size)):
+            yield table
 
 
 async def at_hand(table: Table) -> Table:
