@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
 from itertools import accumulate, pairwise
 from typing import Any
 from uuid import UUID
@@ -10,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.schema.collecting import uncollected
 from xrepo_nb.schema.schema import Schema
@@ -96,7 +98,25 @@ def _arrays(column: pl.Series, kind: DataType) -> list[Any]:
 
 
 def _datetimes(column: pl.Series, _: DataType) -> list[Any]:
-    return column.cast(pl.Datetime("us", "UTC")).to_list()
+    moments = column.cast(pl.Datetime("us", "UTC"))
+    try:
+        return moments.to_list()
+    except (OverflowError, ValueError):  # a date outside of Python's years
+        near = moments.is_between(*_PYTHONS_YEARS)
+        far = [None if value is None else _far_date(value) for value in moments.to_physical().to_list()]
+        plain = moments.set(~near.fill_null(True), None).to_list()
+        return [b if a is None else a for a, b in zip(plain, far, strict=True)]
+
+
+_PYTHONS_YEARS = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+
+
+def _far_date(micros: int) -> Any:
+    try:
+        from bson.datetime_ms import DatetimeMS
+    except ImportError:
+        raise XRepoQueryError("dates outside of the years 1 to 9999 need the package pymongo") from None
+    return DatetimeMS(micros // 1000)
 
 
 def _uuids(column: pl.Series, _: DataType) -> list[Any]:

@@ -155,10 +155,11 @@ def _microseconds(offset: dt.timedelta | None) -> int:
 
 
 def _near(instant: int) -> int:
-    """The like instant within Python's years, whole calendar cycles away."""
+    """An instant within Python's years of the same offset: before zones had rules each has but one,
+    and the rules of today are the same whole calendar cycles away."""
     if _LEAST + 2 * DAY <= instant < _MOST - 2 * DAY:
         return instant
-    return instant % (_CYCLE_DAYS * DAY)
+    return _LEAST + 2 * DAY if instant < 0 else instant % (_CYCLE_DAYS * DAY)
 
 
 UTC = Zone(0)

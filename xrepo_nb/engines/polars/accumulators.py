@@ -55,7 +55,7 @@ class Rows:
     def column(self, expr: Expr) -> Value:
         """An expression's value for each row, also where it is a constant."""
         value = self.scope.typed(expr)
-        if isinstance(expr, FieldRef) or value.kind == "null" or value.expr.meta.root_names():
+        if (isinstance(expr, FieldRef) and value.kind != "null") or value.expr.meta.root_names():
             return value
         each = pl.when(pl.int_range(pl.len()) >= 0).then(value.expr)
         return replace(value, expr=each)
@@ -260,9 +260,10 @@ def _at_point(value: Value, point: float) -> pl.Expr:
     if point == 0.5:
         # The lower of the two middle ones, for which Polars need not sort.
         return numbers.quantile(0.5, "lower")
-    present = numbers.drop_nulls().sort()
+    present = numbers.drop_nulls()
+    # The length of the unsorted ones: of both, Polars would compute but that and forget the sort.
     rank = (present.len() * point).ceil().cast(pl.Int64).clip(1) - 1
-    return present.get(rank, null_on_oob=True)
+    return present.sort().get(rank, null_on_oob=True)
 
 
 @accumulates("$covariancePop", "$covarianceSamp")

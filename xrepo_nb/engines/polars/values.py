@@ -89,7 +89,7 @@ class Value:
     def nullable(self) -> Value:
         """The same, where missing counts as null: what an array's element or a key makes of it."""
         if self.type.kind == "null":
-            return NULL_VALUE
+            return replace(NULL_VALUE, expr=self.expr)
         return self if self.absence in ("never", "null") else replace(self, absence="null", missing=None)
 
 

@@ -20,6 +20,7 @@ from xrepo_nb.engines.sql.syntax import (
     call,
     case,
     cast,
+    conjunction,
     negation,
     number,
 )
@@ -221,6 +222,8 @@ def _extreme_n(node: Any, rows: Rows) -> Value:
     value, amount = rows.ctx.value(_option(node, "input")), _amount(node, rows)
     if value.kind not in _ORDERED - {"float"} or rows.window:
         decline(f"{node.op} of a {value.kind}")
+    if value.sql.find(exp.Column) is None:
+        decline(f"{node.op} of a constant")
     order = exp.Order(this=value.sql, expressions=[exp.Ordered(this=value.sql, desc=node.op == "$maxN")])
     made = rows.aggregate("array_agg", order, where=value.is_present())
     return Value(
@@ -256,10 +259,16 @@ def _quantiles(node: Any, rows: Rows) -> Value:
     if rows.window or value.kind not in ("int", "float"):
         decline(f"{node.op} of a {value.kind}")
     sql = as_float(value)
-    keys = [exp.Ordered(this=exp.Not(this=call("isnan", sql))), exp.Ordered(this=sql)]
-    found = rows.aggregate("array_agg", exp.Order(this=sql, expressions=keys), where=value.is_present())
+    real = exp.Not(this=call("isnan", sql))
+    found = rows.aggregate(
+        "array_agg",
+        exp.Order(this=sql, expressions=[exp.Ordered(this=sql)]),
+        where=conjunction(value.is_present(), real),
+    )
     if node.op == "$median":
-        return Value(_at_rank(found, number(0.5)), FLOAT, _ever(value, rows))
+        return Value(
+            _at_rank(found, number(0.5)), FLOAT, "null" if value.kind == "float" else _ever(value, rows)
+        )
     points = rows.ctx.value(_option(node, "p"))
     if not points.is_constant or not isinstance(points.literal, list):
         decline("$percentile with a computed p")

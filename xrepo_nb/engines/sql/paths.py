@@ -118,8 +118,10 @@ def any_at(ctx: Context, value: Value, path: Path, test: Callable[[Value], Condi
             inside = partial(any_at, ctx, path=path[i:], test=test)
             if not name.isdigit():
                 return any_element(ctx, value, inside)
-            at = any_at(ctx, item_at(value, int(name)), path[i + 1 :], test)
             item = value.type.item
+            if i + 1 == len(path) and item is not None and item.kind == "array":
+                decline("an array within an array by its position in a filter")
+            at = any_at(ctx, item_at(value, int(name)), path[i + 1 :], test)
             nested = item is not None and item.kind == "object" and item.field(name) is not None
             return disjunction(at, any_element(ctx, value, inside)) if nested else at
         if value.kind != "object":

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import polars as pl
 
 from xrepo_nb.engines.polars.facts import Bounds, Facts, fits
-from xrepo_nb.engines.polars.numbers import as_float, guarded, remainder
+from xrepo_nb.engines.polars.numbers import as_float, guarded, remainder, rounded
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.values import DATETIME, FLOAT, INT, NULL_VALUE, Value, absent_like
@@ -166,12 +166,12 @@ def _whole(call: Call, scope: Scope) -> Value:
 @lowers("$round")
 def _round(call: Call, scope: Scope) -> Value:
     value = scope.typed(call.args[0])
-    places = scope.typed(call.args[1]) if len(call.args) > 1 else None
-    if places is not None and not (places.is_literal and places.literal == 0):
-        decline("$round to a number of places")
+    places = scope.typed(call.args[1]).literal if len(call.args) > 1 else 0
+    if type(places) is not int or not 0 <= places <= 15:
+        decline("$round to other than up to 15 places")
     if value.kind != "float":
         return value.nullable() if value.kind in ("int", "null") else decline(f"$round of a {value.kind}")
-    return Value(value.expr.round(0, mode="half_to_even"), FLOAT, absent_like([value]))
+    return Value(rounded(value.expr, places), FLOAT, absent_like([value]))
 
 
 _FUNCTIONS: dict[str, tuple[Callable[[pl.Expr], pl.Expr], float, float]] = {
@@ -203,6 +203,8 @@ def _function(call: Call, scope: Scope) -> Value:
         expr = guarded(expr, lambda s: s <= least, f"{call.op} outside of its domain")
     elif call.op == "$sqrt":
         expr = guarded(expr, lambda s: s < least, f"{call.op} outside of its domain")
+    elif call.op in ("$sin", "$cos", "$tan") and value.kind == "float":
+        expr = guarded(expr, lambda s: s.is_infinite(), f"{call.op} outside of its domain")
     return Value(function(expr), FLOAT, absent_like([value]))
 
 

@@ -23,9 +23,14 @@ def array_of(values: list[Value]) -> Value:
     if not values:
         decline("an empty array literal")
     item = unified([v.type for v in values])
-    # Each part as an array of one: the parts of `concat_list` that are arrays would be spliced in.
-    parts = [pl.concat_list(widened(v, item)) for v in values]
-    return Value(pl.concat_list(parts), DataType("array", item=item), "never")
+    parts = [widened(v, item) for v in values]
+    if item.kind != "array":
+        # Each part as an array of one, so that a null is an element.
+        array = pl.concat_list([pl.concat_list(part) for part in parts])
+    else:  # `concat_list` would splice the parts in, but not objects of one field.
+        wrapped = pl.concat_list([pl.struct(part.alias("part")) for part in parts])
+        array = wrapped.list.eval(pl.element().struct.field("part"))
+    return Value(array, DataType("array", item=item), "never")
 
 
 def _array(scope: Scope, expr: Expr | None, op: str, *, present: bool = False) -> Value:

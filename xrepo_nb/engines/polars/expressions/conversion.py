@@ -56,12 +56,14 @@ def _to_double(call: Call, scope: Scope) -> Value:
 @lowers("$toInt", "$toLong")
 def _to_int(call: Call, scope: Scope) -> Value:
     value = scope.typed(call.args[0])
-    low, high = value.facts.bounds
-    bounds = INT32 if call.op == "$toInt" else INT64
     if value.kind == "bool":
         return Value(value.expr.cast(pl.Int64), INT, absent_like([value]))
-    if value.kind != "int" or low < bounds[0] or high > bounds[1]:
-        decline(f"{call.op} of a {value.kind} that may not fit")
+    if value.kind != "int":
+        decline(f"{call.op} of a {value.kind}")
+    low, high = value.facts.bounds
+    least, greatest = INT32 if call.op == "$toInt" else INT64
+    if low < least or high > greatest:
+        decline(f"{call.op} of an int that may not fit")
     return Value(value.expr, INT, absent_like([value]), facts=value.facts)
 
 

@@ -11,7 +11,7 @@ from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.predicates import rows_where
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.stages.combine import is_joined, unwound_lookup
-from xrepo_nb.engines.polars.values import INT, Value
+from xrepo_nb.engines.polars.values import INT, MISSING_VALUE, Value
 from xrepo_nb.query.plan import Lookup, Unwind
 
 
@@ -30,9 +30,7 @@ def _unwind(stage: Unwind, lowering: Lowering) -> Frame:
         decline("$unwind of a nested path")
     name = stage.path[0]
     found = frame.columns.get(name)
-    if found is None:
-        return frame if stage.preserve_empty else frame.over(frame.lazy.clear())
-    value = found.value(name)
+    value = MISSING_VALUE if found is None else found.value(name)
     if value.kind == "mixed":
         decline("$unwind of a field of mixed type")
     if value.kind != "array":

@@ -52,7 +52,8 @@ def partitioned(
     key = scope.path(keys[0].path) if len(keys) == 1 else None
     if key is not None:
         helpers.append(key.expr.alias(w.KEY))
-    ties = pl.struct(order.by).rle_id().over(w.PART) if order.by else pl.lit(0)
+    same = [by.alias(str(number)) for number, by in enumerate(order.by)]
+    ties = pl.struct(same).rle_id().over(w.PART) if same else pl.lit(0)
     helpers.append(ties.alias(w.TIES))
     lazy = lazy.with_columns(helpers)
     return w.Partition(scope, key, frame.height), frame.over(lazy)

@@ -171,8 +171,10 @@ def _constant(node: q.WindowOutput, name: str) -> Any:
 
 def _shift(node: q.WindowOutput, partition: Partition) -> Value:
     value, by = partition.option(node, "output").nullable(), _constant(node, "by")
-    if value.kind == "null" or not isinstance(by, int):
-        return NULL_VALUE if value.kind == "null" else decline("$shift by other than an int")
+    if not isinstance(by, int):
+        decline("$shift by other than an int")
+    if value.kind == "null" or value.is_constant:
+        decline("$shift of a constant")
     default = partition.ctx.literal(_constant(node, "default"))
     type_ = unified([value.type, default.type])
     extra = () if default.kind == "null" else (default.sql,)
@@ -185,7 +187,7 @@ def _carried(node: q.WindowOutput, partition: Partition) -> Value:
     value = partition.ctx.value(node.args[0])
     if value.kind == "null":
         return NULL_VALUE
-    last = call("last_value", exp.IgnoreNulls(this=value.sql))
+    last = exp.IgnoreNulls(this=exp.LastValue(this=value.sql))
     return Value(partition.over(last, _spec("ROWS", None, 0)), value.type, "null")
 
 

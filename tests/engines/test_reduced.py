@@ -1,0 +1,111 @@
+"""Reduced cases in which an engine once differed from the document engine."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from tests.engines.test_differential import plain
+from xrepo_nb.core.errors import XRepoError
+from xrepo_nb.engines.select import get_engine
+from xrepo_nb.query.parsing import parse_pipeline
+from xrepo_nb.query.plan import Scan
+from xrepo_nb.schema.table import Table
+
+NAN = math.nan
+TWO = [{"_id": 1, "i": 1}, {"_id": 2, "i": 4}]
+NESTED = [{"_id": 1, "l": [[1, 2], [3]]}]
+FAR = [{"_id": 1, "d": datetime(9999, 12, 31, tzinfo=UTC)}, {"_id": 2, "d": None}]
+EARLY = [{"_id": 1, "d": datetime(1, 1, 1, tzinfo=UTC)}, {"_id": 2, "d": datetime(1800, 1, 1, tzinfo=UTC)}]
+Rows = list[dict[str, Any]]
+
+
+def _group(accumulator: dict[str, Any]) -> list[dict[str, Any]]:
+    return [{"$group": {"_id": None, "v": accumulator}}]
+
+
+def _window(output: dict[str, Any], **stage: Any) -> list[dict[str, Any]]:
+    return [{"$setWindowFields": {"sortBy": {"_id": 1}, "output": {"v": output}} | stage}]
+
+
+def _value(expression: Any) -> list[dict[str, Any]]:
+    return [{"$project": {"v": expression}}]
+
+
+def _percentile(path: str) -> dict[str, Any]:
+    return {"$percentile": {"input": path, "p": [0.25, 0.9], "method": "approximate"}}
+
+
+CASES: list[tuple[str, Rows, list[dict[str, Any]]]] = [
+    ("a constant as the best", TWO, _group({"$top": {"sortBy": {"i": -1}, "output": None}})),
+    ("constants as the best", TWO, _group({"$topN": {"n": 2, "sortBy": {"i": -1}, "output": "$no"}})),
+    ("constants as the first", TWO, _group({"$firstN": {"n": 2, "input": "$no"}})),
+    (
+        "constants as the best in a window",
+        TWO,
+        _window(
+            {
+                "$top": {"sortBy": {"i": 1}, "output": {"$binarySize": "$no"}},
+                "window": {"documents": ["current", "unbounded"]},
+            }
+        ),
+    ),
+    ("two percentiles of sorted rows", TWO, [{"$sort": {"_id": -1}}, *_group(_percentile("$i"))]),
+    ("percentiles beside NaN", [{"_id": 1, "f": NAN}, {"_id": 2, "f": 1.0}], _group(_percentile("$f"))),
+    (
+        "a median of NaN",
+        [{"_id": 1, "f": NAN}],
+        _group({"$median": {"input": "$f", "method": "approximate"}}),
+    ),
+    ("greatest of a constant", TWO, _group({"$maxN": {"n": 2, "input": {"$isArray": ["$i"]}}})),
+    (
+        "ranks by doubles with NaN",
+        [{"_id": 1, "b": True, "f": 1.5}, {"_id": 2, "b": True, "f": NAN}],
+        _window({"$rank": {}}, partitionBy="$b", sortBy={"f": -1}),
+    ),
+    ("the last value there", [{"_id": 1, "s": "b"}, {"_id": 2, "s": None}], _window({"$locf": "$s"})),
+    ("a shift past the end", TWO, _window({"$shift": {"output": "$no", "by": 1, "default": 0}})),
+    ("an array of an array", NESTED, _value(["$l"])),
+    ("arrays of elements", NESTED, _value({"$map": {"input": "$l", "in": ["$$this"]}})),
+    ("an array as a number", NESTED, _value({"$toLong": "$l"})),
+    ("the cosine of infinity", [{"_id": 1, "f": math.inf}], _value({"$cos": "$f"})),
+    ("a date past the year 9999", FAR, _value({"$dateAdd": {"startDate": "$d", "unit": "day", "amount": 2}})),
+    ("zones before they had rules", EARLY, _value({"$minute": {"date": "$d", "timezone": "Asia/Tokyo"}})),
+    ("elements of an array at a place", NESTED, [{"$match": {"l.0": {"$gt": 0}}}]),
+    (
+        "the index in an array that is missing",
+        TWO,
+        [{"$unwind": {"path": "$no", "preserveNullAndEmptyArrays": True, "includeArrayIndex": "v"}}],
+    ),
+]
+
+
+def _answer(engine: str, table: Table, pipeline: list[dict[str, Any]]) -> Any:
+    plan = parse_pipeline(pipeline, Scan("t"))
+    found = get_engine(engine)
+    reason = found.supports(plan, {"t": table})
+    if reason is not None:
+        pytest.skip(reason)
+    try:
+        return [plain(row) for row in found.collect(plan, {"t": table}).documents]
+    except XRepoError as error:
+        return str(error)
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize(("rows", "pipeline"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_the_engine_agrees(engine: str, rows: Rows, pipeline: list[dict[str, Any]]) -> None:
+    read = Table(documents=rows)
+    table = Table(frame=read.frame, schema=read.schema)
+    assert _answer(engine, table, pipeline) == _answer("document", table, pipeline)
+
+
+def test_dates_before_zones_had_rules_have_the_offset_of_their_place() -> None:
+    pipeline = _value({"$minute": {"date": "$d", "timezone": "Asia/Tokyo"}})
+    answer = get_engine("document").collect(
+        parse_pipeline(pipeline, Scan("t")), {"t": Table(documents=EARLY)}
+    )
+    assert [row["v"] for row in answer.documents] == [18, 18]
