@@ -247,3 +247,20 @@ def test_the_markup_of_a_page_of_rows_stays_small() -> None:
 
 def test_escaping_is_the_default_for_names() -> None:
     assert text("<x>") in view(Schema.of({"name": "<x>", "fields": {}})).to_html()
+
+
+def test_a_repo_in_memory_knows_how_many_rows_the_caller_sees() -> None:
+    rows = [{"id": i, "mine": i % 2 == 0} for i in range(40)]
+    repo = MaterializedRepo(data=rows, name="rows")
+    assert "first 10 of 40 rows" in view(repo).to_html()
+    repo.sync.delete(3)
+    assert "first 10 of 39 rows" in view(repo).to_html()
+    repo.set_rules([ACLRule(role="*", permissions=["list"], conditions={"rows": {"mine": True}})])
+    assert "first 10 of 20 rows" in view(repo).to_html()
+
+
+def test_a_repo_that_the_caller_may_not_list_shows_no_count() -> None:
+    rule = ACLRule(role="boss", permissions=["admin"])
+    repo = MaterializedRepo(data=[{"id": 1}], metadata=RepoMetadata(name="r", acl_rules=[rule]))
+    assert repo.height is None and repo.peek() is None
+    assert " row" not in view(repo).to_html().partition("</style>")[2]

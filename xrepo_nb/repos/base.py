@@ -347,6 +347,11 @@ class XRepo(RepoFoundation, Generic[T]):
         """Replaces the access rules; acts on the next call. Needs ADMIN once there are rules."""
         auditing.replace_rules(self, rules, resolve(user_id))
 
+    @property
+    def height(self) -> int | None:
+        """How many rows whoever acts now may see, when that is known without asking a source."""
+        return None
+
     def peek(self, n: int = 10) -> Table | None:
         """Up to `n` rows for whoever acts now, when they are in memory; else None. No I/O."""
         return None

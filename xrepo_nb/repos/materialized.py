@@ -29,9 +29,6 @@ from xrepo_nb.schema.table import Table
 
 T = TypeVar("T")
 
-_FEW = 10_000
-"""Rows up to which a query for some of them may as well make all."""
-
 
 class MaterializedRepo(XRepo[T]):
     """Rows of its own: from documents, model instances, or a Polars, pandas or Arrow frame.
@@ -107,6 +104,16 @@ class MaterializedRepo(XRepo[T]):
         found = self._at_hand(resolve())
         try:
             return None if found is None else reading.glimpse(self, found, n)
+        except XRepoPermissionError:
+            return None
+
+    @property
+    def height(self) -> int | None:
+        """How many rows whoever acts now may see; None for one who may not list them, and where many
+        would have to be gone through to tell."""
+        found = self._at_hand(resolve())
+        try:
+            return None if found is None else reading.height(self, found)
         except XRepoPermissionError:
             return None
 
@@ -214,7 +221,7 @@ class MaterializedRepo(XRepo[T]):
         return soft and self.metadata.soft_delete
 
     def _is_small(self) -> bool:
-        return self._storage.is_quick and self._storage.height <= _FEW
+        return self._storage.is_quick and self._storage.height <= reading.FEW
 
     async def _size(self) -> int | None:
         return int(self._storage.table().frame.estimated_size())

@@ -14,13 +14,16 @@ from xrepo_nb.governance.identity import resolve
 from xrepo_nb.governance.policy import OPEN
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.expressions import Literal
-from xrepo_nb.query.plan import Accumulator, Group, Plan, Scan
+from xrepo_nb.query.plan import Accumulator, Group, Match, Plan, Scan
 from xrepo_nb.repos.asking import Window, bounded, matching, windowed
 from xrepo_nb.repos.execution import Answer, Opened, execute, gather, run_now, streamed
 from xrepo_nb.repos.narrowing import Scope, checked, governed, narrowed, opened, policy_of
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.shaping import records_of
 from xrepo_nb.schema.table import Table
+
+FEW = 10_000
+"""Rows up to which a query for some of them may as well make all."""
 
 if TYPE_CHECKING:
     from xrepo_nb.repos.base import XRepo
@@ -152,11 +155,24 @@ def with_nulls(frame: pl.DataFrame) -> pl.DataFrame:
 
 def glimpse(repo: XRepo[Any], found: Opened, n: int | None) -> Table:
     """Up to `n` rows, at hand as `found`, for whoever acts now; not recorded."""
-    identity, name = resolve(), repo.metadata.name
-    scope = Scope(identity, Permission.LIST, {name: repo}, {name: found}, {name: policy_of(repo, identity)})
-    plan = governed(windowed(Scan(name), None, 0, n), scope)
+    plan = governed(windowed(Scan(repo.metadata.name), None, 0, n), _own(repo, found))
     assert found.table is not None
-    return found.table if isinstance(plan, Scan) else run_now(plan, {name: found.table})
+    return found.table if isinstance(plan, Scan) else run_now(plan, {repo.metadata.name: found.table})
+
+
+def height(repo: XRepo[Any], found: Opened) -> int | None:
+    """How many rows at hand whoever acts now may see; None where that takes going through many."""
+    plan = governed(Scan(repo.metadata.name), _own(repo, found))
+    assert found.table is not None
+    if not any(isinstance(node, Match) for node in plan.walk()):
+        return len(found.table)
+    return len(run_now(plan, {repo.metadata.name: found.table})) if len(found.table) <= FEW else None
+
+
+def _own(repo: XRepo[Any], found: Opened) -> Scope:
+    """What whoever acts now reads of the repo's rows at hand."""
+    identity, name = resolve(), repo.metadata.name
+    return Scope(identity, Permission.LIST, {name: repo}, {name: found}, {name: policy_of(repo, identity)})
 
 
 async def lazily(repo: XRepo[Any], operation: Operation) -> Table | None:

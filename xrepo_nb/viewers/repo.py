@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from xrepo_nb.core.errors import XRepoPermissionError
 from xrepo_nb.observe.stats import RepoStats
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -38,16 +37,13 @@ class RepoView(View):
     def of(cls, repo: Any) -> RepoView:
         """The card of a repo, as the present caller may see it."""
         schema, name = repo.schema, repo.metadata.name
-        try:
-            glimpsed = repo.peek(ROWS + 1)
-        except XRepoPermissionError:
-            glimpsed = None
+        glimpsed = repo.peek(ROWS)
         return cls(
             kind=repo.kind if repo.kind == "view" else f"{repo.kind} repo",
             name=name,
             schema=schema,
             description=repo.metadata.description,
-            table=None if glimpsed is None else _first(glimpsed, name),
+            table=None if glimpsed is None else _first(glimpsed, name, repo.height),
             statistics=repo.statistics,
             remarks=tuple(_remarks(repo)),
             repo=repo,
@@ -87,12 +83,8 @@ class RepoView(View):
         return explorer_widget(self.repo, self.kind) if self.repo is not None else super().widget()
 
 
-def _first(glimpsed: Table, name: str) -> TableView:
-    """The rows to show of a glimpse that reaches one row further, to tell whether there are more."""
-    complete = len(glimpsed) <= ROWS
-    return TableView(
-        glimpsed.schema, head(glimpsed, ROWS), name=name, total=len(glimpsed) if complete else None
-    )
+def _first(glimpsed: Table, name: str, total: int | None) -> TableView:
+    return TableView(glimpsed.schema, head(glimpsed, ROWS), name=name, total=total)
 
 
 def _remarks(repo: Any) -> Iterator[str]:
