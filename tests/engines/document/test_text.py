@@ -10,7 +10,8 @@ import pytest
 from asking import matches, value
 
 from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
-from xrepo_nb.engines.document import limits
+from xrepo_nb.engines.document import compile_predicate, limits
+from xrepo_nb.query.parsing import parse_filter
 
 
 @pytest.mark.parametrize(
@@ -142,3 +143,13 @@ def test_an_evil_pattern_ends_in_bounded_time(pattern: str, monkeypatch: pytest.
 def test_strings_do_not_grow_without_bound() -> None:
     with pytest.raises(XRepoLimitError):
         value({"$replaceAll": {"input": "$t", "find": "", "replacement": "$t"}}, {"t": "a" * 10_000})
+
+
+def test_a_pattern_slow_on_every_value_ends_in_bounded_time_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "REGEX_SLOW_SECONDS", 0.0001)
+    monkeypatch.setattr(limits, "REGEX_TOTAL_SECONDS", 0.05)
+    matches = compile_predicate(parse_filter({"a": {"$regex": r"^(a|aa)+$"}}))
+    document = {"a": "a" * 22 + "!"}
+    with pytest.raises(XRepoLimitError, match="in all"):
+        for _ in range(10_000):
+            matches(document)

@@ -16,6 +16,10 @@ MAX_DENSIFIED = 500_000
 """Rows that one `$densify` adds."""
 REGEX_SECONDS = 0.25
 """Processor time for one match of a regular expression."""
+REGEX_SLOW_SECONDS = 0.005
+"""A match that takes longer counts towards the bound of a whole query."""
+REGEX_TOTAL_SECONDS = 5.0
+"""How long the slow matches of one pattern may take in a query."""
 MAX_GRAPH_DOCUMENTS = 1_000_000
 """Documents that one row's `$graphLookup` may reach."""
 

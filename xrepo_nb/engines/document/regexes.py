@@ -8,6 +8,7 @@ texts and patterns without nested or repeated unbounded repeats need no watch.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -22,7 +23,7 @@ _SHORT = 2000
 class Pattern:
     """A compiled pattern. `find` and `find_all` raise `XRepoLimitError` past the time bound."""
 
-    __slots__ = ("_compiled", "_plain")
+    __slots__ = ("_compiled", "_ended", "_plain", "_spent")
 
     def __init__(self, text: str, options: str = "") -> None:
         import regex  # type: ignore[import-untyped, unused-ignore]
@@ -36,15 +37,29 @@ class Pattern:
         except (regex.error, RecursionError, OverflowError) as error:
             raise XRepoQueryError(f"the pattern {text!r} is no regular expression: {error}") from error
         self._plain = repeats <= 1
+        self._spent = self._ended = 0.0
 
     def find(self, text: str, start: int = 0) -> Any:
         """The first match from `start` on, or None."""
         if self._plain and len(text) < _SHORT:
             return self._compiled.search(text, start)
+        began = time.perf_counter()
         try:
-            return self._compiled.search(text, start, timeout=limits.REGEX_SECONDS, concurrent=True)
+            found = self._compiled.search(text, start, timeout=limits.REGEX_SECONDS, concurrent=True)
         except TimeoutError:
-            raise _too_slow() from None
+            raise _too_slow(f"{limits.REGEX_SECONDS:g} s on one value") from None
+        ended = time.perf_counter()
+        if ended - began > limits.REGEX_SLOW_SECONDS:
+            self._charge(began, ended)
+        return found
+
+    def _charge(self, began: float, ended: float) -> None:
+        """Counts slow matches that follow each other closely together, as those of one query."""
+        self._spent = ended - began + (self._spent if began - self._ended < 1 else 0)
+        self._ended = ended
+        if self._spent > limits.REGEX_TOTAL_SECONDS:
+            self._spent = 0.0
+            raise _too_slow(f"{limits.REGEX_TOTAL_SECONDS:g} s in all on values where it is slow")
 
     def find_all(self, text: str) -> Iterator[Any]:
         """All matches that do not overlap; after an empty one it goes on at the next character."""
@@ -56,9 +71,9 @@ class Pattern:
                 return
 
 
-def _too_slow() -> XRepoLimitError:
+def _too_slow(bound: str) -> XRepoLimitError:
     return XRepoLimitError(
-        f"a regular expression ran longer than {limits.REGEX_SECONDS:g} s on one value",
+        f"a regular expression ran longer than {bound}",
         hint="avoid nested repeats like (a+)+",
     )
 
