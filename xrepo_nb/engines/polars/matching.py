@@ -166,7 +166,7 @@ def is_one_of(wanted: Sequence[Any], value: Value) -> Condition:
         found = (
             value.expr == plain[0]
             if len(plain) == 1
-            else value.expr.is_in(pl.Series(plain, dtype=dtype).implode())
+            else value.expr.is_in(pl.lit(pl.Series(plain, dtype=dtype)).implode())
         )
         others.append(found)
     return disjunction(*others)

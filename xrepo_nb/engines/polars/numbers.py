@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import ROUND_HALF_EVEN
 
 import polars as pl
 
@@ -33,6 +34,30 @@ def exact_in_float(value: Value) -> pl.Expr:
     if low >= -(2**53) and high <= 2**53:
         return value.expr
     return guarded(value.expr, lambda s: (s > 2**53) | (s < -(2**53)), "an int that no double holds")
+
+
+def rounded(value: pl.Expr, places: int) -> pl.Expr:
+    """A double at so many places, ties to even, as the interpreter has it.
+
+    The interpreter goes by the 15 digits that a double surely has; what is as close to a tie as
+    they may err, or has no digits to spare, it rounds itself.
+    """
+    scale = float(10**places)
+
+    def run(series: pl.Series) -> pl.Series:
+        scaled = series * scale
+        found = series.round(places, mode="half_to_even")
+        doubtful = ((scaled - scaled.floor() - 0.5).abs() <= scaled.abs() * 1e-14) | (scaled.abs() >= 1e14)
+        at = doubtful.arg_true()
+        return found.scatter(at, _interpreted(series.gather(at), places)) if len(at) else found
+
+    return value.map_batches(run, return_dtype=pl.Float64, is_elementwise=True)
+
+
+def _interpreted(series: pl.Series, places: int) -> list[float]:
+    from xrepo_nb.engines.document.numbers import rounded as exactly
+
+    return [exactly(number, places, ROUND_HALF_EVEN) for number in series.to_list()]
 
 
 def remainder(number: pl.Expr, divisor: pl.Expr) -> pl.Expr:
