@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from random import Random
 from statistics import median
 from typing import Any
 
@@ -57,12 +58,18 @@ def compare(
 
 
 def interleaved(candidates: dict[str, Callable[[], Any]], runs: int) -> dict[str, list[float]]:
-    """Milliseconds of each run of each candidate, taken in turn, garbage collection held back."""
+    """Milliseconds of each run of each candidate, taken in turn, garbage collection held back.
+
+    Each round in another order: whose turn comes after a large result is freed finds its memory warm.
+    """
+    order, random = list(candidates), Random(0)
     times: dict[str, list[float]] = {key: [] for key in candidates}
     for run in candidates.values():
         run()
     for _ in range(runs):
-        for key, run in candidates.items():
+        random.shuffle(order)
+        for key in order:
+            run = candidates[key]
             gc.collect()
             gc.disable()
             start = time.perf_counter()
