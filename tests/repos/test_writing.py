@@ -335,3 +335,34 @@ async def test_a_read_only_source_says_so_whatever_is_written(
         await getattr(repo, method)(*given)
     entry = (await repo.get_audit_log())[-1]
     assert (entry.operation, entry.outcome) == (method, "failed")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
+async def test_a_database_skips_the_records_that_it_does_not_take(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"a.{'db' if kind == 'sqlite' else 'duckdb'}"
+    make_table(kind, path, "CREATE TABLE a (id INTEGER PRIMARY KEY, n INTEGER NOT NULL CHECK (n < 10))")
+    repo = await xr.open(path, model=False, register=False)
+    batch = [{"id": i, "n": n} for i, n in [(1, 1), (2, 99), (3, 3), (1, 4), (5, 5), (6, 99)]]
+    made = await repo.bulk_create(batch, on_error="skip")
+    assert [row["id"] for row in made] == [1, 3, 5]
+    assert (made.applied, made.failed) == ((0, 2, 4), (1, 3, 5))
+    assert "exists already" in made.errors[3] and "CHECK" in made.errors[1].upper()
+    assert await repo.distinct("id") == [1, 3, 5]
+    changed = await repo.bulk_update(
+        [(1, {"n": 2}), (3, {"n": 99}), (8, {"n": 1}), (5, {"n": 6})], on_error="skip"
+    )
+    assert (int(changed), changed.applied, changed.failed, changed.skipped) == (2, (0, 3), (1,), (2,))
+    with pytest.raises(XRepoConflictError):
+        await repo.bulk_create([{"id": 7, "n": 7}, {"id": 1, "n": 7}])
+    assert await repo.distinct("id") == [1, 3, 5]
+    await repo.source.close()
+
+
+def make_table(kind: str, path: Path, sql: str) -> None:
+    import sqlite3
+
+    import duckdb
+
+    connection: Any = sqlite3.connect(path) if kind == "sqlite" else duckdb.connect(str(path))
+    connection.execute(sql)
+    connection.close()

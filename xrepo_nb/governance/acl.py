@@ -73,7 +73,7 @@ class ACLManager:
             raise XRepoPermissionError(
                 f"{identity.user_id or 'anonymous'} may not {permission.value} in {name or 'this repo'}",
                 asked=permission.value,
-                exists=sorted(p.value for p in policy.permissions),
+                exists=sorted(p.value for p in policy.permissions) or None,
                 hint="ask for a role that allows it, or pass user_id= or use acting_as(...)",
             )
         return grant

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import builtins
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -161,8 +162,11 @@ class ConnectedRepo(XRepo[T]):
         return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
     async def _apply(self, change: Change, partial: bool = False) -> WriteResult:
-        source, items = self.source, change.items
         self._must_take(change.kind)
+        return await (skipping(self._written, change) if partial else self._written(change))
+
+    async def _written(self, change: Change) -> WriteResult:
+        source, items = self.source, change.items
         if change.kind == "create":
             return await source.insert(self._collection, [item.document or {} for item in items])
         if change.kind == "delete":
@@ -211,6 +215,37 @@ class ConnectedRepo(XRepo[T]):
 
     def _fitted(self, values: dict[str, Any]) -> dict[str, Any]:
         return fitting.fitted(values, self._schema, closed=self._closed, name=self.metadata.name)
+
+
+async def skipping(write: Callable[[Change], Awaitable[WriteResult]], change: Change) -> WriteResult:
+    """Writes the items that the source takes, where it takes all of a change or none of it.
+
+    The error of one that it does not take tells which it was: those before it are written, and
+    those after it tried.
+    """
+    done = WriteResult(())
+    items = change.items
+    while items:
+        try:
+            return united(done, await write(replace(change, items=items)))
+        except XRepoValidationError as error:
+            told: WriteResult | None = getattr(error, "result", None)
+            if told is None or not told.errors:
+                raise
+        at, reason = next(iter(told.errors.items()))
+        if at:
+            done = united(done, await write(replace(change, items=items[:at])))
+        done = united(done, WriteResult(("failed",), {0: reason}, (None,)))
+        items = items[at + 1 :]
+    return done
+
+
+def united(first: WriteResult, second: WriteResult) -> WriteResult:
+    """The outcomes of one write after those of another."""
+    before = len(first.outcomes)
+    padded = (*first.documents, *[None] * (before - len(first.documents)))
+    errors = {**first.errors, **{before + at: reason for at, reason in second.errors.items()}}
+    return WriteResult(first.outcomes + second.outcomes, errors, (*padded, *second.documents))
 
 
 def joined(tables: Sequence[Table], schema: Schema) -> Table:
