@@ -53,6 +53,13 @@ CASES: list[tuple[str, Rows, list[dict[str, Any]]]] = [
             }
         ),
     ),
+    (
+        "numbers as the best in a window",
+        TWO,
+        _window(
+            {"$topN": {"n": 2, "sortBy": {"i": 1}, "output": 0.5}, "window": {"documents": [-1, "unbounded"]}}
+        ),
+    ),
     ("two percentiles of sorted rows", TWO, [{"$sort": {"_id": -1}}, *_group(_percentile("$i"))]),
     ("percentiles beside NaN", [{"_id": 1, "f": NAN}, {"_id": 2, "f": 1.0}], _group(_percentile("$f"))),
     (

@@ -34,14 +34,18 @@ def accumulates(*names: str) -> Callable[[Lowering], Lowering]:
 
 
 class Rows:
-    """The rows that an accumulator sees: their scope, and how many there are at least and at most."""
+    """The rows that an accumulator sees: their scope, how many there are at least and at most, and
+    an expression of theirs that is never absent nor negative."""
 
-    __slots__ = ("height", "least", "scope")
+    __slots__ = ("height", "least", "place", "scope")
 
-    def __init__(self, scope: Scope, height: int | None, least: int = 0) -> None:
+    def __init__(
+        self, scope: Scope, height: int | None, least: int = 0, place: pl.Expr | None = None
+    ) -> None:
         self.scope = scope
         self.height = height
         self.least = least
+        self.place = pl.int_range(pl.len()) if place is None else place
 
     def argument(self, accumulator: Accumulator) -> Value:
         """The only argument."""
@@ -57,7 +61,7 @@ class Rows:
         value = self.scope.typed(expr)
         if (isinstance(expr, FieldRef) and value.kind != "null") or value.expr.meta.root_names():
             return value
-        each = pl.when(pl.int_range(pl.len()) >= 0).then(value.expr)
+        each = pl.when(self.place >= 0).then(value.expr)
         return replace(value, expr=each)
 
 

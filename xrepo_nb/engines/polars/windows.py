@@ -138,7 +138,7 @@ def _moving(output: WindowOutput, rows: Partition) -> Value:
 def accumulator(output: WindowOutput, rows: Partition) -> Value:
     """The accumulator of an output, over whatever rows it will be given."""
     made = Accumulator(output.path[-1], output.op, output.args, output.options, output.at)
-    return accumulated(made, Rows(rows.scope, rows.height))
+    return accumulated(made, Rows(rows.scope, rows.height, place=column(ROW)))
 
 
 def is_whole(window: Window | None) -> bool:
