@@ -227,3 +227,17 @@ async def test_a_write_may_follow_the_last_batch_of_a_scan(items: SQLiteResource
     async for _ in items.scan("items", ScanRequest(Scan("items"))):
         await items.insert("items", [{"n": 1, "code": "new"}])
     assert len(await rows(items, Scan("items"))) == 4
+
+
+async def test_a_view_takes_no_writes(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "v.db")
+    connection.executescript(
+        "CREATE TABLE o (a INTEGER PRIMARY KEY, b TEXT); CREATE VIEW v AS SELECT * FROM o"
+    )
+    connection.close()
+    resource = SQLiteResource(tmp_path / "v.db")
+    await resource.connect()
+    with pytest.raises(XRepoUnsupportedError, match="view"):
+        await resource.insert("v", [{"a": 1, "b": "x"}])
+    assert (await resource.insert("o", [{"a": 1, "b": "x"}])).outcomes == ("applied",)
+    await resource.close()

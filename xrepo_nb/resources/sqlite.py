@@ -112,8 +112,10 @@ class SQLiteResource(SQLFileResource):
         check: Callable[[Answers], None],
     ) -> Answers:
         connection.execute("BEGIN IMMEDIATE")
+        before = connection.total_changes
         try:
             answers = [_run(connection, at, statement) for at, statement in enumerate(statements)]
+            self._must_be_kept(connection.total_changes - before, answers)
             check(answers)
             connection.execute("COMMIT")
         except BaseException:
@@ -121,6 +123,15 @@ class SQLiteResource(SQLFileResource):
                 connection.execute("ROLLBACK")
             raise
         return answers
+
+    def _must_be_kept(self, changes: int, answers: Answers) -> None:
+        """SQLite may answer a write into a view with the row, and keep none."""
+        if changes < sum(len(rows) for rows in answers):
+            raise XRepoUnsupportedError(
+                f"{self.path.name} kept nothing of what was written",
+                asked="write",
+                hint="a view takes no writes: write into its tables",
+            )
 
     def _encode(self, value: Any, schema: Schema, name: str) -> Any:
         return encode(value, schema, name)
