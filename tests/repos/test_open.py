@@ -172,3 +172,10 @@ async def test_rows_that_do_not_fit_are_left_out_when_asked() -> None:
         xr.XRepoConfigurationError, match="unknown on_reject 'skip'; there are: raise, report"
     ):
         await xr.open(rows, schema=schema, on_reject="skip", register=False)
+
+
+def test_completion_offers_our_names_and_not_pydantics() -> None:
+    repo = xr.MaterializedRepo(data=[{"_id": 1}], name="rows")
+    for offered in (dir(repo), dir(repo.sync)):
+        assert {"list", "schema", "create", "metadata", "peek", "to_pandas"} <= set(offered)
+        assert not {"parse_obj", "construct", "model_dump", "update_forward_refs"} & set(offered)

@@ -271,6 +271,13 @@ class RepoFoundation(XObjPrototype, ABC):
     def __hash__(self) -> int:
         return id(self)
 
+    def __dir__(self) -> builtins.list[str]:
+        """Our own names, for completion: of Pydantic's, only the fields."""
+        ours = (base for base in type(self).__mro__ if base.__module__.partition(".")[0] != "pydantic")
+        return sorted(
+            {*self.__dict__, *type(self).model_fields, *(name for base in ours for name in vars(base))}
+        )
+
     def __repr__(self) -> str:
         model = f", model {self.model_class.__name__}" if self.model_class is not None else ""
         return f"<{type(self).__name__} {self.metadata.name!r}: {len(self.schema.fields)} fields{model}>"
