@@ -41,6 +41,19 @@ def _percentile(path: str) -> dict[str, Any]:
 
 CASES: list[tuple[str, Rows, list[dict[str, Any]]]] = [
     ("a constant as the best", TWO, _group({"$top": {"sortBy": {"i": -1}, "output": None}})),
+    (
+        "numbers as the best in groups",
+        [{"_id": i, "i": i % 3, "k": i % 2} for i in range(6)],
+        [
+            {"$group": {"_id": "$k", "v": {"$top": {"sortBy": {"i": -1}, "output": 2.5}}}},
+            {"$sort": {"_id": 1}},
+        ],
+    ),
+    (
+        "a line through a large int",
+        [{"_id": 1, "i": 2**53 + 1}, {"_id": 2, "i": None}, {"_id": 3, "i": 7}],
+        _window({"$linearFill": "$i"}),
+    ),
     ("constants as the best", TWO, _group({"$topN": {"n": 2, "sortBy": {"i": -1}, "output": "$no"}})),
     ("constants as the first", TWO, _group({"$firstN": {"n": 2, "input": "$no"}})),
     (
@@ -116,3 +129,12 @@ def test_dates_before_zones_had_rules_have_the_offset_of_their_place() -> None:
         parse_pipeline(pipeline, Scan("t")), {"t": Table(documents=EARLY)}
     )
     assert [row["v"] for row in answer.documents] == [18, 18]
+
+
+def test_loops_within_loops_stay_fast_in_sql() -> None:
+    body: Any = "$i"
+    for _ in range(40):
+        body = {"$map": {"input": [1], "in": body}}
+    table = Table(frame=Table(documents=TWO).frame)
+    reason = get_engine("duckdb").supports(parse_pipeline(_value(body), Scan("t")), {"t": table})
+    assert reason == "more than 8 loops over arrays within each other"

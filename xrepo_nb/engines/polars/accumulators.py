@@ -232,8 +232,9 @@ def _best(accumulator: Accumulator, rows: Rows) -> Value:
     by = accumulator.option("sortBy")
     assert isinstance(by, Literal)
     keys = tuple(SortKey(tuple(path.split(".")), int(d) < 0) for path, d in by.value.items())
-    order = Order(keys, rows.scope)
-    expr = order.applied(value.expr)
+    expr = value.expr
+    if expr.meta.root_names():  # Polars reads beyond a constant's end when it sorts one in groups
+        expr = Order(keys, rows.scope).applied(expr)
     if op in ("$top", "$bottom"):
         chosen = expr.first() if op == "$top" else expr.last()
         return Value(chosen, value.type, value.absence, facts=value.facts)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import polars as pl
 
 from xrepo_nb.engines.polars.accumulators import Rows, accumulated
 from xrepo_nb.engines.polars.frame import column
-from xrepo_nb.engines.polars.numbers import widened
+from xrepo_nb.engines.polars.numbers import as_float, exact_in_float, widened
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.values import FLOAT, INT, NULL_VALUE, Value, unified
@@ -117,7 +117,8 @@ def interpolated(value: Value, key: Value | None) -> pl.Expr:
     if not value.is_number:
         decline(f"a linear fill of a {value.kind}")
     by = key.expr.cast(pl.Int64) if key.kind == "datetime" else key.expr
-    return value.expr.cast(pl.Float64).interpolate_by(by)
+    exact = replace(value, expr=exact_in_float(value)) if value.kind == "int" else value
+    return as_float(exact).interpolate_by(by)
 
 
 @windows("$expMovingAvg")

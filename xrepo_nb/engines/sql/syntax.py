@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlglot import exp
 
+from xrepo_nb.engines.sql.reasons import decline
+
 Sql = exp.Expression
 Maker = Callable[..., Sql]
 """A class of nodes with `this` and `expression`: an operator of two operands."""
@@ -152,5 +154,18 @@ def column(identifier: str, table: str | None = None) -> exp.Column:
     return exp.Column(**made)
 
 
+MOST_LAMBDAS = 8
+"""Lambdas within each other: databases take twice the time for each further one."""
+
+
 def lambda_of(parameter: str, body: Sql) -> Sql:
+    """A function of one element; declines to nest too many."""
+    if _lambdas(body) >= MOST_LAMBDAS:
+        decline(f"more than {MOST_LAMBDAS} loops over arrays within each other")
     return exp.Lambda(this=body, expressions=[exp.Identifier(this=parameter)])
+
+
+def _lambdas(sql: Sql) -> int:
+    """How many lambdas stand within each other."""
+    within = max(map(_lambdas, sql.iter_expressions()), default=0)
+    return within + isinstance(sql, exp.Lambda)
