@@ -46,7 +46,7 @@ class _Today:
     counts: dict[str, int] = field(default_factory=dict)
 
 
-_CHANGES = {
+CHANGES = {
     "create": "created_today",
     "bulk_create": "created_today",
     "update": "updated_today",
@@ -54,6 +54,7 @@ _CHANGES = {
     "delete": "deleted_today",
     "bulk_delete": "deleted_today",
 }
+"""The operations that change rows, and what each counts as."""
 
 
 class StatsCollector:
@@ -72,14 +73,14 @@ class StatsCollector:
         timing.calls += 1
         timing.total_ms += duration_ms
         timing.max_ms = max(timing.max_ms, duration_ms)
-        if changed and operation in _CHANGES:
+        if changed and operation in CHANGES:
             counts = self._counts()
-            name = _CHANGES[operation]
+            name = CHANGES[operation]
             counts[name] = counts.get(name, 0) + changed
 
     async def record_operation(self, operation: str, duration_ms: float) -> None:
         """Adds one call; the specification's form of `record`."""
-        self.record(operation, duration_ms, changed=1 if operation in _CHANGES else 0)
+        self.record(operation, duration_ms, changed=1 if operation in CHANGES else 0)
 
     def _counts(self) -> dict[str, int]:
         today = datetime.now(UTC).date()

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from xrepo_nb.core.offload import offload
-from xrepo_nb.governance.identity import resolve
-from xrepo_nb.governance.policy import OPEN
-from xrepo_nb.observe.stats import RepoStats
+from xrepo_nb.governance.identity import Identity, resolve
+from xrepo_nb.governance.policy import OPEN, Policy
+from xrepo_nb.governance.rules import Permission
+from xrepo_nb.observe.stats import CHANGES, RepoStats
 from xrepo_nb.query.plan import Scan
 from xrepo_nb.repos import asking, narrowing, reading
+from xrepo_nb.repos.auditing import visible_entries
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.schema.table import Table
 
@@ -21,8 +25,9 @@ if TYPE_CHECKING:
 
 def known(repo: XRepo[Any]) -> RepoStats:
     """The statistics as of the last count for whoever acts now. No I/O."""
-    policy = OPEN if repo._acl_manager is None else repo._acl_manager.policy(resolve())
-    return _snapshot(repo, repo._measured.get(policy.version, {}))
+    identity = resolve()
+    policy = OPEN if repo._acl_manager is None else repo._acl_manager.policy(identity)
+    return _snapshot(repo, repo._measured.get(policy.version, {}), policy, identity)
 
 
 async def measure(repo: XRepo[Any], operation: Operation) -> RepoStats:
@@ -38,13 +43,25 @@ async def measure(repo: XRepo[Any], operation: Operation) -> RepoStats:
     if operation.policy is OPEN:
         counted["storage_size_bytes"] = await repo._size()
     repo._measured[operation.policy.version] = counted
-    return _snapshot(repo, counted)
+    return _snapshot(repo, counted, operation.policy, operation.identity)
 
 
-def _snapshot(repo: XRepo[Any], counted: dict[str, Any]) -> RepoStats:
+def _snapshot(repo: XRepo[Any], counted: Mapping[str, Any], policy: Policy, identity: Identity) -> RepoStats:
     if repo._stats_collector is None:
         return RepoStats(**counted)
-    return repo._stats_collector.snapshot(**counted)
+    if policy is OPEN or Permission.ADMIN in policy.permissions:
+        return repo._stats_collector.snapshot(**counted)
+    return repo._stats_collector.snapshot(**{**counted, **_own_changes(repo, identity)})
+
+
+def _own_changes(repo: XRepo[Any], identity: Identity) -> dict[str, int]:
+    """Today's changes by the caller: those of others may be to rows that he cannot see."""
+    found = dict.fromkeys(CHANGES.values(), 0)
+    today = datetime.now(UTC).date()
+    for entry in visible_entries(repo, identity):
+        if entry.operation in CHANGES and entry.timestamp.date() == today:
+            found[CHANGES[entry.operation]] += int(entry.metadata.get("rows", 0))
+    return found
 
 
 async def _cardinalities(repo: XRepo[Any], operation: Operation) -> dict[str, int]:

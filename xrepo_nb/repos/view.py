@@ -163,7 +163,16 @@ class ViewRepo(MaterializedRepo[T]):
 
     def _shape(self, identity: Identity) -> Shape:
         schemas = {name: narrowing.visible_schema(repo, identity) for name, repo in self._sources.items()}
-        return self._define(schemas)
+        try:
+            return self._define(schemas)
+        except XRepoConfigurationError:
+            if all(repo._acl_manager is None for repo in self._sources.values()):
+                raise
+            raise XRepoPermissionError(
+                f"{identity.user_id or 'anonymous'} may not list in {self.metadata.name}",
+                asked=Permission.LIST.value,
+                hint="it is made of fields of its sources that the rules hide",
+            ) from None
 
     def _sources_key(self, identity: Identity) -> str:
         return " ".join(repo._policy_key(identity) for repo in self._sources.values())
@@ -181,7 +190,7 @@ class ViewRepo(MaterializedRepo[T]):
             return kept.table.schema
         try:
             return self._shape(identity).schema
-        except XRepoConfigurationError:  # what it needs of its sources is hidden
+        except XRepoPermissionError:  # what it needs of its sources is hidden
             return self._schema.select(())
 
     # Following its sources.
