@@ -14,7 +14,7 @@ from xrepo_nb.engines.polars import expressions, join, stages
 from xrepo_nb.engines.polars.frame import Frame, empty_scan, finish, scan, settle
 from xrepo_nb.engines.polars.planning import Lowering
 from xrepo_nb.engines.polars.reasons import Inexact, Unsupported
-from xrepo_nb.engines.polars.running import how_to_run, is_big_join
+from xrepo_nb.engines.polars.running import how_to_run, keeps_order
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -41,7 +41,7 @@ def lower_frame(
 ) -> Frame:
     """Like `lower`, with what the columns mean still apart from them."""
     notes = [] if notes is None else notes
-    ordered = not is_big_join(plan, inputs)
+    ordered = keeps_order(plan, inputs)
     lowering = Lowering(lambda name: scan(inputs[name]), _constants(variables), notes, ordered=ordered)
     return lowering.frame(plan)
 

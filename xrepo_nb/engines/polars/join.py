@@ -35,7 +35,7 @@ def _join(stage: Join, lowering: Lowering) -> Frame:
     for pair in stage.on:
         _check_keys(left, right, pair)
     if stage.how in ("semi", "anti"):
-        return left.over(_semi(stage, left, right))
+        return left.over(_semi(stage, left, right, ordered=lowering.ordered))
     _check_names(stage, left, right)
     if stage.how == "asof":
         return _asof(stage, left, right)
@@ -143,13 +143,13 @@ def comparable_keys(left: Value, right: Value) -> tuple[pl.Expr, pl.Expr]:
     return decline(f"keys of types {left.type} and {right.type}")
 
 
-def _semi(stage: Join, left: Frame, right: Frame) -> pl.LazyFrame:
+def _semi(stage: Join, left: Frame, right: Frame, *, ordered: bool) -> pl.LazyFrame:
     return left.lazy.join(
         right.lazy,
         left_on=[column(a) for a, _ in stage.on],
         right_on=[column(b) for _, b in stage.on],
         how=stage.how,  # type: ignore[arg-type]
-        maintain_order="left",
+        maintain_order="left" if ordered else "none",
     )
 
 

@@ -42,16 +42,25 @@ def rounded(value: pl.Expr, places: int) -> pl.Expr:
     The interpreter goes by the 15 digits that a double surely has; what is as close to a tie as
     they may err, or has no digits to spare, it rounds itself.
     """
-    scale = float(10**places)
 
     def run(series: pl.Series) -> pl.Series:
-        scaled = series * scale
-        found = series.round(places, mode="half_to_even")
-        doubtful = ((scaled - scaled.floor() - 0.5).abs() <= scaled.abs() * 1e-14) | (scaled.abs() >= 1e14)
+        found, doubtful = pl.DataFrame([series.alias("x")]).select(_nearest(places), _doubtful(places))
+        if not doubtful.any():
+            return found
         at = doubtful.arg_true()
-        return found.scatter(at, _interpreted(series.gather(at), places)) if len(at) else found
+        return found.scatter(at, _interpreted(series.gather(at), places))
 
     return value.map_batches(run, return_dtype=pl.Float64, is_elementwise=True)
+
+
+def _nearest(places: int) -> pl.Expr:
+    return pl.col("x").round(places, mode="half_to_even")
+
+
+def _doubtful(places: int) -> pl.Expr:
+    scaled = pl.col("x") * float(10**places)
+    tie = (scaled - scaled.floor() - 0.5).abs() <= scaled.abs() * 1e-14
+    return (tie | (scaled.abs() >= 1e14)).alias("doubtful")
 
 
 def _interpreted(series: pl.Series, places: int) -> list[float]:

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xrepo_nb.engines.polars.frame import Frame
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope
+from xrepo_nb.query import plan as p
 from xrepo_nb.query.plan import Input, Plan, Scan
 
 StageLowering = Callable[[Any, "Lowering"], Frame]
 STAGES: dict[type[Plan], StageLowering] = {}
+
+_BY_ROW = (p.Match, p.Project, p.AddFields, p.Unset, p.ReplaceRoot, p.Unwind, p.Lookup, p.Join, p.UnionWith)
+"""Stages that give their rows in the order in which they are given them, and look no further at it."""
+
+_OF_NO_ORDER = frozenset({
+    "$sum", "$avg", "$min", "$max", "$count", "$minN", "$maxN", "$median", "$percentile",
+    "$stdDevPop", "$stdDevSamp", "$covariancePop", "$covarianceSamp",
+})  # fmt: skip
+"""Accumulators whose result is the same whatever the order of the rows."""
 
 
 def lowers_stage(*types: type[Plan]) -> Callable[[StageLowering], StageLowering]:
@@ -28,7 +38,7 @@ def lowers_stage(*types: type[Plan]) -> Callable[[StageLowering], StageLowering]
 @dataclass(frozen=True, slots=True)
 class Lowering:
     """One lowering of a plan: where scans find their rows, the caller's constants, notes for `explain`,
-    and whether joins keep the order of their left rows."""
+    and whether the order of the rows matters, so that joins keep that of their left ones."""
 
     scan: Callable[[str], Frame]
     constants: Mapping[str, Any]
@@ -43,7 +53,16 @@ class Lowering:
         if isinstance(plan, Input):
             return self.input if self.input is not None else decline("rows of no stage")
         lowering = STAGES.get(type(plan))
-        return lowering(plan, self) if lowering else decline(f"{type(plan).__name__} has no lowering")
+        if lowering is None:
+            decline(f"{type(plan).__name__} has no lowering")
+        return lowering(plan, self._below(plan))
+
+    def _below(self, plan: Plan) -> Lowering:
+        """The lowering of what a stage reads."""
+        if isinstance(plan, _BY_ROW):
+            return self
+        indifferent = isinstance(plan, p.Group) and all(a.op in _OF_NO_ORDER for a in plan.accumulators)
+        return self if self.ordered is not indifferent else replace(self, ordered=not indifferent)
 
     def scope(self, frame: Frame) -> Scope:
         """The scope of expressions over the rows of a frame."""

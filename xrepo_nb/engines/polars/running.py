@@ -13,7 +13,8 @@ MANY = 50_000
 """Rows from which on the streaming engine's start pays."""
 
 BIG = 500_000
-"""Rows of both sides from which on an unordered streaming join is faster."""
+"""Rows from which on the order of a join's result is not kept for its own sake, which would take it
+twice as long; where both sides are as big, streaming is faster."""
 
 _REDUCING = frozenset({"$sum", "$avg", "$min", "$max", "$count", "$stdDevPop", "$stdDevSamp"})
 """Accumulators that the streaming engine reduces as it goes; others gather the rows of a group first,
@@ -34,7 +35,8 @@ def how_to_run(plan: p.Plan, inputs: Inputs) -> How:
         return "in-memory"
     nodes = list(plan.walk())
     if any(isinstance(node, p.Lookup | p.Join) for node in nodes):
-        return "streaming" if is_big_join(plan, inputs) else "in-memory"
+        big = all(len(table) >= BIG for table in tables)
+        return "streaming" if big and not _orders(plan) else "in-memory"
     groups = [node for node in nodes if isinstance(node, p.Group)]
     plain = all(isinstance(node, (p.Group, *_PLAIN)) for node in nodes)
     reducing = all(a.op in _REDUCING for group in groups for a in group.accumulators)
@@ -42,8 +44,13 @@ def how_to_run(plan: p.Plan, inputs: Inputs) -> How:
     return "streaming" if gathers and plain and reducing else "in-memory"
 
 
-def is_big_join(plan: p.Plan, inputs: Inputs) -> bool:
-    """Whether a plan joins big tables whose order it has not promised."""
+def keeps_order(plan: p.Plan, inputs: Inputs) -> bool:
+    """Whether the result of a plan has its rows in the order of those it is made of: not where it
+    joins a big table, unless they are sorted or cut."""
     names = plan.sources()
-    big = len(names) > 1 and all(not inputs[name].is_lazy and len(inputs[name]) >= BIG for name in names)
-    return big and not any(isinstance(node, p.Sort | p.Limit | p.Skip) for node in plan.walk())
+    big = len(names) > 1 and any(len(inputs[name]) >= BIG for name in names if not inputs[name].is_lazy)
+    return not big or _orders(plan)
+
+
+def _orders(plan: p.Plan) -> bool:
+    return any(isinstance(node, p.Sort | p.Limit | p.Skip) for node in plan.walk())
