@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -301,3 +302,25 @@ async def test_a_view_made_of_hidden_fields_names_none() -> None:
     assert "pay" not in str(caught.value)
     with xr.acting_as(ann):
         assert totals.schema.names == () and totals.peek() is None
+
+
+async def test_rules_take_iso_text_for_times_in_reads_and_writes() -> None:
+    rows = [
+        {"id": 1, "at": datetime(2024, 1, 1, tzinfo=UTC)},
+        {"id": 2, "at": datetime(2025, 1, 1, tzinfo=UTC)},
+    ]
+    rule = xr.ACLRule(
+        role="*", permissions=["list", "create"], conditions={"rows": {"at": {"$gte": "2024-06-01"}}}
+    )
+    repo = await xr.open(rows, name="events", rules=[rule], register=False)
+    assert await repo.distinct("id") == [2]
+    await repo.create({"id": 3, "at": datetime(2026, 1, 1, tzinfo=UTC)})
+    with pytest.raises(XRepoPermissionError, match="may not leave such a record"):
+        await repo.create({"id": 4, "at": datetime(2023, 1, 1, tzinfo=UTC)})
+    assert await repo.distinct("id") == [2, 3]
+
+
+async def test_a_caller_is_an_identity_or_an_id() -> None:
+    repo: Any = MaterializedRepo(data=[{"id": 1}])
+    with pytest.raises(XRepoConfigurationError, match="a caller is an Identity or a user id, not a int"):
+        await repo.count(user_id=5)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoPermissionError
@@ -10,6 +11,8 @@ from xrepo_nb.governance.combine import combine
 from xrepo_nb.governance.identity import Identity, resolve
 from xrepo_nb.governance.policy import OPEN, FieldSet, Grant, Policy
 from xrepo_nb.governance.rules import EVERYONE, ACLRule, Conditions, Permission
+from xrepo_nb.query.typing.comparable import moments_in
+from xrepo_nb.schema.schema import Schema
 
 _KEPT = 256
 
@@ -62,6 +65,9 @@ class ACLManager:
             for r in self._rules
         ):
             held.pop(Permission.ADMIN, None)
+        schema = getattr(self._repo, "_schema", None)
+        if schema is not None:
+            held = {permission: _typed(grant, schema) for permission, grant in held.items()}
         return Policy(held, version=f"{self._version}:{key}")
 
     def require(self, permission: Permission, identity: Identity) -> Grant:
@@ -106,3 +112,8 @@ __all__ = [
     "Permission",
     "Policy",
 ]
+
+
+def _typed(grant: Grant, schema: Schema) -> Grant:
+    """The grant, whose conditions take ISO text for times, as filters do."""
+    return replace(grant, rows=moments_in(grant.rows, schema), check=moments_in(grant.check, schema))

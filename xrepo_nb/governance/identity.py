@@ -91,6 +91,12 @@ def resolve(user: str | Identity | None = None) -> Identity:
         return _acting.get() or ANONYMOUS
     if isinstance(user, Identity):
         return user
+    if not isinstance(user, str):
+        raise XRepoConfigurationError(
+            f"a caller is an Identity or a user id, not a {type(user).__name__}",
+            asked="user_id",
+            hint='write user_id="ann", or Identity("ann", roles={...})',
+        )
     acting = _acting.get()
     if acting is not None and acting.user_id == user:
         return acting

@@ -46,10 +46,15 @@ def with_moments(plan: Plan, schemas: Mapping[str, Schema]) -> Plan:
         schema = None if scan is None else schemas.get(scan.source)
         if schema is None or not isinstance(node, Match):
             return node
-        predicate = _read(node.predicate, root_of(schema))
+        predicate = moments_in(node.predicate, schema)
         return node if predicate is node.predicate else replace(node, predicate=predicate)
 
     return plan.transform(read)
+
+
+def moments_in(predicate: p.Predicate, schema: Schema) -> p.Predicate:
+    """The predicate on rows of the schema, with ISO text as the dates, times and UUIDs it tells."""
+    return _read(predicate, root_of(schema))
 
 
 def _scanned(node: Plan) -> Scan | None:
