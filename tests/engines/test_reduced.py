@@ -54,6 +54,11 @@ CASES: list[tuple[str, Rows, list[dict[str, Any]]]] = [
         [{"_id": 1, "i": 2**53 + 1}, {"_id": 2, "i": None}, {"_id": 3, "i": 7}],
         _window({"$linearFill": "$i"}),
     ),
+    (
+        "constants as the least in groups",
+        [{"_id": i, "i": i % 3, "k": i % 2} for i in range(6)],
+        [{"$group": {"_id": "$k", "v": {"$minN": {"n": 2, "input": "x"}}}}, {"$sort": {"_id": 1}}],
+    ),
     ("constants as the best", TWO, _group({"$topN": {"n": 2, "sortBy": {"i": -1}, "output": "$no"}})),
     ("constants as the first", TWO, _group({"$firstN": {"n": 2, "input": "$no"}})),
     (

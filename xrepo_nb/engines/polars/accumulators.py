@@ -8,6 +8,7 @@ from dataclasses import replace
 import polars as pl
 
 from xrepo_nb.engines.polars.facts import INT64, Facts, fits
+from xrepo_nb.engines.polars.frame import column
 from xrepo_nb.engines.polars.logic import as_expr, negation
 from xrepo_nb.engines.polars.numbers import as_float
 from xrepo_nb.engines.polars.order import ORDERED, Order
@@ -45,7 +46,7 @@ class Rows:
         self.scope = scope
         self.height = height
         self.least = least
-        self.place = pl.int_range(pl.len()) if place is None else place
+        self.place = _place(scope) if place is None else place
 
     def argument(self, accumulator: Accumulator) -> Value:
         """The only argument."""
@@ -63,6 +64,12 @@ class Rows:
             return value
         each = pl.when(self.place >= 0).then(value.expr)
         return replace(value, expr=each)
+
+
+def _place(scope: Scope) -> pl.Expr:
+    """Not made of constants only where there is any column: in groups Polars takes those for one row."""
+    name = next(iter(scope.columns or ()), None)
+    return pl.int_range(pl.len()) if name is None else column(name).is_null().cast(pl.Int8)
 
 
 def accumulated(accumulator: Accumulator, rows: Rows) -> Value:
