@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -60,3 +61,25 @@ async def test_moments() -> None:
         pd.Timestamp("2024-05-01"),
     ):
         assert await repo.count({"at": {"$gte": moment}}) == 1
+
+
+async def test_no_moment_is_none() -> None:
+    repo = xr.MaterializedRepo(data=[{"_id": 1, "at": datetime(2024, 1, 1, tzinfo=UTC)}])
+    assert await repo.create({"_id": 2, "at": pd.NaT}) == {"_id": 2, "at": None}
+    assert await repo.count({"at": pd.NaT}) == 1
+
+
+@pytest.mark.parametrize("model", [True, False])
+async def test_naive_moments_are_utc_from_the_first_read_on(model: bool) -> None:
+    start = datetime(2024, 1, 1, tzinfo=UTC)
+    repo = await xr.open([{"id": 1, "at": start}], name="events", model=model, register=False)
+    made = await repo.create({"id": 2, "at": datetime(2024, 1, 2)})
+    changed = await repo.update(1, {"at": pd.Timestamp("2024-01-03")})
+    for record, day in (
+        (made, 2),
+        (changed, 3),
+        (await repo.read(2), 2),
+        (await repo.find_one({"id": 1}), 3),
+    ):
+        found = record.at if model else record["at"]
+        assert type(found) is datetime and found == datetime(2024, 1, day, tzinfo=UTC)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 import polars as pl
@@ -27,7 +26,7 @@ def copied(value: Any) -> Any:
     return plain(value)
 
 
-_ATOMS = frozenset({str, int, float, bool, type(None), datetime})
+_ATOMS = frozenset({str, int, float, bool, type(None)})
 
 
 def key_of(document: Mapping[str, Any], key: tuple[str, ...]) -> Any:

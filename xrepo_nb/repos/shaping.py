@@ -13,6 +13,7 @@ from pydantic.fields import FieldInfo
 
 from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.core.offload import offload
+from xrepo_nb.core.plain import plain as plain_scalar
 from xrepo_nb.governance.policy import Grant
 from xrepo_nb.repos.documents import copied
 from xrepo_nb.schema.rows import to_models
@@ -199,4 +200,4 @@ def _plain_value(value: Any) -> Any:
         return {name: _plain_value(item) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain_value(item) for item in value]
-    return value
+    return plain_scalar(value)
