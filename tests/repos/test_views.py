@@ -280,3 +280,10 @@ async def test_rows_in_hand_are_a_source_too(flights: Any) -> None:
     assert {row["airlines_name"] for row in await view.list()} == {"United"}
     with pytest.raises(XRepoConfigurationError, match="cannot open a int"):
         await joined(flights, 3)
+
+
+async def test_statistics_tell_the_size_of_the_rows_kept(flights: Any, airlines: Any) -> None:
+    view = await joined(flights, airlines)
+    assert (await view.get_statistics()).storage_size_bytes == (await view.frame()).estimated_size() > 0
+    kept_nowhere = await joined(flights, airlines, materialize=False)
+    assert (await kept_nowhere.get_statistics()).storage_size_bytes is None

@@ -220,6 +220,10 @@ class ViewRepo(MaterializedRepo[T]):
     def _is_small(self) -> bool:
         return False
 
+    async def _size(self) -> int | None:
+        found = self._at_hand(resolve())
+        return None if found is None or found.table is None else int(found.table.frame.estimated_size())
+
     # It takes no writes.
 
     def _must_take_writes(self) -> None:
