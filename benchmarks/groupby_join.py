@@ -1,13 +1,15 @@
 """The questions of db-benchmark, written as pipelines, against hand-written Polars (the faster of in-memory
 and streaming) and DuckDB: ten on grouping, five on joining. Results are materialised as frames
-by all. Peak memory is that of a process that asks the question once, less the process with the data alone."""
+by all. Peak memory is that of a process that reads the data and asks the question once."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -247,28 +249,31 @@ def _question(question: Question, frames: Frames, runs: int) -> Row:
 _PROGRAM = """
 import sys
 from benchmarks import groupby_join as b
-kind, number, rows, who = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4]
-b.alone(kind, number, rows, who)
+b.alone(sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4])
 """
 
 
-def alone(kind: str, number: int, rows: int, who: str) -> None:
+def alone(kind: str, number: int, folder: str, who: str) -> None:
     """Asks one question once, in a process of its own, for its peak memory."""
-    frames = grouping_data(rows) if kind == "grouping" else joining_data(rows)
     question = (GROUPING if kind == "grouping" else JOINING)[number]
+    plan = parse_pipeline(question.pipeline, Scan("x"))
+    frames = {name: pl.read_ipc(Path(folder) / name, memory_map=False) for name in plan.sources()}
     if who == "ours":
-        plan = parse_pipeline(question.pipeline, Scan("x"))
-        ask(plan, {name: Table(frame=frames[name]) for name in plan.sources()})
-    elif who == "polars":
+        ask(plan, {name: Table(frame=frame) for name, frame in frames.items()})
+    else:
         question.polars({name: frame.lazy() for name, frame in frames.items()}).collect(engine="in-memory")
 
 
-def _memory(kind: str, number: int, question: Question, rows: int) -> Row:
-    empty, ours, theirs = (
-        peak_mb(_PROGRAM, kind, str(number), str(rows), who) for who in ("nobody", "ours", "polars")
-    )
-    del empty
-    return Row(f"{question.name}: peak memory", ours, theirs, "polars", MEMORY, unit="MB")
+def _memory(kind: str, questions: Sequence[Question], frames: Frames) -> list[Row]:
+    rows = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name, frame in frames.items():
+            frame.write_ipc(Path(folder) / name)
+        for number, question in enumerate(questions):
+            ours, theirs = (peak_mb(_PROGRAM, kind, str(number), folder, who) for who in ("ours", "polars"))
+            title = f"{question.name}: peak memory"
+            rows.append(Row(title, ours, theirs, "polars", MEMORY, unit="MB"))
+    return rows
 
 
 def measure(*, quick: bool, rows: int | None = None, memory: bool | None = None) -> list[Row]:
@@ -280,7 +285,7 @@ def measure(*, quick: bool, rows: int | None = None, memory: bool | None = None)
         frames = data(rows)
         out += [_question(question, frames, runs) for question in questions]
         if memory if memory is not None else not quick:
-            out += [_memory(kind, n, question, rows) for n, question in enumerate(questions)]
+            out += _memory(kind, questions, frames)
     return out
 
 
