@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from datetime import UTC, datetime
 from typing import Any
 
@@ -143,3 +144,24 @@ def test_loops_within_loops_stay_fast_in_sql() -> None:
     table = Table(frame=Table(documents=TWO).frame)
     reason = get_engine("duckdb").supports(parse_pipeline(_value(body), Scan("t")), {"t": table})
     assert reason == "more than 8 loops over arrays within each other"
+
+
+@pytest.mark.parametrize("engine", ["document", "polars", "duckdb"])
+@pytest.mark.parametrize(
+    "predicate",
+    [
+        {"i": {"$in": [n + 0.5 for n in range(50_000)] + [4]}},
+        {"$expr": {"$in": ["$i", list(range(2, 50_000))]}},
+        {"$or": [{"i": {"$gt": n}} for n in range(3, 5_000)]},
+    ],
+    ids=["doubles", "expression", "alternatives"],
+)
+def test_long_lists_are_looked_up(engine: str, predicate: dict[str, Any]) -> None:
+    rows = [{"_id": n, "i": n % 5, "f": 0.5} for n in range(100)]
+    table = Table(frame=Table(documents=rows).frame)
+    plan, found = parse_pipeline([{"$match": predicate}], Scan("t")), get_engine(engine)
+    started = time.process_time()
+    if found.supports(plan, {"t": table}) is None:
+        got = found.collect(plan, {"t": table}).documents
+        assert {row["i"] for row in got} <= {2, 3, 4} and len(got) >= 20
+    assert time.process_time() - started < 3

@@ -32,7 +32,7 @@ def condition(predicate: p.Predicate, scope: Scope) -> Condition:
     """
     if isinstance(predicate, p.And):
         return conjunction(*(condition(item, scope) for item in predicate.items))
-    if isinstance(predicate, p.Or):
+    if isinstance(predicate, p.Or) and len(predicate.items) <= _ALTERNATIVES:
         return disjunction(*(condition(item, scope) for item in predicate.items))
     if isinstance(predicate, p.Not):
         return negation(condition(predicate.item, scope))
@@ -107,6 +107,16 @@ def _present(value: Value) -> Value:
 
 def _compare(predicate: p.Compare, place: Place) -> Condition:
     return on_path(place, predicate.path, lambda v: matching.compares(predicate.op, predicate.value, v))
+
+
+def _or(predicate: p.Or, place: Place) -> Condition:
+    if len(predicate.items) > _ALTERNATIVES:
+        decline(f"more than {_ALTERNATIVES} alternatives")
+    return disjunction(*(_holds(item, place) for item in predicate.items))
+
+
+_ALTERNATIVES = 1_000
+"""Beyond so many alternatives Polars takes longer to plan them than we to test them."""
 
 
 def _in(predicate: p.In, place: Place) -> Condition:
@@ -216,7 +226,7 @@ def _truth(predicate: p.Truth, place: Place) -> Condition:
 _LOWERINGS: dict[type[p.Predicate], Callable[[Any, Any], Condition]] = {
     p.Constant: lambda predicate, place: bool(predicate.value),
     p.And: lambda predicate, place: conjunction(*(_holds(i, place) for i in predicate.items)),
-    p.Or: lambda predicate, place: disjunction(*(_holds(i, place) for i in predicate.items)),
+    p.Or: _or,
     p.Not: lambda predicate, place: negation(_holds(predicate.item, place)),
     p.Compare: _compare,
     p.In: _in,

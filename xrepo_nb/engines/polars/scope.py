@@ -127,7 +127,13 @@ def _document(scope: Scope, expr: Any) -> Value:
 def _array(scope: Scope, expr: Any) -> Value:
     from xrepo_nb.engines.polars.expressions.arrays import array_of
 
+    if len(expr.items) > _LONG:
+        decline(f"an array of more than {_LONG} expressions")
     return array_of([scope.typed(item) for item in expr.items])
+
+
+_LONG = 1_000
+"""Beyond so many expressions in one, planning them costs more than interpreting them."""
 
 
 def _call(scope: Scope, expr: Any) -> Value:

@@ -41,6 +41,8 @@ def _and(ctx: Context, node: p.And) -> Condition:
 
 
 def _or(ctx: Context, node: p.Or) -> Condition:
+    if len(node.items) > _ALTERNATIVES:
+        decline(f"more than {_ALTERNATIVES} alternatives")
     return disjunction(*(predicate(ctx, item) for item in node.items))
 
 
@@ -129,6 +131,9 @@ def _null_compare(ctx: Context, path: Path, op: str) -> Condition:
 _MANY = 50
 """Beyond so many values a list of them is bound as one."""
 
+_ALTERNATIVES = 1_000
+"""Beyond so many alternatives databases take longer to plan them than we to test them."""
+
 _FLAGS = (("i", re.I), ("m", re.M), ("s", re.S), ("x", re.X))
 
 
@@ -141,8 +146,10 @@ def _in(ctx: Context, node: p.In) -> Condition:
             found.append(_regex(ctx, p.Regex(node.path, value.pattern, flags)))
         elif isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
             plain.setdefault("string" if isinstance(value, str) else "number", []).append(value)
-        else:
+        elif len(found) < _MANY:
             found.append(_compare(ctx, p.Compare(node.path, "$eq", value)))
+        else:
+            decline("a long list of values other than ints and texts")
     for group, values in plain.items():
         found.append(_in_values(ctx, node.path, group, values))
     return disjunction(*found)
@@ -153,6 +160,8 @@ def _in_values(ctx: Context, path: Path, group: str, values: list[Any]) -> Condi
         if value.group != group:
             return False
         if value.kind not in ("string", "int"):
+            if len(values) > _MANY:
+                decline(f"a long list of values for a {value.kind}")
             return disjunction(*(bracketed(ctx, "$eq", value, ctx.literal(v)) for v in values))
         ctx.dialect.check(value, "$in")
         if len(values) > _MANY:

@@ -13,7 +13,7 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document.expressions.registry import FUNCTIONS, SPECIALS, Evaluate, Variables
 from xrepo_nb.engines.document.limits import MAX_DEPTH, exceeded
 from xrepo_nb.engines.document.paths import getter, value_getter
-from xrepo_nb.engines.document.values import copied
+from xrepo_nb.engines.document.values import copied, hash_key
 from xrepo_nb.query import expressions as e
 
 _MODULES = (
@@ -141,7 +141,24 @@ def _let(node: e.Let) -> Evaluate:
     return evaluate
 
 
+def _among(needle: e.Expr, items: list[Any]) -> Evaluate:
+    """Whether a value is one of many constants, looked up and not searched for."""
+    evaluate, known = _compile(needle), frozenset(map(hash_key, items))
+    return lambda document, variables: hash_key(evaluate(document, variables)) in known
+
+
+def _constants(array: e.Expr) -> list[Any] | None:
+    """The elements of an array that is the same for all documents."""
+    if isinstance(array, e.Literal):
+        return array.value if isinstance(array.value, list) else None
+    if isinstance(array, e.ArrayExpr) and all(isinstance(item, e.Literal) for item in array.items):
+        return [item.value for item in array.items if isinstance(item, e.Literal)]
+    return None
+
+
 def _call(node: e.Call) -> Evaluate:
+    if node.op == "$in" and (items := _constants(node.args[1])) is not None:
+        return _among(node.args[0], items)
     made = SPECIALS.get(node.op)
     if made is not None:
         return made(node, _compile)

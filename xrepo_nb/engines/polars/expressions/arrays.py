@@ -111,9 +111,12 @@ def _bound(arg: Expr) -> int:
 
 @lowers("$in")
 def _in(call: Call, scope: Scope) -> Value:
-    wanted, array = scope.typed(call.args[0]), _array(scope, call.args[1], call.op, present=True)
-    if array.is_literal and not wanted.is_literal and wanted.absence == "never":
-        return boolean(is_one_of(array.literal, wanted))
+    wanted, among = scope.typed(call.args[0]), call.args[1]
+    if isinstance(among, Literal) and isinstance(among.value, list) and not wanted.is_literal:
+        if wanted.absence != "never":
+            decline("$in of a value that may be absent")
+        return boolean(is_one_of(among.value, wanted))
+    array = _array(scope, among, call.op, present=True)
     if not wanted.is_literal:
         decline("$in of a computed value in a computed array")
     return boolean(any_element(array, lambda item: compares("$eq", wanted.literal, item)))

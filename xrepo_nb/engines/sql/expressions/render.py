@@ -30,8 +30,14 @@ OPERATORS: dict[str, Operator] = {
 }
 
 
+_LONG = 1_000
+"""Beyond so many expressions in one array, planning them costs more than interpreting them."""
+
+
 def expression(ctx: Context, node: e.Expr) -> Value:
     """What an expression renders to; declines an operator without exact SQL form."""
+    if isinstance(node, e.Literal) and isinstance(node.value, list) and len(node.value) > _LONG:
+        decline(f"a constant array of more than {_LONG} elements")
     if isinstance(node, e.Literal):
         return ctx.literal(node.value)
     if isinstance(node, e.FieldRef):
@@ -48,6 +54,8 @@ def expression(ctx: Context, node: e.Expr) -> Value:
     if isinstance(node, e.DocumentExpr):
         return struct([(name, ctx.value(value)) for name, value in node.items])
     if isinstance(node, e.ArrayExpr):
+        if len(node.items) > _LONG:
+            decline(f"an array of more than {_LONG} expressions")
         return array([ctx.value(item) for item in node.items])
     return decline(f"the projection {type(node).__name__}")
 
