@@ -172,6 +172,6 @@ def _escaped(letter: str, in_class: bool) -> str:
         return _ASCII[letter] if in_class else f"[{_ASCII[letter]}]"
     if in_class:
         return {"e": r"\x1b", "b": r"\x08"}.get(letter, "\\" + letter)
-    return {"e": r"\x1b", "b": r"(?a:\b)", "B": r"(?a:\B)", "Z": r"(?=\n?\z)", "G": r"\G"}.get(
+    return {"e": r"\x1b", "b": r"(?a:\b)", "B": r"(?a:\B)", "Z": r"(?=\n?\Z)", "z": r"\Z", "G": r"\G"}.get(
         letter, "\\" + letter
     )
