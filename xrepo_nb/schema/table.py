@@ -21,7 +21,7 @@ class Table:
     field's `absence` says, binary uuids and ObjectIds become those objects.
     """
 
-    __slots__ = ("_documents", "_frame", "_lazy", "_schema", "origin")
+    __slots__ = ("__weakref__", "_documents", "_frame", "_lazy", "_schema", "origin")
 
     def __init__(
         self,

@@ -1,9 +1,10 @@
-"""When joins keep the order of their rows, and rounding to places."""
+"""When joins keep the order of their rows, rounding to places, and what is kept of a table."""
 
 from __future__ import annotations
 
 import math
 import random
+import weakref
 from decimal import ROUND_HALF_EVEN
 from typing import Any
 
@@ -90,3 +91,11 @@ def test_doubles_are_rounded_as_the_interpreter_does(places: int) -> None:
     found = pl.DataFrame({"x": values}).select(rounded(pl.col("x"), places)).to_series().to_list()
     wanted = [None if v is None else exactly(v, places, ROUND_HALF_EVEN) for v in values]
     assert list(map(repr, found)) == list(map(repr, wanted))
+
+
+def test_what_is_known_of_a_table_is_read_once_and_goes_with_it() -> None:
+    table = Table(frame=pl.DataFrame({"k": [1]}))
+    assert scan(table) is scan(table)
+    gone = weakref.ref(table)
+    del table
+    assert gone() is None

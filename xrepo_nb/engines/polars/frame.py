@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import polars as pl
 import polars.selectors as cs
@@ -151,14 +152,23 @@ def column_of(value: Value) -> Column:
 
 
 def scan(table: Table) -> Frame:
-    """The rows of a table. Reads the schema only; facts of eager rows are read when asked for."""
-    schema = table.schema
+    """The rows of a table. Reads the schema only; facts of eager rows are read when asked for, once
+    as long as the table lives."""
     if table.is_lazy:
         lazy = table.lazy
         dtypes = lazy.collect_schema()
-        columns = {f.name: _scanned(f, dtypes[f.name], UNKNOWN) for f in schema.fields}
-        return Frame(lazy, columns)
-    frame = table.frame
+        return Frame(lazy, {f.name: _scanned(f, dtypes[f.name], UNKNOWN) for f in table.schema.fields})
+    kept = _SCANS.get(table)
+    if kept is None:
+        kept = _SCANS[table] = _scan_rows(table)
+    return kept
+
+
+_SCANS: WeakKeyDictionary[Table, Frame] = WeakKeyDictionary()
+
+
+def _scan_rows(table: Table) -> Frame:
+    schema, frame = table.schema, table.frame
     if not schema.fields:
         # Rows without any field: a column of their own keeps count of them.
         return Frame(pl.LazyFrame({_MASK: range(frame.height)}, schema={_MASK: pl.Int64}), {}, frame.height)
