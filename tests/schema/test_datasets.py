@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import polars as pl
 import pytest
+from polars.testing import assert_frame_equal
 
 DATASETS = Path(__file__).parents[2] / "datasets"
 ROWS = {"flights": 336_776, "airlines": 16, "airports": 1_458, "planes": 3_322, "weather": 26_115}
@@ -56,7 +57,8 @@ def test_row_counts(name: str) -> None:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_the_build_makes_the_committed_rows(rebuilt: Path, name: str) -> None:
-    assert rows(rebuilt, name).equals(rows(DATASETS, name))
+    # Some versions of pandas read the last bit of a float otherwise.
+    assert_frame_equal(rows(rebuilt, name), rows(DATASETS, name), rel_tol=1e-12)
 
 
 def test_the_build_makes_the_committed_dirty_file(rebuilt: Path) -> None:
