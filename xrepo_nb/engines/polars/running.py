@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 from xrepo_nb.engines.base import Inputs
 from xrepo_nb.query import plan as p
+from xrepo_nb.schema.table import Table
 
 How = Literal["in-memory", "streaming"]
 
@@ -42,6 +44,34 @@ def how_to_run(plan: p.Plan, inputs: Inputs) -> How:
     reducing = all(a.op in _REDUCING for group in groups for a in group.accumulators)
     gathers = bool(groups) or any(isinstance(node, p.Sort) for node in nodes)
     return "streaming" if gathers and plain and reducing else "in-memory"
+
+
+_SAMPLE = 1_000
+"""Rows on which it is estimated how many a filter leaves; asking them costs about 0.3 ms."""
+
+
+@dataclass(frozen=True)
+class Probe:
+    """The filter at the bottom of a plan, over a sample of which each row stands for `step` rows."""
+
+    plan: p.Plan
+    inputs: Inputs
+    step: int
+
+
+def probe_of(plan: p.Plan, inputs: Inputs) -> Probe | None:
+    """How to estimate what a filter leaves of a frame; None for plans without such a filter, and for
+    groups, which stream as fast as they run in memory."""
+    lowest, node = None, plan
+    while isinstance(node, p.Stage) and not isinstance(node, p.Group):
+        lowest = node if isinstance(node, p.Match) else lowest
+        node = node.input
+    if lowest is None or not isinstance(node, p.Scan) or inputs[node.source].is_lazy:
+        return None
+    table = inputs[node.source]
+    step = max(1, len(table) // _SAMPLE)
+    sample = Table(frame=table.frame.gather_every(step), schema=table.schema)
+    return Probe(lowest, {node.source: sample}, step)
 
 
 def keeps_order(plan: p.Plan, inputs: Inputs) -> bool:
