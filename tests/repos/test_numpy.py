@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +13,7 @@ import polars as pl
 import pytest
 
 import xrepo_nb as xr
+from xrepo_nb.core.progress import Step, reporting
 
 ROWS = [{"_id": i, "n": i, "x": i / 2, "name": "ab"[i % 2]} for i in range(4)]
 
@@ -83,3 +86,24 @@ async def test_naive_moments_are_utc_from_the_first_read_on(model: bool) -> None
     ):
         found = record.at if model else record["at"]
         assert type(found) is datetime and found == datetime(2024, 1, day, tzinfo=UTC)
+
+
+async def test_integers_of_numpy_bound_a_list() -> None:
+    with xr.acting_as(xr.Identity(user_id="ada")):
+        found = await numbers().list(skip=np.int64(1), limit=np.int64(2))
+    assert [row["n"] for row in found] == [1, 2]
+    with pytest.raises(xr.XRepoConfigurationError, match="limit"):
+        await numbers().list(limit=np.float64(1))
+
+
+async def test_a_join_reports_its_progress_once() -> None:
+    seen = []
+
+    @contextmanager
+    def keep(label: str, total: int | None = None) -> Iterator[Step]:
+        seen.append(label)
+        yield lambda amount: None
+
+    with reporting(keep):
+        await xr.join("pairs", {"a": numbers(), "b": numbers()}, on="_id", register=False)
+    assert seen == ["computing pairs"]

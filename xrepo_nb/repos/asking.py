@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from operator import index
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from xrepo_nb.core.errors import XRepoConfigurationError
 from xrepo_nb.query.expressions import FieldRef
@@ -76,20 +77,24 @@ def windowed(plan: Plan, sort: Any, skip: int, limit: int | None) -> Plan:
         from xrepo_nb.query.parsing import parse_sort
 
         plan = Sort(plan, parse_sort(sort))
-    if bounded(skip, "skip"):
+    if skip := bounded(skip, "skip"):
         plan = Skip(plan, skip)
     if limit is not None:
         plan = Limit(plan, bounded(limit, "limit"))
     return plan
 
 
-def bounded(value: int, name: str) -> int:
-    """A count as the caller gave it, refused when it is none."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+def bounded(value: SupportsIndex, name: str) -> int:
+    """A count as the caller gave it, of NumPy's integers too; refused when it is none."""
+    try:
+        count = -1 if isinstance(value, bool) else index(value)
+    except TypeError:
+        count = -1
+    if count < 0:
         raise XRepoConfigurationError(
             f"{name} must be a whole number from 0 on", asked=name, hint="limit=None reads all rows"
         )
-    return value
+    return count
 
 
 def projected(plan: Plan, fields: Sequence[str] | Mapping[str, Any] | None) -> Plan:

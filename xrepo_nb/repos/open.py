@@ -227,7 +227,7 @@ async def join(
     """
     repos = await _joinable(sources)
     config = {} if on is None else {"on": on, "type": how, "validate": validate}
-    with _shown(progress), reported(f"joining {name}"):
+    with _shown(progress):
         view = await XRepoFactory._view(
             name,
             repos,

@@ -66,7 +66,7 @@ async def page(
     found = await answer(repo, plan, operation, engine=engine)
     rows = len(found.table)
     if window.limit is None or (rows < window.limit and (rows or not window.skip)):
-        return found, window.skip + rows
+        return found, bounded(window.skip, "skip") + rows
     return found, await count(repo, matches, operation, engine)
 
 
