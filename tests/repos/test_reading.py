@@ -62,6 +62,9 @@ async def test_the_same_answers_from_a_table(table: Any, users: MaterializedRepo
     pipeline = [{"$group": {"_id": "$city", "n": {"$sum": 1}}}, {"$sort": {"_id": 1}}]
     assert await table.aggregate(pipeline) == await users.aggregate(pipeline)
     assert (await table.find_one({"city": "Oslo"}, sort="-age"))["name"] == "Cy"
+    for engine in ("polars", "duckdb", "document"):
+        found = await table.find_one({"city": "Oslo"}, sort="-age", engine=engine)
+        assert found["name"] == "Cy"
     assert (await table.read(2))["name"] == "Bo"
     assert await table.read(99) is None
     assert (await table.exists(1), await table.exists(99)) == (True, False)

@@ -93,11 +93,13 @@ class XRepo(RepoFoundation, Generic[T]):
         made = Provenance(self.metadata.name, answer.engine, operation.duration_ms, answer.cached)
         return Rows(records, schema=answer.table.schema, total=total, skip=skip, provenance=made)
 
-    async def find_one(self, filters: Any, user_id: User = None, *, sort: Any = None) -> T | None:
+    async def find_one(
+        self, filters: Any, user_id: User = None, *, sort: Any = None, engine: str = "auto"
+    ) -> T | None:
         """The first record that matches, or None."""
         async with Operation(self, "find_one", Permission.LIST, user_id) as operation:
             plan = asking.windowed(asking.matching(self, filters, operation), sort, 0, 1)
-            answer = await reading.answer(self, plan, operation)
+            answer = await reading.answer(self, plan, operation, engine=engine)
             found = await records_of(answer.table, self.model_class, operation.grant)
             operation.rows = len(found)
             return found[0] if found else None

@@ -153,3 +153,10 @@ def test_a_pattern_slow_on_every_value_ends_in_bounded_time_too(monkeypatch: pyt
     with pytest.raises(XRepoLimitError, match="in all"):
         for _ in range(10_000):
             matches(document)
+
+
+@pytest.mark.parametrize("pattern", [r"((a{1000}){1000}){1000}", r"(a{1,999999}){2}"])
+def test_repeats_within_repeats_are_bounded(pattern: str) -> None:
+    with pytest.raises(XRepoLimitError, match="repetitions"):
+        matches({"t": {"$regex": pattern}}, {"t": "a"})
+    assert matches({"t": {"$regex": r"^(a{2}b{3,4}){2}$"}}, {"t": "aabbb" * 2})

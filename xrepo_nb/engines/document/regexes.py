@@ -7,6 +7,7 @@ texts and patterns without nested or repeated unbounded repeats need no watch.
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterator
@@ -31,6 +32,8 @@ class Pattern:
         flags = 0
         for letter in options:
             flags |= {"i": regex.I, "m": regex.M, "s": regex.S, "x": regex.X, "u": 0}[letter]
+        if _repetitions(text) > limits.REGEX_REPETITIONS:
+            limits.exceeded("the repetitions in a pattern", limits.REGEX_REPETITIONS)
         translated, repeats = _translated(text)
         try:
             self._compiled = regex.compile(translated, flags | regex.V0)
@@ -71,6 +74,13 @@ class Pattern:
                 return
 
 
+def _repetitions(text: str) -> int:
+    """How often counted repeats within each other can repeat a letter: what compiling them takes."""
+    counts = [(group, int(most or least)) for group, least, most in _COUNTED.findall(text)]
+    alone = max((count for group, count in counts if not group), default=1)
+    return math.prod((count for group, count in counts if group), start=alone)
+
+
 def _too_slow(bound: str) -> XRepoLimitError:
     return XRepoLimitError(
         f"a regular expression ran longer than {bound}",
@@ -87,6 +97,7 @@ def pattern(text: str, options: str = "") -> Pattern:
     return Pattern(text, options)
 
 
+_COUNTED = re.compile(r"(\)?)\{(\d{1,9})(?:,(\d{0,9}))?\}")
 _ASCII = {
     "w": "0-9A-Z_a-z",
     "W": r"\x00-/:-@\[-\^`{-\U0010ffff",
