@@ -13,7 +13,7 @@ from xrepo_nb.governance.identity import (
     register_identity,
     resolve,
 )
-from xrepo_nb.governance.rules import MissingAttribute, substitute
+from xrepo_nb.governance.rules import MissingAttribute, parsed_rules, substitute
 
 
 def test_fields_may_be_a_list_or_allow_and_deny():
@@ -95,3 +95,10 @@ def test_identities_that_a_rule_could_tell_apart_have_different_keys():
         Identity("ann", {"a"}, {"n": True}).key,
     }
     assert len(keys) == 5
+
+
+def test_a_malformed_rule_names_what_there_is() -> None:
+    with pytest.raises(XRepoConfigurationError, match="did you mean 'read'"):
+        parsed_rules([{"role": "eu", "permissions": ["reed"]}])
+    with pytest.raises(XRepoConfigurationError, match="role"):
+        parsed_rules([{"permissions": ["read"]}])

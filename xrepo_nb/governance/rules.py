@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from xrepo_nb.core.errors import XRepoConfigurationError
 from xrepo_nb.governance.identity import Identity
@@ -93,6 +93,29 @@ class ACLRule(BaseModel):
     def concerns(self, identity: Identity) -> bool:
         """Whether the identity holds the rule's role."""
         return self.role == EVERYONE or self.role in identity.roles
+
+
+def parsed_rules(given: Iterable[ACLRule | Mapping[str, Any]]) -> list[ACLRule]:
+    """The rules, of which some may be written as mappings.
+
+    Raises `XRepoConfigurationError` for one that is no rule, with what it takes instead.
+    """
+    return [rule if isinstance(rule, ACLRule) else _parsed(rule) for rule in given]
+
+
+def _parsed(given: Mapping[str, Any]) -> ACLRule:
+    try:
+        return ACLRule.model_validate(given)
+    except ValidationError as error:
+        fault = error.errors()[0]
+        place = ".".join(str(step) for step in fault["loc"]) or "rule"
+        known = (
+            [p.value for p in Permission] if place.startswith("permissions.") else list(ACLRule.model_fields)
+        )
+        asked = fault["input"] if isinstance(fault["input"], str) else place
+        raise XRepoConfigurationError(
+            f"an access rule is malformed at {place}: {fault['msg']}", asked=asked, exists=known
+        ) from None
 
 
 class MissingAttribute(Exception):

@@ -11,7 +11,7 @@ from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.governance.acl import ACLManager
 from xrepo_nb.governance.audit import AuditEntry, AuditLog
 from xrepo_nb.governance.identity import Identity
-from xrepo_nb.governance.rules import ACLRule, Permission
+from xrepo_nb.governance.rules import Permission, parsed_rules
 
 if TYPE_CHECKING:
     from xrepo_nb.repos.base import XRepo
@@ -61,7 +61,7 @@ def replace_rules(repo: XRepo[Any], rules: Sequence[Any], identity: Identity) ->
     """Puts other access rules in force; needs ADMIN once there are any."""
     if repo._acl_manager is not None and repo._acl_manager.rules:
         repo._acl_manager.require(Permission.ADMIN, identity)
-    parsed = [rule if isinstance(rule, ACLRule) else ACLRule.model_validate(rule) for rule in rules]
+    parsed = parsed_rules(rules)
     if repo._acl_manager is None:
         repo._acl_manager = ACLManager(repo, parsed)
     else:

@@ -12,7 +12,7 @@ from xrepo_nb.core.errors import XRepoConfigurationError
 from xrepo_nb.core.offload import offload
 from xrepo_nb.core.progress import progress as reported
 from xrepo_nb.core.progress import reporting, silent
-from xrepo_nb.governance.rules import ACLRule
+from xrepo_nb.governance.rules import ACLRule, parsed_rules
 from xrepo_nb.repos.base import XRepo
 from xrepo_nb.repos.factory import XRepoFactory
 from xrepo_nb.repos.materialized import MaterializedRepo, default_metadata
@@ -113,7 +113,7 @@ class _Settings:
         self.model = model
         self.schema = schema
         self.primary_key = primary_key
-        self.rules = [ACLRule.model_validate(rule) if isinstance(rule, Mapping) else rule for rule in rules]
+        self.rules = parsed_rules(rules)
         self.metadata = metadata
 
     async def over_data(self, target: Any, path: str | Path | None, on_reject: OnReject) -> XRepo[Any]:
