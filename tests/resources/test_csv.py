@@ -185,3 +185,21 @@ async def test_row_count_and_size_are_at_hand(write: Write) -> None:
     await source.describe()
     assert source.reports["a"].rows == 2
     assert await source.size_bytes() == 6
+
+
+@pytest.mark.parametrize("mark", [";", "\t", "|"])
+async def test_another_separator_is_named(write: Write, mark: str) -> None:
+    path = write("a.csv", f"a{mark}b\n1{mark}2\n")
+    with pytest.raises(XRepoValidationError) as caught:
+        await rows(path)
+    assert f"separator={mark!r}" in str(caught.value)
+    assert await rows(path, separator=mark) == [{"a": 1, "b": 2}]
+    assert await rows(path, separator=",") == [{f"a{mark}b": f"1{mark}2"}]
+
+
+async def test_another_encoding_is_hinted_at(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_bytes("name\nZo\xe9\n".encode("latin-1"))
+    with pytest.raises(XRepoValidationError, match="encoding="):
+        await rows(path)
+    assert await rows(path, encoding="latin-1") == [{"name": "Zo\xe9"}]

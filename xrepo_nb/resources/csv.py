@@ -81,6 +81,8 @@ class _Part:
         if self._lines.rejected and format.on_error == "raise":
             raise _broken(path, self._lines)
         self.names = self._renamed(format.columns)
+        if format.separator is None and len(self.names) == 1:
+            _refuse_other_separator(path, self.names[0], self._dialect.separator)
         whole = not self._lines.rejected and not self._lines.blank
         as_is = whole and is_plain(path, self._dialect.encoding)
         self._source = path if as_is else good_lines(path, self._dialect, self._lines)
@@ -140,8 +142,20 @@ def _broken(path: Path, lines: Lines) -> XRepoValidationError:
     return XRepoValidationError(
         f"file {path.name!r}, line {line}: {reason}" + (f" (and {more} more broken lines)" if more else ""),
         asked=path.name,
-        hint="on_error='report' loads the other rows and lists the broken ones",
+        hint=("is it in another encoding, as encoding='latin-1'? " if "UTF-8" in reason else "")
+        + "on_error='report' loads the other rows and lists the broken ones",
     )
+
+
+def _refuse_other_separator(path: Path, header: str, separator: str) -> None:
+    """One column whose name holds another usual separator is a file read the wrong way."""
+    found = next((mark for mark in ";\t|," if mark in header and mark != separator), None)
+    if found is not None:
+        raise XRepoValidationError(
+            f"file {path.name!r} has one column, {header!r}, when separated by {separator!r}",
+            asked=path.name,
+            hint=f"say how it is separated: separator={found!r}, or separator={separator!r} if it is",
+        )
 
 
 class CSVResource(FileResource):
