@@ -17,7 +17,7 @@ from xrepo_nb.schema.collecting import uncollected
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field, from_polars
 
-ZoneInfo("UTC")  # read from disk once, here, and not when a coroutine makes its first datetime
+_UTC = ZoneInfo("UTC")  # held, so that the cache keeps it and no coroutine reads it from disk
 
 SLICE = 5_000
 """Rows converted in one go: a longer call into Polars would hold the interpreter, and with it
