@@ -77,7 +77,7 @@ def test_explanations_take_what_other_layers_know() -> None:
 
 HOW: list[tuple[list[dict[str, Any]], str]] = [
     ([{"$match": {"a": 1}}], "in-memory"),
-    ([{"$sort": {"a": 1}}, {"$limit": 3}], "streaming"),
+    ([{"$sort": {"a": 1}}, {"$limit": 3}], "in-memory"),
     ([{"$group": {"_id": "$a", "n": {"$sum": 1}}}], "streaming"),
     ([{"$group": {"_id": "$a", "n": {"$push": "$a"}}}], "in-memory"),
     ([{"$lookup": {"from": "t", "localField": "a", "foreignField": "a", "as": "r"}}], "in-memory"),

@@ -14,7 +14,7 @@ from xrepo_nb.engines.polars import expressions, join, stages
 from xrepo_nb.engines.polars.frame import Frame, empty_scan, finish, scan, settle
 from xrepo_nb.engines.polars.planning import Lowering
 from xrepo_nb.engines.polars.reasons import Inexact, Unsupported
-from xrepo_nb.engines.polars.running import MANY, How, how_to_run, keeps_order, probe_of
+from xrepo_nb.engines.polars.running import how_to_run, keeps_order
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -44,16 +44,6 @@ def lower_frame(
     ordered = keeps_order(plan, inputs)
     lowering = Lowering(lambda name: scan(inputs[name]), _constants(variables), notes, ordered=ordered)
     return lowering.frame(plan)
-
-
-def _how(plan: Plan, inputs: Inputs) -> How:
-    """How to run the plan: in memory also where a filter leaves too few rows for streaming to pay."""
-    how = how_to_run(plan, inputs)
-    probe = probe_of(plan, inputs) if how == "streaming" else None
-    if probe is None:
-        return how
-    kept = lower(probe.plan, probe.inputs)[0].select(pl.len()).collect().item() * probe.step
-    return "in-memory" if kept < MANY else how
 
 
 def _constants(variables: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -103,7 +93,7 @@ class PolarsEngine:
         guards within the frame; the interpreter then runs the plan, for the exact answer or error.
         """
         try:
-            return settle(frame.lazy.collect(engine=_how(plan, inputs)), frame.columns)
+            return settle(frame.lazy.collect(engine=how_to_run(plan, inputs)), frame.columns)
         except _INEXACT:
             return _interpreter().collect(plan, inputs, variables)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
 from xrepo_nb.engines.base import Inputs
 from xrepo_nb.query import plan as p
-from xrepo_nb.schema.table import Table
 
 How = Literal["in-memory", "streaming"]
 
@@ -25,9 +23,8 @@ _PLAIN = (p.Scan, p.Match, p.Project, p.AddFields, p.Unset, p.Limit, p.Skip, p.S
 
 
 def how_to_run(plan: p.Plan, inputs: Inputs) -> How:
-    """Streaming for lazy inputs, which may not fit into memory, for grouping by reducing accumulators, for
-    stable sorts (of a limited one the in-memory engine sorts all rows), and for joins of two big
-    tables; in memory for all else."""
+    """Streaming for lazy inputs, which may not fit into memory, for grouping by reducing accumulators, and
+    for joins of two big tables; in memory for all else: sorts, limited or not, take as long either way."""
     tables = [inputs[name] for name in plan.sources()]
     if any(not table.schema.is_typed for table in tables):
         return "in-memory"
@@ -42,36 +39,7 @@ def how_to_run(plan: p.Plan, inputs: Inputs) -> How:
     groups = [node for node in nodes if isinstance(node, p.Group)]
     plain = all(isinstance(node, (p.Group, *_PLAIN)) for node in nodes)
     reducing = all(a.op in _REDUCING for group in groups for a in group.accumulators)
-    gathers = bool(groups) or any(isinstance(node, p.Sort) for node in nodes)
-    return "streaming" if gathers and plain and reducing else "in-memory"
-
-
-_SAMPLE = 1_000
-"""Rows on which it is estimated how many a filter leaves; asking them costs about 0.3 ms."""
-
-
-@dataclass(frozen=True)
-class Probe:
-    """The filter at the bottom of a plan, over a sample of which each row stands for `step` rows."""
-
-    plan: p.Plan
-    inputs: Inputs
-    step: int
-
-
-def probe_of(plan: p.Plan, inputs: Inputs) -> Probe | None:
-    """How to estimate what a filter leaves of a frame; None for plans without such a filter, and for
-    groups, which stream as fast as they run in memory."""
-    lowest, node = None, plan
-    while isinstance(node, p.Stage) and not isinstance(node, p.Group):
-        lowest = node if isinstance(node, p.Match) else lowest
-        node = node.input
-    if lowest is None or not isinstance(node, p.Scan) or inputs[node.source].is_lazy:
-        return None
-    table = inputs[node.source]
-    step = max(1, len(table) // _SAMPLE)
-    sample = Table(frame=table.frame.gather_every(step), schema=table.schema)
-    return Probe(lowest, {node.source: sample}, step)
+    return "streaming" if groups and plain and reducing else "in-memory"
 
 
 def keeps_order(plan: p.Plan, inputs: Inputs) -> bool:
