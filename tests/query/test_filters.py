@@ -196,7 +196,7 @@ def test_depth_within_the_bound_is_fine() -> None:
     deep: Any = {"a": 1}
     for _ in range(49):
         deep = {"$and": [deep]}
-    parse_filter(deep)
+    assert list(parse_filter(deep).walk())[-1] == parse_filter({"a": 1})
 
 
 def test_long_patterns_and_far_bits_are_bounded() -> None:

@@ -59,10 +59,12 @@ def test_expressions(op: str) -> None:
     chance = random.Random(op)
     for _ in range(120):
         variables = {f"v{i}": chance.choice(ODD) for i in range(12)}
+        before = repr(variables)
         try:
             compile_expression(call(op, EXPRESSIONS[op], chance))({}, variables)
         except XRepoError:
             pass
+        assert repr(variables) == before
 
 
 @pytest.mark.parametrize("op", [op for op in ACCUMULATORS if not ACCUMULATORS[op].options])
@@ -81,11 +83,14 @@ def documents(chance: random.Random) -> list[dict[str, Any]]:
 
 
 def collected(plan: Any, given: list[dict[str, Any]]) -> None:
-    """Runs the plan; an error of our own is an answer."""
+    """Runs the plan; an error of our own is an answer. What it was given stays as it was."""
+    before = repr(given)
     try:
-        DocumentEngine().collect(plan, {"t": Table(documents=given)})
+        rows = DocumentEngine().collect(plan, {"t": Table(documents=given)}).documents
+        assert all(type(row) is dict for row in rows)
     except XRepoError:
         pass
+    assert repr(given) == before
 
 
 @pytest.mark.parametrize(
