@@ -60,16 +60,16 @@ def compare(
 def interleaved(candidates: dict[str, Callable[[], Any]], runs: int) -> dict[str, list[float]]:
     """Milliseconds of each run of each candidate, taken in turn, garbage collection held back.
 
-    Each round in another order: whose turn comes after a large result is freed finds its memory warm.
+    Each round in another order, and each timed run after an untimed one of the same candidate: what
+    the one before it left behind in memory would else count for more than what it does itself.
     """
     order, random = list(candidates), Random(0)
     times: dict[str, list[float]] = {key: [] for key in candidates}
-    for run in candidates.values():
-        run()
     for _ in range(runs):
         random.shuffle(order)
         for key in order:
             run = candidates[key]
+            run()
             gc.collect()
             gc.disable()
             start = time.perf_counter()

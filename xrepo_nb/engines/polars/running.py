@@ -14,7 +14,7 @@ MANY = 50_000
 
 BIG = 500_000
 """Rows from which on the order of a join's result is not kept for its own sake, which would take it
-twice as long; where both sides are as big, streaming is faster."""
+twice as long; without it, streaming is faster."""
 
 _REDUCING = frozenset({"$sum", "$avg", "$min", "$max", "$count", "$stdDevPop", "$stdDevSamp"})
 """Accumulators that the streaming engine reduces as it goes; others gather the rows of a group first,
@@ -24,7 +24,7 @@ _PLAIN = (p.Scan, p.Match, p.Project, p.AddFields, p.Unset, p.Limit, p.Skip, p.S
 
 def how_to_run(plan: p.Plan, inputs: Inputs) -> How:
     """Streaming for lazy inputs, which may not fit into memory, for grouping by reducing accumulators, and
-    for joins of two big tables; in memory for all else: sorts, limited or not, take as long either way."""
+    for joins of a big table; in memory for all else: sorts, limited or not, take as long either way."""
     tables = [inputs[name] for name in plan.sources()]
     if any(not table.schema.is_typed for table in tables):
         return "in-memory"
@@ -34,8 +34,7 @@ def how_to_run(plan: p.Plan, inputs: Inputs) -> How:
         return "in-memory"
     nodes = list(plan.walk())
     if any(isinstance(node, p.Lookup | p.Join) for node in nodes):
-        big = all(len(table) >= BIG for table in tables)
-        return "streaming" if big and not _orders(plan) else "in-memory"
+        return "in-memory" if keeps_order(plan, inputs) else "streaming"
     groups = [node for node in nodes if isinstance(node, p.Group)]
     plain = all(isinstance(node, (p.Group, *_PLAIN)) for node in nodes)
     reducing = all(a.op in _REDUCING for group in groups for a in group.accumulators)
