@@ -82,9 +82,10 @@ def accumulated(accumulator: Accumulator, rows: Rows) -> Value:
 
 @accumulates("$sum")
 def _sum(accumulator: Accumulator, rows: Rows) -> Value:
+    given = accumulator.args[0]
+    if isinstance(given, Literal) and type(given.value) is int:
+        return _counted(given.value, rows)
     value = rows.argument(accumulator)
-    if value.is_literal and value.kind == "int":
-        return _counted(value.literal, rows)
     if value.kind == "float":
         return Value(value.expr.sum(), FLOAT, "never")
     if value.kind == "decimal":

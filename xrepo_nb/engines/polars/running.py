@@ -44,6 +44,8 @@ def how_to_run(plan: p.Plan, inputs: Inputs) -> How:
 def keeps_order(plan: p.Plan, inputs: Inputs) -> bool:
     """Whether the result of a plan has its rows in the order of those it is made of: not where it
     joins a big table, unless they are sorted or cut."""
+    if len(inputs) < 2:
+        return True
     names = plan.sources()
     big = len(names) > 1 and any(len(inputs[name]) >= BIG for name in names if not inputs[name].is_lazy)
     return not big or _orders(plan)

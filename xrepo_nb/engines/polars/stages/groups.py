@@ -10,7 +10,7 @@ import polars as pl
 from xrepo_nb.engines.polars.accumulators import Rows, accumulated
 from xrepo_nb.engines.polars.expressions.comparison import compared
 from xrepo_nb.engines.polars.expressions.conditional import branched
-from xrepo_nb.engines.polars.frame import Column, Frame, assignments, column, column_of
+from xrepo_nb.engines.polars.frame import Column, Frame, assignments, column, column_of, physical_names
 from xrepo_nb.engines.polars.logic import conjunction
 from xrepo_nb.engines.polars.numbers import guarded
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
@@ -60,7 +60,7 @@ def _by_parts(frame: Frame, parts: Mapping[str, Value], outputs: Mapping[str, Va
     made = _by(frame, {_PART + name: value for name, value in parts.items()}, outputs)
     key = document({name: made.columns[_PART + name].value(_PART + name) for name in parts})
     out = {"_id": column_of(key)} | {n: made.columns[n] for n in outputs}
-    lazy = made.lazy.select(key.expr.alias("_id"), pl.exclude([_PART + name for name in parts]))
+    lazy = made.lazy.select(key.expr.alias("_id"), *map(column, physical_names(out)[1:]))
     return Frame(lazy, out, frame.height)
 
 
