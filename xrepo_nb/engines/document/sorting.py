@@ -55,8 +55,13 @@ def sort_reader(path: Path) -> SortValue:
     name = path[0]
 
     def read(row: Any) -> Any:
-        value, rest = _reach(row, path)
-        return _spread(value, rest) if isinstance(value, list) else value
+        value = row
+        for step in path:
+            if type(value) is not dict:
+                value, rest = _reach(row, path)
+                return _spread(value, rest) if isinstance(value, list) else value
+            value = value.get(step, MISSING)
+        return _spread(value, ()) if isinstance(value, list) else value
 
     def field(row: Any) -> Any:
         value = row.get(name, MISSING)

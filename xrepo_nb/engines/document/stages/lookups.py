@@ -90,11 +90,17 @@ def _wanted(path: Path) -> Callable[[Row], list[Any]]:
     """Reads what a row looks for: its value, or the elements of its arrays; null where the path
     leads to nothing."""
 
+    name = path[0]
+
+    def field(row: Row) -> list[Any]:
+        value = row.get(name)
+        return value if isinstance(value, list) else [value]
+
     def values(row: Row) -> list[Any]:
         ends = _ends(row, path)
         return _elements(ends) if ends else [None]
 
-    return values
+    return field if len(path) == 1 else values
 
 
 def elements_at(row: Row, path: Path) -> list[Any]:
