@@ -339,7 +339,16 @@ def test_sorts(given: Any) -> None:
 
 @pytest.mark.parametrize(
     "given",
-    [{"a": 2}, {"a": "asc"}, {"$natural": -1}, [("a",)], {"a": {"$meta": "textScore"}}, 3, ["a", "a"]],
+    [
+        {"a": 2},
+        {"a": "asc"},
+        {"$natural": 2},
+        {"$natural": -1, "a": 1},
+        [("a",)],
+        {"a": {"$meta": "textScore"}},
+        3,
+        ["a", "a"],
+    ],
 )
 def test_malformed_sorts_are_refused(given: Any) -> None:
     with pytest.raises(XRepoQueryError):

@@ -17,6 +17,7 @@ from xrepo_nb import (
     XRepoError,
     XRepoNotFoundError,
     XRepoQueryError,
+    XRepoUnsupportedError,
 )
 
 
@@ -225,3 +226,15 @@ async def test_a_file_that_lost_a_column_is_told(tmp_path: Path) -> None:
             await ask
     with pytest.raises(XRepoError, match="the rows of days cannot be read"):
         [row async for row in repo.stream()]
+
+
+async def test_the_rows_as_they_stand(users: Any, table: Any, tmp_path: Any) -> None:
+    order = {"$natural": -1}
+    assert [row["_id"] for row in await users.list({"city": "Oslo"}, sort=order, limit=1)] == [3]
+    path = tmp_path / "n.csv"
+    path.write_text("n\n2\n1\n3\n")
+    file = await xr.open(path)
+    assert [row.n for row in await file.list(sort=order)] == [3, 1, 2]
+    assert [row.n for row in await file.list(sort={"$natural": 1}, limit=2)] == [2, 1]
+    with pytest.raises(XRepoUnsupportedError, match="no order"):
+        await table.list(sort=order)

@@ -189,11 +189,23 @@ class SortKey:
     descending: bool = False
 
 
+NATURAL = SortKey(("$natural",), descending=True)
+"""The only key of a sort that turns round the order in which the rows stand."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sort(Stage):
-    """Stable; by MongoDB's order over all types, null and missing first."""
+    """Stable; by MongoDB's order over all types, null and missing first.
+
+    With the one key `NATURAL` the rows come last to first.
+    """
 
     keys: tuple[SortKey, ...]
+
+    @property
+    def is_natural(self) -> bool:
+        """Whether no field is looked at, only the order in which the rows stand."""
+        return self.keys == (NATURAL,)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.query import plan as s
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import ArrayExpr, Call, DocumentExpr, Expr, Let, Variable
@@ -41,6 +42,11 @@ class Takes(Protocol):
         """Accumulators of groups."""
         ...
 
+    @property
+    def ordered(self) -> bool:
+        """Whether its rows stand in an order."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -62,6 +68,8 @@ def split(plan: s.Plan, capabilities: Takes) -> Split:
     the residual, `Scan` of the same name stands for the native part's rows. Plans over several
     scans have no native part beyond the scan; split their sides one by one.
 
+    Raises `XRepoUnsupportedError` for a sort by `$natural` where the source's rows stand in no order.
+
     >>> from xrepo_nb.resources.base import Capabilities
     >>> from xrepo_nb.query.parsing import parse_filter
     >>> plan = s.Match(s.Scan("t"), parse_filter({"a": 1, "b": {"$size": 2}}))
@@ -74,6 +82,10 @@ def split(plan: s.Plan, capabilities: Takes) -> Split:
         sources = plan.sources()
         return Split(
             s.Scan(sources[0] if sources else ""), plan, (("Scan", "the plan reads several sources"),)
+        )
+    if not capabilities.ordered and any(isinstance(stage, s.Sort) and stage.is_natural for stage in stages):
+        raise XRepoUnsupportedError(
+            f"the rows of {leaf.source!r} stand in no order", asked="$natural", hint="sort by a field"
         )
     native: s.Plan = leaf
     for i, stage in enumerate(stages):
@@ -130,6 +142,8 @@ def refusal(stage: s.Plan, takes: Takes) -> str | None:
     name = type(stage).__name__
     if name not in takes.stages:
         return f"the source has no {name}"
+    if isinstance(stage, s.Sort) and stage.is_natural:
+        return "the rows are turned round as they come"
     if isinstance(stage, s.Match):
         return next(_refusals(conjuncts(stage.predicate), takes), None)
     if sum(1 for _ in stage.children()) > 1:

@@ -28,6 +28,8 @@ class Capabilities:
     """Expression operators (`$add`, ...) it evaluates exactly."""
     accumulators: frozenset[str] = frozenset()
     """Accumulators of `Group` it evaluates exactly."""
+    ordered: bool = True
+    """Its rows stand in an order, as the lines of a file do; those of a table in a database do not."""
     lazy: bool = False
     """`lazy()` gives a Polars lazy frame: Polars itself pushes filters and columns into the scan."""
     insert: bool = False

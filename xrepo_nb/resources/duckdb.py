@@ -66,6 +66,7 @@ class DuckDBResource(SQLFileResource):
         accumulators=frozenset(
             {"$sum", "$avg", "$min", "$max", "$count", "$first", "$last", "$push", "$addToSet"}
         ),
+        ordered=False,
         insert=True,
         update=True,
         delete=True,

@@ -51,6 +51,7 @@ class SQLiteResource(SQLFileResource):
         stages=frozenset({"Match", "Project", "Unset", "Sort", "Limit", "Skip", "Group"}),
         expressions=frozenset({"$and", "$or", "$not", "$eq", "$ne", "$gt", "$gte", "$lt", "$lte"}),
         accumulators=frozenset({"$sum", "$avg", "$min", "$max", "$count"}),
+        ordered=False,
         insert=True,
         update=True,
         delete=True,

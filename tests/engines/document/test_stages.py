@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Any
 
 import pytest
@@ -164,6 +165,31 @@ def test_lookup_by_value() -> None:
     assert [[row["_id"] for row in line["r"]] for line in found] == [[1, 2], [2], [3, 4], [3, 4], [], []]
 
 
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"v": [{"b": "x"}, {"c": 1}]}, ["x"]),
+        ({"v": [{"b": ["x", "y"]}, {"b": 3}]}, ["x", "y", 3]),
+        ({"v": [{"c": 1}]}, [None]),
+        ({"v": []}, [None]),
+        ({"v": 1}, [None]),
+        ({"v": {"b": []}}, []),
+        ({"v": {"b": [["x"]]}}, []),
+    ],
+)
+def test_lookup_by_a_path_through_arrays(row: Any, expected: list[Any]) -> None:
+    right = [{"k": "x"}, {"k": "y"}, {"k": 3}, {"k": None}]
+    look = {"$lookup": {"from": "right", "localField": "v.b", "foreignField": "k", "as": "r"}}
+    assert [found["k"] for found in rows([look], [row], right=right)[0]["r"]] == expected
+
+
+def test_lookup_takes_a_pattern_as_a_value() -> None:
+    pattern = re.compile("b")
+    look = {"$lookup": {"from": "right", "localField": "v", "foreignField": "k", "as": "r"}}
+    (found,) = rows([look], [{"v": pattern}], right=[{"k": "abc"}, {"k": pattern}])
+    assert found["r"] == [{"k": pattern}]
+
+
 def test_lookup_with_variables_and_nesting() -> None:
     right = [{"k": 1, "n": 5}, {"k": 1, "n": 9}, {"k": 2, "n": 7}]
     inner = {"$lookup": {"from": "right", "let": {"m": "$n"}, "pipeline": [
@@ -279,6 +305,17 @@ def test_filling_gaps() -> None:
     assert {row["c"] for row in found} == {"-"}
 
 
+def test_filling_by_values_keeps_the_order_and_comes_last() -> None:
+    given: list[Any] = [{"g": 2}, {"g": 1, "v": None}, {"g": 2, "v": 3}]
+    for options in ({"partitionByFields": ["g"]}, {"sortBy": {"g": 1}}, {}):
+        found = rows([{"$fill": {**options, "output": {"v": {"value": "$g"}}}}], given)
+        assert found == [{"g": 2, "v": 2}, {"g": 1, "v": 1}, {"g": 2, "v": 3}]
+    both = {"sortBy": {"t": 1}, "output": {"w": {"value": "$v"}, "v": {"method": "locf"}}}
+    assert rows([{"$fill": both}], [{"t": 1, "v": 1}, {"t": 2}])[1] == {"t": 2, "v": 1, "w": 1}
+    with pytest.raises(XRepoQueryError):
+        parse_pipeline([{"$fill": {"partitionBy": 1, "output": {"v": {"value": 1}}}}], p.Scan("s"))
+
+
 MERGED = [{"_id": 1, "a": 1}, {"_id": 2, "a": 2}]
 
 
@@ -290,12 +327,32 @@ MERGED = [{"_id": 1, "a": 1}, {"_id": 2, "a": 2}]
         ({"whenMatched": "keepExisting", "whenNotMatched": "discard"}, MERGED),
         ({"whenMatched": [{"$set": {"c": {"$add": ["$a", "$$new.b"]}}}], "whenNotMatched": "discard"},
          [{"_id": 1, "a": 1, "c": 2}, {"_id": 2, "a": 2}]),
+        ({"whenMatched": [{"$replaceWith": {"z": "$$new.b"}}], "whenNotMatched": "discard"},
+         [{"_id": 1, "z": 1}, {"_id": 2, "a": 2}]),
+        ({"whenMatched": [], "whenNotMatched": "discard"}, MERGED),
     ],
 )  # fmt: skip
 def test_merging(options: Any, expected: Any) -> None:
     node = parse_pipeline([{"$merge": {"into": "t", **options}}], p.Scan("s"))
     assert isinstance(node, p.Merge)
     assert merge_documents(MERGED, [{"_id": 1, "b": 1}, {"_id": 3, "b": 3}], node) == expected
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [
+        ("merge", {"_id": 9, "k": 1, "a": 1, "b": 2}),
+        ("replace", {"_id": 9, "k": 1, "b": 2}),
+        ([{"$set": {"a": "$$new.b"}}], {"_id": 9, "k": 1, "a": 2}),
+        ([{"$project": {"_id": 0, "k": 1}}], {"_id": 9, "k": 1}),
+    ],
+)
+def test_merging_on_another_key_keeps_the_id(choice: Any, expected: Any) -> None:
+    node = parse_pipeline([{"$merge": {"into": "t", "on": "k", "whenMatched": choice}}], p.Scan("s"))
+    assert isinstance(node, p.Merge)
+    old = [{"_id": 9, "k": 1, "a": 1}]
+    assert merge_documents(old, [{"k": 1, "b": 2}], node) == [expected]
+    assert "_id" in merge_documents(old, [{"k": 2}], node)[1]
 
 
 def test_merging_may_fail() -> None:

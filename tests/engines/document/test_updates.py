@@ -54,6 +54,8 @@ def update_all(
         ({"a": [1, 4]}, {"$push": {"a": {"$each": [3], "$position": -1}}}, {"a": [1, 3, 4]}),
         ({"a": [5]}, {"$push": {"a": {"$each": [3, 9], "$sort": -1, "$slice": 2}}}, {"a": [9, 5]}),
         ({"a": [{"x": 2}]}, {"$push": {"a": {"$each": [{}], "$sort": {"x": 1}}}}, {"a": [{}, {"x": 2}]}),
+        ({"a": [{"x": [5, 1]}]}, {"$push": {"a": {"$each": [{"x": 3}, 4], "$sort": {"x": 1}}}},
+         {"a": [4, {"x": 3}, {"x": [5, 1]}]}),
         ({"a": [1, 2, 3]}, {"$push": {"a": {"$each": [], "$slice": -2}}}, {"a": [2, 3]}),
         ({"a": [1]}, {"$addToSet": {"a": {"$each": [1.0, 2, 2]}}}, {"a": [1, 2]}),
         ({"a": [1, 2, 3]}, {"$pop": {"a": 1}}, {"a": [1, 2]}),
@@ -65,6 +67,9 @@ def update_all(
         ({"a": [1, 2]}, {"$inc": {"a.$[]": 1}}, {"a": [2, 3]}),
         ({"_id": 1, "a": 1}, {"b": 2}, {"_id": 1, "b": 2}),
         ({"a": 1, "b": 2}, [{"$set": {"c": {"$add": ["$a", "$b"]}}}, {"$unset": "a"}], {"b": 2, "c": 3}),
+        ({"_id": 1, "a": 1}, [{"$replaceWith": {"z": "$a"}}], {"_id": 1, "z": 1}),
+        ({"_id": 1, "a": 1}, [{"$unset": "_id"}], {"_id": 1, "a": 1}),
+        ({"_id": 1, "a": 1}, [{"$project": {"_id": 0, "a": 1}}], {"_id": 1, "a": 1}),
     ],
 )  # fmt: skip
 def test_changes(document: Any, update: Any, expected: Any) -> None:
@@ -87,6 +92,23 @@ def test_positions() -> None:
     assert deep == {"a": [{"b": [1, 0]}, {"b": [0]}]}
     assert updated({"a": [4, 6]}, {"$pull": {"a": 6}}, {"a": 6}) == {"a": [4]}
     assert updated({"a": [4, 6]}, {"$set": {"a.$": 0}}, {"a": {"$elemMatch": {"$gt": 5}}}) == {"a": [4, 0]}
+
+
+def test_array_filters_look_at_the_document_as_it_was() -> None:
+    both = {"$set": {"a.$[x].b": 0, "a.$[x].c": 1}}
+    assert updated({"a": [{"b": 1}, {"b": 2}]}, both, array_filters=[{"x.b": 1}]) == {
+        "a": [{"b": 0, "c": 1}, {"b": 2}]
+    }
+    deep = {"$set": {"a.$[x].b.$[y].k": 0, "a.$[x].b.$[y].n": 1, "a.$[x].v": 2}}
+    filters = [{"x.v": 1}, {"y.k": 7}]
+    found = updated(
+        {"a": [{"v": 1, "b": [{"k": 7}, {"k": 8}]}, {"v": 3, "b": []}]}, deep, array_filters=filters
+    )
+    assert found == {"a": [{"v": 2, "b": [{"k": 0, "n": 1}, {"k": 8}]}, {"v": 3, "b": []}]}
+    crossed = {"$set": {"a.$[x].b": 0, "a.$[y].c": 1}}
+    assert updated({"a": [{"b": 1}]}, crossed, array_filters=[{"x.b": 1}, {"y.b": 1}]) == {
+        "a": [{"b": 0, "c": 1}]
+    }
 
 
 @pytest.mark.parametrize(
@@ -139,6 +161,19 @@ def test_upserts() -> None:
     assert made.documents[0]["_id"] == made.upserted_id
     with pytest.raises(XRepoQueryError):
         update_all([], {"$set": {"_id": 2}}, {"_id": 1}, upsert=True)
+    piped = update_all([], [{"$replaceWith": {"z": "$a"}}], {"_id": 1, "a": 5}, upsert=True)
+    assert piped.documents == [{"_id": 1, "z": 5}]
+
+
+@pytest.mark.parametrize(
+    "filter",
+    [{"a": 1, "$and": [{"a": 2}]}, {"a": 1, "a.b": 2}, {"a.b": 2, "a": 1}, {"a": {"$all": [1, 2]}},
+     {"a": 1, "$or": [{"a": 1}]}],
+)  # fmt: skip
+def test_an_upsert_whose_filter_fixes_a_field_twice_is_refused(filter: Any) -> None:
+    with pytest.raises(XRepoQueryError):
+        update_all([], {"$set": {"b": 1}}, filter, upsert=True)
+    assert update_all([filter], {"$set": {"b": 1}}, {}, upsert=True).matched == 1
 
 
 def test_current_dates() -> None:

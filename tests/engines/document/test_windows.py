@@ -104,6 +104,18 @@ def test_sums_over_growing_frames_are_exact() -> None:
         ({"$derivative": {"input": "$v"}}, [{"t": 1, "v": "x"}], {"documents": [-1, 0]}),
         ({"$linearFill": "$v"}, [{"t": 1, "v": "x"}], {}),
         ({"$linearFill": "$v"}, [{"t": 1, "v": 1}, {"t": 1}], {}),
+        ({"$linearFill": "$v"}, [{"t": 1, "v": 1}, {"t": START}], {}),
+        *(
+            ({"$minMaxScaler": {"input": "$v", **bounds}}, [], {})
+            for bounds in (
+                {"min": 1},
+                {"max": 0},
+                {"min": 2, "max": 1},
+                {"min": "a"},
+                {"max": "$v"},
+                {"min": None},
+            )
+        ),
     ],
 )
 def test_wrong_data_is_refused(output: Any, given: Any, bounds: Any) -> None:

@@ -17,7 +17,7 @@ from xrepo_nb.engines.polars.frame import scan
 from xrepo_nb.engines.polars.numbers import rounded
 from xrepo_nb.engines.polars.planning import Lowering
 from xrepo_nb.query.parsing import parse_pipeline
-from xrepo_nb.query.plan import Join, Scan
+from xrepo_nb.query.plan import NATURAL, Join, Scan, Sort
 from xrepo_nb.schema.table import Table
 
 JOINED = Join(Scan("left"), Scan("right"), (("k", "k"),))
@@ -99,3 +99,19 @@ def test_what_is_known_of_a_table_is_read_once_and_goes_with_it() -> None:
     gone = weakref.ref(table)
     del table
     assert gone() is None
+
+
+def test_the_rows_as_they_stand_last_to_first() -> None:
+    table = Table(frame=pl.DataFrame({"a": [2, 1, 3]}))
+    plan = Sort(Scan("rows"), (NATURAL,))
+    assert PolarsEngine().collect(plan, {"rows": table}).frame["a"].to_list() == [3, 1, 2]
+
+
+@pytest.mark.parametrize("order", [{"a.b": 1}, {"x": 1, "y": 1}, {"n": 1, "a.b": -1}])
+def test_sorts_by_elements_of_documents_or_by_two_arrays_are_declined(order: Any) -> None:
+    table = Table(frame=pl.DataFrame({"n": [1], "a": [[{"b": 2}]], "x": [[1]], "y": [[2]]}))
+    engine = PolarsEngine()
+    assert engine.supports(parse_pipeline([{"$sort": order}], Scan("rows")), {"rows": table}) is not None
+    assert (
+        engine.supports(parse_pipeline([{"$sort": {"n": 1, "x": 1}}], Scan("rows")), {"rows": table}) is None
+    )

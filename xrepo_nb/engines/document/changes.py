@@ -70,13 +70,16 @@ def _step(change: u.Change, predicate: p.Predicate, filters: Mapping[str, Test])
         position = None if find is None else find(old)
         if find is not None and position is None:
             raise XRepoQueryError("the filter selects no array element for the positional '$'", at=change.at)
-        _Walk(compute, creates, filters, change, position).into(out, change.path)
+        _Walk(compute, creates, filters, change, position).into(out, old, change.path)
 
     return step
 
 
 class _Walk:
-    """Applies a change at every place that a path leads to."""
+    """Applies a change at every place that a path leads to.
+
+    Array filters look at the old document: a change before this one may not alter what they select.
+    """
 
     __slots__ = ("change", "compute", "creates", "filters", "position")
 
@@ -91,19 +94,19 @@ class _Walk:
         self.compute, self.creates, self.filters = compute, creates, filters
         self.change, self.position = change, position
 
-    def into(self, container: Any, path: Path) -> None:
-        """Changes what lies at the path below a document or an array."""
+    def into(self, container: Any, old: Any, path: Path) -> None:
+        """Changes what lies at the path below a document or an array, given what was there before."""
         name, rest = path[0], path[1:]
         if isinstance(container, list):
-            self._into_array(container, name, rest)
+            self._into_array(container, old if isinstance(old, list) else container, name, rest)
         elif name[:1] == "$":
             self._fail(f"{name!r} needs an array, not {v.type_name(container)}")
         elif isinstance(container, dict):
-            self._into_field(container, name, rest)
+            self._into_field(container, old if isinstance(old, dict) else {}, name, rest)
         elif self.creates:
             self._fail(f"no field {name!r} can be made in {v.type_name(container)}")
 
-    def _into_field(self, container: dict[str, Any], name: str, rest: Path) -> None:
+    def _into_field(self, container: dict[str, Any], old: dict[str, Any], name: str, rest: Path) -> None:
         if rest:
             if name not in container:
                 if not self.creates:
@@ -111,7 +114,7 @@ class _Walk:
                 if rest[0][:1] == "$":
                     self._fail(f"{rest[0]!r} needs an array, and there is none")
                 container[name] = {}
-            self.into(container[name], rest)
+            self.into(container[name], old.get(name, MISSING), rest)
             return
         value = self.compute(container.get(name, MISSING))
         if value is MISSING:
@@ -119,8 +122,8 @@ class _Walk:
         else:
             container[name] = value
 
-    def _into_array(self, array: list[Any], name: str, rest: Path) -> None:
-        for i in self._positions(array, name):
+    def _into_array(self, array: list[Any], old: list[Any], name: str, rest: Path) -> None:
+        for i in self._positions(old, name):
             if i >= len(array):
                 if not self.creates:
                     return
@@ -129,7 +132,7 @@ class _Walk:
                 array.extend([None] * (i - len(array)))
                 array.append({} if rest else MISSING)
             if rest:
-                self.into(array[i], rest)
+                self.into(array[i], old[i] if i < len(old) else MISSING, rest)
             else:
                 value = self.compute(array[i])
                 array[i] = None if value is MISSING else value
@@ -160,7 +163,7 @@ def _rename(change: u.Rename) -> Step:
             return
         _documents_only(out, change.target[:-1], change)
         value = holder.pop(change.path[-1])
-        _Walk(lambda before: value, True, {}, change).into(out, change.target)
+        _Walk(lambda before: value, True, {}, change).into(out, old, change.target)
 
     return step
 

@@ -23,8 +23,9 @@ def merge_documents(
 ) -> list[Row]:
     """The target collection after `rows` were merged into it as `node` says.
 
-    Rows without `_id` get a new ObjectId. Raises `XRepoQueryError` when a row lacks a key field,
-    `XRepoConflictError` when a match or its absence is to fail.
+    Rows without `_id` get a new ObjectId when they are inserted, or when `on` names it. Raises
+    `XRepoQueryError` when a row lacks a key field, `XRepoConflictError` when a match or its absence
+    is to fail.
 
     >>> merge_documents([{"_id": 1, "a": 1}], [{"_id": 1, "b": 2}], Merge(Plan(), "t"))
     [{'_id': 1, 'a': 1, 'b': 2}]
@@ -34,14 +35,14 @@ def merge_documents(
     out = list(target)
     places = {_key(row, reads): i for i, row in enumerate(out)}
     for given in rows:
-        row = with_id(given)
+        row = with_id(given) if "_id" in node.on else given
         key = _checked_key(row, reads, node)
         place = places.get(key)
         if place is not None:
             out[place] = _same_id(out[place], combine(out[place], row))
         elif node.when_not_matched == "insert":
             places[key] = len(out)
-            out.append(copied(row))
+            out.append(copied(with_id(row)))
         elif node.when_not_matched == "fail":
             raise XRepoConflictError("$merge found no document to match, and whenNotMatched is 'fail'")
     return out
@@ -54,6 +55,11 @@ def with_id(row: Row) -> Row:
     from bson.objectid import ObjectId
 
     return {"_id": ObjectId(), **row}
+
+
+def keeping_id(old: Row, new: Row) -> Row:
+    """The new row with the `_id` of the old one, unless it has its own."""
+    return {"_id": old["_id"], **new} if "_id" in old and "_id" not in new else new
 
 
 def _key(row: Row, reads: Sequence[Callable[[Any], Any]]) -> tuple[Any, ...]:
@@ -91,7 +97,7 @@ def _by_pipeline(node: Merge, plan: Plan, variables: Mapping[str, Any]) -> Combi
         context.variables["new"] = new
         for name, evaluate in bindings:
             context.variables[name] = evaluate(new, variables)
-        return copied(next(iter(run([old]))))  # type: ignore[no-any-return]
+        return keeping_id(old, copied(next(iter(run([old])))))
 
     return combine
 
@@ -102,7 +108,7 @@ def _fail(old: Row, new: Row) -> Row:
 
 _CHOICES: dict[str, Combine] = {
     "merge": lambda old, new: {**old, **copied(new)},
-    "replace": lambda old, new: copied({"_id": old.get("_id"), **new}),
+    "replace": lambda old, new: keeping_id(old, copied(new)),
     "keepExisting": lambda old, new: old,
     "fail": _fail,
 }

@@ -11,12 +11,13 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.changes import Changer, compile_changes
 from xrepo_nb.engines.document.expressions.compile import now
-from xrepo_nb.engines.document.merging import with_id
+from xrepo_nb.engines.document.merging import keeping_id, with_id
 from xrepo_nb.engines.document.paths import put
 from xrepo_nb.engines.document.predicates import compile_predicate
 from xrepo_nb.engines.document.stages import Context, compile_plan
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query import updates as u
+from xrepo_nb.query.expressions import Path
 
 Row = dict[str, Any]
 
@@ -80,17 +81,12 @@ def apply_update(
 
 def _compile(update: u.Update, predicate: p.Predicate, scope: Mapping[str, Any]) -> Changer:
     if isinstance(update, u.Replacement):
-        return lambda document, inserting: _replaced(document, update.document)
+        return lambda document, inserting: keeping_id(document, v.copied(update.document))
     if isinstance(update, u.PipelineUpdate):
         run = compile_plan(update.plan, Context(lambda source: (), scope))
-        return lambda document, inserting: v.copied(next(iter(run([document]))))
+        return lambda document, inserting: keeping_id(document, v.copied(next(iter(run([document])))))
     assert isinstance(update, u.FieldUpdate)
     return compile_changes(update, predicate, scope)
-
-
-def _replaced(document: Row, new: Row) -> Row:
-    kept = {"_id": document["_id"]} if "_id" in document else {}
-    return {**kept, **v.copied(new)}
 
 
 def _with_same_id(old: Row, new: Row) -> Row:
@@ -100,8 +96,9 @@ def _with_same_id(old: Row, new: Row) -> Row:
 
 
 def _inserted(predicate: p.Predicate, update: u.Update, change: Changer) -> Row:
+    fixed = dict(_checked(_equalities(predicate)))
     base: Row = {}
-    for path, value in _equalities(predicate):
+    for path, value in fixed.items():
         if path[0] == "_id" or not isinstance(update, u.Replacement):
             put(base, path, v.copied(value))
     new = change(base, True)
@@ -110,12 +107,29 @@ def _inserted(predicate: p.Predicate, update: u.Update, change: Changer) -> Row:
     return with_id(new)
 
 
-def _equalities(predicate: p.Predicate) -> Iterator[tuple[tuple[str, ...], Any]]:
+def _checked(found: Iterable[tuple[Path, Any]]) -> Iterator[tuple[Path, Any]]:
+    """The equalities; refuses two about one field, or about a field and one within it."""
+    seen: list[Path] = []
+    for path, value in found:
+        for other in seen:
+            shorter = min(len(path), len(other))
+            if path[:shorter] == other[:shorter]:
+                name = ".".join(path)
+                raise XRepoQueryError(
+                    f"the filter fixes the field {name!r} of the new document twice",
+                    asked=name,
+                    hint="name each field of an upsert's filter once",
+                )
+        seen.append(path)
+        yield path, value
+
+
+def _equalities(predicate: p.Predicate) -> Iterator[tuple[Path, Any]]:
     """The fields that a predicate fixes to one value."""
-    if isinstance(predicate, p.And):
+    if isinstance(predicate, (p.And, p.All)):
         for item in predicate.items:
             yield from _equalities(item)
-    elif isinstance(predicate, (p.Or, p.All)) and len(predicate.items) == 1:
+    elif isinstance(predicate, p.Or) and len(predicate.items) == 1:
         yield from _equalities(predicate.items[0])
     elif isinstance(predicate, p.Compare) and predicate.op == "$eq" and predicate.path:
         yield predicate.path, predicate.value

@@ -23,6 +23,7 @@ class Order:
     def __init__(self, keys: Sequence[SortKey], scope: Scope) -> None:
         self.by: list[pl.Expr] = []
         self.descending: list[bool] = []
+        _check_arrays(keys, scope)
         for key in keys:
             for expr in _parts(scope.path(key.path), key.descending):
                 self.by.append(expr)
@@ -41,6 +42,15 @@ class Order:
         return expr.sort_by(
             self.by, descending=self.descending, nulls_last=self.descending, maintain_order=True
         )
+
+
+def _check_arrays(keys: Sequence[SortKey], scope: Scope) -> None:
+    """Declines keys that lead through arrays, whose elements are chosen for all keys together."""
+    for key in keys:
+        if any(scope.path(key.path[:end]).kind == "array" for end in range(1, len(key.path))):
+            decline("a sort by a field within the elements of an array")
+    if len(keys) > 1 and sum(scope.path(key.path).kind == "array" for key in keys) > 1:
+        decline("a sort by several arrays")
 
 
 def _parts(value: Value, descending: bool) -> list[pl.Expr]:

@@ -133,12 +133,14 @@ def parse_projection(
 
 
 def parse_sort(given: Any, *, at: str = "sort") -> tuple[SortKey, ...]:
-    """The keys of `{"a": 1}`, `[("a", -1)]`, `"a"` or `["-a", "b"]`.
+    """The keys of `{"a": 1}`, `[("a", -1)]`, `"a"` or `["-a", "b"]`, for a find.
+
+    `{"$natural": 1}` means the order in which the rows stand, -1 the reverse.
 
     >>> parse_sort("-age")
     (SortKey(path=('age',), descending=True),)
     """
-    return sorts.sort_keys(given, at)
+    return sorts.find_order(given, at)
 
 
 def parse_update(given: Any, array_filters: Any = None, *, at: str = "update") -> Update:

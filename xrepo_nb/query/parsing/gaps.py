@@ -95,7 +95,7 @@ def fill(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
 def _partition(named: Mapping[str, Any], at: str, scope: Scope) -> Expr | None:
     if "partitionByFields" not in named:
         given = named.get("partitionBy")
-        if isinstance(given, str) and not given.startswith("$"):
+        if given is not None and not isinstance(given, Mapping) and not str(given).startswith("$"):
             fail("partitionBy is a field path with '$' before it, or an expression", f"{at}.partitionBy")
         return partition_expression(given, f"{at}.partitionBy", scope)
     if "partitionBy" in named:

@@ -69,9 +69,8 @@ def _stage(step: Any, at: str) -> tuple[str, Any]:
 
 
 def update_pipeline(steps: Sequence[Any], at: str, scope: Scope) -> Plan:
-    """The plan over `Input` of an update by pipeline, of stages that change single documents."""
-    if not steps:
-        fail("an update pipeline has at least one stage", at)
+    """The plan over `Input` of an update by pipeline, of stages that change single documents; without
+    any, they stay as they are."""
     for i, step in enumerate(steps):
         op, _ = _stage(step, f"{at}[{i}]")
         if op not in UPDATE_STAGES:

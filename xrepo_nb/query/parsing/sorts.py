@@ -6,14 +6,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from xrepo_nb.query.parsing.values import as_float, fail, field_path, is_number, kind
-from xrepo_nb.query.plan import SortKey
+from xrepo_nb.query.plan import NATURAL, SortKey
 
 MAX_KEYS = 32
 
 
 def sort_keys(given: Any, at: str) -> tuple[SortKey, ...]:
     """The keys of `{"a": 1}`, `[("a", 1)]`, `"a"` or `"-a"`."""
-    keys = tuple(_key(path, order, at) for path, order in _pairs(given, at))
+    return _checked(_pairs(given, at), at)
+
+
+def find_order(given: Any, at: str) -> tuple[SortKey, ...]:
+    """Sort keys, of which `$natural` may be the only one: no key for 1, `NATURAL` for -1."""
+    pairs = list(_pairs(given, at))
+    if len(pairs) != 1 or pairs[0][0] != NATURAL.path[0]:
+        return _checked(pairs, at)
+    return (NATURAL,) if direction(pairs[0][1], f"{at}.$natural") < 0 else ()
+
+
+def _checked(pairs: Iterable[tuple[Any, Any]], at: str) -> tuple[SortKey, ...]:
+    keys = tuple(_key(path, order, at) for path, order in pairs)
     if len(keys) > MAX_KEYS:
         fail(f"more than {MAX_KEYS} sort keys", at)
     if len({key.path for key in keys}) < len(keys):
@@ -22,7 +34,7 @@ def sort_keys(given: Any, at: str) -> tuple[SortKey, ...]:
 
 
 def _pairs(given: Any, at: str) -> Iterable[tuple[Any, Any]]:
-    if given is None or given == {"$natural": 1}:
+    if given is None:
         return ()
     if isinstance(given, Mapping):
         return given.items()
@@ -44,8 +56,8 @@ def _pair(item: Any, at: str) -> tuple[Any, Any]:
 
 
 def _key(path: Any, order: Any, at: str) -> SortKey:
-    if path == "$natural":
-        fail("rows are known in one natural order only", at, asked=path, hint="sort by a field")
+    if path == NATURAL.path[0]:
+        fail("$natural is the only key of a find's sort", at, asked=path, hint="sort by a field")
     return SortKey(field_path(path, at), direction(order, f"{at}.{path}") < 0)
 
 

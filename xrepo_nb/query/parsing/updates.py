@@ -42,6 +42,8 @@ def update_of(given: Any, array_filters: Any, at: str) -> u.Update:
     if isinstance(given, (list, tuple)):
         if array_filters:
             fail("an update pipeline takes no array filters", at)
+        if not given:
+            fail("an update pipeline has at least one stage", at)
         return u.PipelineUpdate(update_pipeline(given, at, NOTHING_KNOWN))
     named = document(given, "an update", at)
     dollars = [isinstance(key, str) and key[:1] == "$" for key in named]
@@ -205,13 +207,12 @@ def _push(path: Path, value: Any, at: str) -> u.Change:
     for name in value:
         if name not in UPDATE_MODIFIERS:
             fail(f"$push has no modifier {name!r}", at, asked=name, exists=UPDATE_MODIFIERS)
-    order = value.get("$sort")
     return u.Push(
         path,
         _each(value, "$push", at),
         _modifier(value, "$position", at),
         _modifier(value, "$slice", at),
-        None if order is None else element_order(order, f"{at}.$sort"),
+        element_order(value["$sort"], f"{at}.$sort") if "$sort" in value else None,
         at=at,
     )
 

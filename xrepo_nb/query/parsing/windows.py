@@ -117,7 +117,19 @@ def _shift(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
         fail("the default of $shift is a constant", output.at)
 
 
+def _scaler(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
+    bounds = []
+    for name, default in (("min", 0), ("max", 1)):
+        bound = default if output.option(name) is None else _constant(output, name)
+        if not is_number(bound):
+            fail(f"{name} of $minMaxScaler is a constant number, not {kind(bound)}", output.at)
+        bounds.append(as_float(bound))
+    if not bounds[0] < bounds[1]:
+        fail("min of $minMaxScaler is below its max", output.at)
+
+
 _CHECKS = {
+    "$minMaxScaler": _scaler,
     "$rank": _one_key,
     "$denseRank": _one_key,
     "$documentNumber": _one_key,

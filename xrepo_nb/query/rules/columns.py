@@ -206,7 +206,7 @@ _READS: dict[type, Callable[[Any, Need], Need]] = {
     s.Group: _group,
     s.Bucket: _bucket,
     s.BucketAuto: _bucket,
-    s.Sort: lambda stage, need: _plus(need, _keys(stage.keys)),
+    s.Sort: lambda stage, need: need if stage.is_natural else _plus(need, _keys(stage.keys)),
     **dict.fromkeys((s.Limit, s.Skip, s.Sample), lambda stage, need: need),
     s.Unwind: _unwind,
     s.ReplaceRoot: lambda stage, need: _of(stage.root),

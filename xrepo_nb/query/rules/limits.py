@@ -54,6 +54,6 @@ def merge_sort(sort: s.Sort) -> s.Plan:
     below = sort.input
     if not sort.keys:
         return below
-    if isinstance(below, s.Sort) and set(sort.keys).issuperset(below.keys):
+    if isinstance(below, s.Sort) and not sort.is_natural and set(sort.keys).issuperset(below.keys):
         return over(sort, below.input)
     return sort

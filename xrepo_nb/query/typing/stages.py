@@ -221,7 +221,8 @@ def _group(plan: s.Group, rows: Value, walk: Walk) -> Value:
 
 
 def _sort(plan: s.Sort, rows: Value, walk: Walk) -> Value:
-    _sorted(plan.keys, rows, walk, _at(plan))
+    if not plan.is_natural:
+        _sorted(plan.keys, rows, walk, _at(plan))
     return rows
 
 

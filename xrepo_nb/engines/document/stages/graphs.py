@@ -9,10 +9,10 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import limits
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.expressions import compile_expression
-from xrepo_nb.engines.document.paths import getter, with_value
+from xrepo_nb.engines.document.paths import with_value
 from xrepo_nb.engines.document.predicates import compile_predicate
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, rows_once, stage
-from xrepo_nb.engines.document.stages.lookups import Index, fill_index
+from xrepo_nb.engines.document.stages.lookups import Index, elements_at, fill_index
 from xrepo_nb.query import plan as p
 from xrepo_nb.query.expressions import Path
 
@@ -21,7 +21,6 @@ from xrepo_nb.query.expressions import Path
 def graph_lookup(node: p.GraphLookup, context: Context) -> Run:
     start, right = compile_expression(node.start), rows_once(node.right, context)
     restrict = None if node.restrict is None else compile_predicate(node.restrict, context.variables)
-    read = getter(node.connect_from)
     index: Index = {}
 
     def run(rows: Rows) -> Iterator[Row]:
@@ -42,7 +41,7 @@ def graph_lookup(node: p.GraphLookup, context: Context) -> Run:
                 if i in found or (restrict is not None and not restrict(graph[i])):
                     continue
                 found[i] = _with_depth(graph[i], node.depth_field, depth)
-                following |= _keys(read(graph[i]))
+                following |= set(map(v.hash_key, elements_at(graph[i], node.connect_from)))
             if len(found) > limits.MAX_GRAPH_DOCUMENTS:
                 limits.exceeded("the documents that $graphLookup reaches", limits.MAX_GRAPH_DOCUMENTS)
             frontier, depth = following - asked, depth + 1

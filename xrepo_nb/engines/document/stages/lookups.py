@@ -9,7 +9,7 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.expressions import compile_expression
 from xrepo_nb.engines.document.paths import getter, with_value
-from xrepo_nb.engines.document.predicates import equals, matcher, on_path, pattern_parts
+from xrepo_nb.engines.document.predicates import on_path
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, compile_plan, rows_once, stage
 from xrepo_nb.query import plan as p
 from xrepo_nb.query import predicates as q
@@ -68,25 +68,59 @@ def _selected(node: p.Lookup, row: Row, right: list[Row]) -> list[Row]:
 
 
 def _by_value(local: Path, foreign: Path, right: Right) -> Find:
-    """Finds the right rows whose foreign value equals the local one: through an index by value,
-    or by a scan for a pattern."""
-    read = getter(local)
+    """Finds the right rows whose foreign value equals the local one, through an index by value; a
+    pattern is a value like others."""
+    read = _wanted(local)
     index: Index = {}
 
     def find(row: Row) -> list[Row]:
         rows = right()
         if rows and not index:
             fill_index(index, rows, foreign)
-        value = read(row)
-        if type(value) is str or type(value) is int:
-            return [rows[i] for i in index.get(value, ())]
-        wanted = value if isinstance(value, list) else [None if value is MISSING else value]
-        if any(v.type_name(item) == "regex" for item in wanted):
-            return _scanned(rows, foreign, wanted)
+        wanted = read(row)
+        if len(wanted) == 1 and (type(wanted[0]) is str or type(wanted[0]) is int):
+            return [rows[i] for i in index.get(wanted[0], ())]
         keys = {v.hash_key(item) for item in wanted}
         return [rows[i] for i in sorted({i for key in keys for i in index.get(key, ())})]
 
     return find
+
+
+def _wanted(path: Path) -> Callable[[Row], list[Any]]:
+    """Reads what a row looks for: its value, or the elements of its arrays; null where the path
+    leads to nothing."""
+
+    name = path[0]
+
+    def field(row: Row) -> list[Any]:
+        value = row.get(name)
+        return value if isinstance(value, list) else [value]
+
+    def values(row: Row) -> list[Any]:
+        ends = _ends(row, path)
+        return _elements(ends) if ends else [None]
+
+    return field if len(path) == 1 else values
+
+
+def elements_at(row: Row, path: Path) -> list[Any]:
+    """The values at a path through arrays, those of an array at its end one by one."""
+    return _elements(_ends(row, path))
+
+
+def _elements(ends: list[Any]) -> list[Any]:
+    return [item for end in ends for item in (end if isinstance(end, list) else (end,))]
+
+
+def _ends(value: Any, path: Path) -> list[Any]:
+    """What lies at the ends of a path that goes on in each document of an array."""
+    if not path:
+        return [value]
+    if isinstance(value, list):
+        return [end for item in value if isinstance(item, dict) for end in _ends(item, path)]
+    if not isinstance(value, dict) or path[0] not in value:
+        return []
+    return _ends(value[path[0]], path[1:])
 
 
 def fill_index(index: Index, rows: list[Row], path: Path) -> None:
@@ -105,14 +139,6 @@ def _offered(row: Row, path: Path) -> set[Any]:
 
     on_path(path, collect)(row)
     return keys
-
-
-def _scanned(rows: list[Row], foreign: Path, wanted: list[Any]) -> list[Row]:
-    tests = [
-        matcher(*pattern_parts(item)) if v.type_name(item) == "regex" else equals(item) for item in wanted
-    ]
-    test = on_path(foreign, lambda value: any(one(value) for one in tests))
-    return [row for row in rows if test(row)]
 
 
 def _equality(pipeline: p.Plan | None, names: set[str]) -> tuple[Path, Expr] | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.engines.document import values as v
-from xrepo_nb.engines.document.sorting import sort_rows
+from xrepo_nb.engines.document.sorting import sort_reader, sort_rows
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows
 from xrepo_nb.engines.document.stages.groups import split
 from xrepo_nb.query.expressions import Expr
@@ -32,7 +32,4 @@ def partitions(
 
 def sort_values(rows: list[Row], key: SortKey) -> list[Any]:
     """The values of a sort key over rows."""
-    from xrepo_nb.engines.document.sorting import leaf_reader
-
-    read = leaf_reader(key.path)
-    return [read(row) for row in rows]
+    return list(map(sort_reader(key.path), rows))

@@ -29,7 +29,11 @@ def match(node: p.Match, context: Context) -> Run:
 @stage(p.Sort)
 def sort(node: p.Sort, context: Context) -> Run:
     keys = node.keys
-    return lambda rows: sort_rows(rows, keys)
+    return _turned if node.is_natural else lambda rows: sort_rows(rows, keys)
+
+
+def _turned(rows: Rows) -> Rows:
+    return reversed(list(rows))
 
 
 @stage(p.Limit)
@@ -47,6 +51,8 @@ def skip(node: p.Skip, context: Context) -> Run:
 def top(order: p.Sort, count: int) -> Run:
     """A sort of which only the first `count` rows are wanted."""
     keys = order.keys
+    if order.is_natural:
+        return lambda rows: islice(_turned(rows), count)
     if count > _TOP:
         return lambda rows: sort_rows(rows, keys)[:count]
     return lambda rows: best(rows, keys, count)

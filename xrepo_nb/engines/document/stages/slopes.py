@@ -64,6 +64,8 @@ def interpolated(values: Sequence[Any], places: Sequence[Any]) -> list[Any]:
     for value in values:
         if not v.is_absent(value):
             numbers.need_numbers("a linear fill", value)
+    if len({v.type_name(place) == "date" for place in places}) > 1:
+        raise XRepoQueryError("a linear fill needs values of one kind to sort by, numbers or dates")
     at = [_place(place) for place in places]
     if any(v.plain(a) == v.plain(b) for a, b in pairwise(at)):
         raise XRepoQueryError("a linear fill needs different values to sort by in each partition")

@@ -21,6 +21,8 @@ def _match(stage: Match, lowering: Lowering) -> Frame:
 @lowers_stage(Sort)
 def _sort(stage: Sort, lowering: Lowering) -> Frame:
     frame = lowering.frame(stage.input)
+    if stage.is_natural:
+        return frame.over(frame.lazy.reverse())
     order = Order(stage.keys, lowering.scope(frame))
     return frame.over(order.sorted(frame.lazy))
 

@@ -96,12 +96,17 @@ def _with(frame: Frame, lazy: pl.LazyFrame, name: str, value: Value) -> tuple[Fr
 @lowers_stage(Fill)
 def _fill(stage: Fill, lowering: Lowering) -> Frame:
     frame = lowering.frame(stage.input)
-    if all(output.method is None for output in stage.outputs):
-        scope = lowering.scope(frame)
-        return added(frame, {output.path: _filled(output, scope, None) for output in stage.outputs})
-    rows, frame = partitioned(frame, stage.partition_by, stage.keys, lowering)
-    frame = added(frame, {output.path: _filled(output, rows.scope, rows) for output in stage.outputs})
-    return frame.select(frame.columns)
+    methods = [output for output in stage.outputs if output.method is not None]
+    if methods:
+        rows, frame = partitioned(frame, stage.partition_by, stage.keys, lowering)
+        frame = added(frame, {output.path: _filled(output, rows.scope, rows) for output in methods})
+        frame = frame.select(frame.columns)
+    values = {
+        output.path: _filled(output, lowering.scope(frame), None)
+        for output in stage.outputs
+        if output.value is not None
+    }
+    return added(frame, values) if values else frame
 
 
 def _filled(output: FillOutput, scope: Scope, rows: w.Partition | None) -> Value:

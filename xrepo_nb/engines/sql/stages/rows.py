@@ -31,6 +31,8 @@ def match(ctx: Context, stage: q.Match, sources: Sources) -> Relation:
 
 
 def sort(ctx: Context, stage: q.Sort, sources: Sources) -> Relation:
+    if stage.is_natural:
+        decline("the order in which rows stand")
     base = relation(ctx, stage.input, sources)
     base = base.plain(ctx)
     terms = sort_terms(ctx.over(base.columns), stage.keys)
