@@ -188,7 +188,12 @@ def _key_of_class(value: Any) -> Key:
 
 def _number(value: Any) -> tuple[Any, ...]:
     number = plain(value)
-    return (10, NAN if number != number else number)
+    return (10, NAN if _is_nan(number) else number)
+
+
+def _is_nan(number: Any) -> bool:
+    """Also of a decimal's signalling NaN, which does not let itself be compared."""
+    return number.is_nan() if isinstance(number, Decimal) else bool(number != number)
 
 
 def _object(value: Any) -> tuple[Any, ...]:
