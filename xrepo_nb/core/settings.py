@@ -30,7 +30,20 @@ class XSettings(BaseSettings):
     spill_directory: Path | None = Field(
         None, description="Where DuckDB spills; a temporary folder if unset."
     )
+    query_timeout: float = Field(60.0, gt=0, description="Seconds that one query may compute.")
     threads: int | None = Field(None, ge=1, description="Threads of DuckDB; all cores if unset.")
+
+
+def size_of(text: str) -> int:
+    """The bytes that a size like `4GB` or `512MiB` names.
+
+    >>> size_of("4GB")
+    4000000000
+    """
+    digits = text.rstrip("BbiKMGTkmgt ")
+    unit = text[len(digits) :].strip().upper().removesuffix("B")
+    factor = 1024 if unit.endswith("I") else 1000
+    return int(float(digits) * factor ** "KMGT".find(unit[0]) * factor) if unit else int(float(digits))
 
 
 @lru_cache(maxsize=1)

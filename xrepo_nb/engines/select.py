@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoUnsupportedError
-from xrepo_nb.core.settings import settings
+from xrepo_nb.core.settings import settings, size_of
 from xrepo_nb.engines.base import Engine, Inputs
 from xrepo_nb.query import plan as p
 from xrepo_nb.query.plan import Plan
@@ -136,16 +136,4 @@ def _outgrows_memory(plan: Plan, inputs: Inputs) -> bool:
     if not files or not any(isinstance(node, _GATHERING) for node in plan.walk()):
         return False
     size = sum(path.stat().st_size for path in files if path.exists())
-    return size * UNPACKED > bytes_of(settings().memory_limit)
-
-
-def bytes_of(text: str) -> int:
-    """The bytes that a size like `4GB` or `512MiB` names.
-
-    >>> bytes_of("4GB")
-    4000000000
-    """
-    digits = text.rstrip("BbiKMGTkmgt ")
-    unit = text[len(digits) :].strip().upper().removesuffix("B")
-    factor = 1024 if unit.endswith("I") else 1000
-    return int(float(digits) * factor ** "KMGT".find(unit[0]) * factor) if unit else int(float(digits))
+    return size * UNPACKED > size_of(settings().memory_limit)

@@ -11,6 +11,7 @@ from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.core.plain import plain
 from xrepo_nb.schema.documents import to_documents
+from xrepo_nb.schema.nesting import too_deep
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field
 
@@ -19,10 +20,17 @@ def copied(value: Any) -> Any:
     """A copy that shares no list and no dict with the original, of Python's own values."""
     if type(value) in _ATOMS:
         return value
+    try:
+        return _copied(value)
+    except RecursionError:
+        too_deep("")
+
+
+def _copied(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: item if type(item) in _ATOMS else copied(item) for name, item in value.items()}
+        return {name: item if type(item) in _ATOMS else _copied(item) for name, item in value.items()}
     if isinstance(value, list):
-        return [copied(item) for item in value]
+        return [item if type(item) in _ATOMS else _copied(item) for item in value]
     return plain(value)
 
 

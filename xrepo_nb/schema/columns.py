@@ -21,6 +21,7 @@ import polars as pl
 
 from xrepo_nb.schema.dates import has_dates, read_dates
 from xrepo_nb.schema.foreign import plain
+from xrepo_nb.schema.nesting import MAX_FIELDS
 from xrepo_nb.schema.report import FieldReport, InferenceReport
 from xrepo_nb.schema.types import Absence, DataType, Field
 from xrepo_nb.schema.unite import merged_names
@@ -143,6 +144,8 @@ class Builder:
 _EXACT = 2**53
 _UNHELD = {int: "ints beyond 64 bits", str: "text that is not valid Unicode"}
 _WIDE, _SPARSE = 256, 10
+_SHARED, _MANY = 8, 10_000_000
+"""So deep and so many: a few containers that hold each other, over and over."""
 
 
 def count_types(values: Sequence[Any]) -> Counter[type]:
@@ -162,6 +165,8 @@ def _several_shapes(documents: Sequence[dict[str, Any]], path: str) -> tuple[lis
     names = merged_names(shapes)
     if names is None:
         raise Mixed(f"{path} holds the same names in different orders")
+    if len(names) > MAX_FIELDS:
+        raise Mixed(f"{path} has {len(names):,} names")
     if len(names) > _WIDE and len(names) * len(documents) > _SPARSE * sum(map(len, documents)):
         raise Mixed(f"{path} has {len(names):,} names, most of them in few documents")
     present: Counter[str] = Counter()
@@ -237,6 +242,8 @@ def _objects(builder: Builder, values: list[Any], entry: FieldReport, depth: int
 def _arrays(builder: Builder, values: list[Any], entry: FieldReport, depth: int) -> Column:
     import pyarrow as pa
 
+    if depth > _SHARED and sum(map(len, values)) > _MANY:
+        raise Mixed(f"{entry.path} has more than {_MANY:,} elements")
     items = builder.field("item", list(chain.from_iterable(values)), f"{entry.path}[]", depth=depth + 1)
     offsets = pa.array([0, *accumulate(map(len, values))], pa.int64())
     flat = items.series.to_arrow(compat_level=pl.CompatLevel.newest())

@@ -19,11 +19,21 @@ class NoDocuments(Exception):
     """Some of the rows are no documents."""
 
 
+def is_name(name: Any) -> bool:
+    """Whether a column can be called so: text, without lone surrogates."""
+    if not isinstance(name, str):
+        return False
+    try:
+        return name.isascii() or bool(name.encode())
+    except UnicodeEncodeError:
+        return False
+
+
 class Growing:
     """A column of which the slices come one after the other."""
 
     def __init__(self, name: str, builder: Builder, absent: int = 0) -> None:
-        if not isinstance(name, str):
+        if not is_name(name):
             raise NoDocuments
         self.name = name
         self.builder = builder

@@ -13,7 +13,8 @@ from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.core.missing import MISSING, Missing
 from xrepo_nb.schema.columns import Builder, Mixed, Nested, type_name
 from xrepo_nb.schema.fitting import Misfits, fitted
-from xrepo_nb.schema.growing import Growing, NoDocuments, mixed, nothing, plain_documents, split
+from xrepo_nb.schema.growing import Growing, NoDocuments, is_name, mixed, nothing, plain_documents, split
+from xrepo_nb.schema.nesting import MAX_FIELDS, check_nesting, too_many
 from xrepo_nb.schema.report import InferenceReport, Rejected
 from xrepo_nb.schema.schema import Schema
 
@@ -93,7 +94,7 @@ def _odd(documents: Sequence[Any]) -> Bad:
     for row, document in enumerate(documents):
         if not isinstance(document, Mapping):
             bad[row] = None, f"{type_name(type(document))} where a document is expected"
-        elif not all(isinstance(name, str) for name in document):
+        elif not all(map(is_name, document)):
             bad[row] = None, "a field name that is not text"
     return bad
 
@@ -131,10 +132,15 @@ class _Loading:
         growing: dict[str, Growing] = {}
         for start in range(0, len(self.documents), SLICE):
             part = plain_documents(self.documents[start : start + SLICE])
+            widest = max(map(len, part), default=0)
+            if widest > MAX_FIELDS:
+                too_many(widest)
             for name, values, missing in list(split(part, list(growing))):
                 if name not in growing:
                     growing[name] = Growing(name, self.builder, start)
                 growing[name].add(values, missing)
+            if len(growing) > MAX_FIELDS:
+                too_many(len(growing))
         return {name: column.finish() or self.whole(name) for name, column in growing.items()}
 
     def values(self, name: str) -> list[Any]:
@@ -151,6 +157,7 @@ class _Loading:
             )
         except Mixed as reason:
             report.forget(name)
+            check_nesting(name, values)
             return mixed(name, values, str(reason), report)
 
     def fit(self, columns: dict[str, Nested], declared: Schema, keep: bool) -> Bad:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
-from xrepo_nb.core.errors import XRepoConfigurationError
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoLimitError
 from xrepo_nb.engines.base import Inputs
 from xrepo_nb.engines.document.expressions.compile import now
 from xrepo_nb.engines.document.limits import MAX_DEPTH, exceeded
+from xrepo_nb.engines.document.meter import metered
 from xrepo_nb.engines.document.stages import Context, compile_plan
 from xrepo_nb.engines.document.stages.compile import Row, Rows
 from xrepo_nb.engines.document.values import copied, owned
@@ -43,7 +44,7 @@ class DocumentEngine:
 
         Raises `XRepoQueryError` when the query fails on the data, `XRepoLimitError` past a bound.
         """
-        with uncollected():
+        with uncollected(), metered():
             return Table(documents=list(_rows(plan, inputs, variables, _whole)))
 
     def stream(
@@ -52,8 +53,14 @@ class DocumentEngine:
         """The result in batches. Stages that choose or shape single rows hold one batch at a
         time, of frames too; those that need all rows hold all."""
         rows = _rows(plan, inputs, variables, _in_slices)
-        while batch := list(islice(rows, batch_size)):
+        while batch := _next(rows, batch_size):
             yield Table(documents=batch)
+
+
+def _next(rows: Iterator[Row], count: int) -> list[Row]:
+    """The next rows; the bounds on time and memory hold for each batch."""
+    with metered():
+        return list(islice(rows, count))
 
 
 def _whole(table: Table) -> Rows:
@@ -84,6 +91,8 @@ def _rows(
         yield from map(_owner(plan), compile_plan(plan, context)(()))
     except RecursionError:
         exceeded("the depth of a query or a document", MAX_DEPTH)
+    except MemoryError:
+        raise XRepoLimitError("the query needs more memory than there is", hint="ask for less") from None
 
 
 _CHOOSING = (p.Match, p.Sort, p.Limit, p.Skip, p.Sample)

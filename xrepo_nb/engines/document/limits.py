@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 
 from xrepo_nb.core.errors import XRepoLimitError
+from xrepo_nb.engines.document.meter import spend
 
 MAX_DEPTH = 200
 """Levels of nested expressions, predicates and documents."""
@@ -35,6 +36,7 @@ def checked_text(text: str) -> str:
     """The text, unless it is too long."""
     if len(text) > MAX_TEXT:
         exceeded("the length of a string", MAX_TEXT)
+    spend(len(text) >> 5)
     return text
 
 
@@ -42,4 +44,5 @@ def checked_size(count: int) -> int:
     """The number of elements about to be made, unless it is too large."""
     if count > MAX_ELEMENTS:
         exceeded("the elements of an array", MAX_ELEMENTS)
+    spend(count)
     return count

@@ -63,7 +63,12 @@ def integer(number: int, *, long: bool) -> int | float:
     """An integer result as int, long or, out of 64 bits, as a double."""
     if _LOW <= number <= _HIGH:
         return v.as_long(number) if long else number
-    return number if v.INT64_MIN <= number <= v.INT64_MAX else float(number)
+    if v.INT64_MIN <= number <= v.INT64_MAX:
+        return number
+    try:
+        return float(number)
+    except OverflowError:
+        fail("a number passes the range of doubles")
 
 
 def as_double(value: Any) -> float:

@@ -37,7 +37,7 @@ class Pattern:
         translated, repeats = _translated(text)
         try:
             self._compiled = regex.compile(translated, flags | regex.V0)
-        except (regex.error, RecursionError, OverflowError) as error:
+        except (regex.error, RecursionError, OverflowError, MemoryError) as error:
             raise XRepoQueryError(f"the pattern {text!r} is no regular expression: {error}") from error
         self._plain = repeats <= 1
         self._spent = self._ended = 0.0
@@ -51,6 +51,8 @@ class Pattern:
             found = self._compiled.search(text, start, timeout=limits.REGEX_SECONDS, concurrent=True)
         except TimeoutError:
             raise _too_slow(f"{limits.REGEX_SECONDS:g} s on one value") from None
+        except MemoryError:
+            raise XRepoLimitError("a regular expression recurs without end") from None
         ended = time.perf_counter()
         if ended - began > limits.REGEX_SLOW_SECONDS:
             self._charge(began, ended)

@@ -11,7 +11,9 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.changes import Changer, compile_changes
 from xrepo_nb.engines.document.expressions.compile import now
+from xrepo_nb.engines.document.limits import MAX_DEPTH, exceeded
 from xrepo_nb.engines.document.merging import keeping_id, with_id
+from xrepo_nb.engines.document.meter import metered
 from xrepo_nb.engines.document.paths import put
 from xrepo_nb.engines.document.predicates import compile_predicate
 from xrepo_nb.engines.document.stages import Context, compile_plan
@@ -58,6 +60,21 @@ def apply_update(
     >>> found.documents, found.modified
     ([{'_id': 1, 'n': 3}], 1)
     """
+    try:
+        with metered():
+            return _updated(documents, predicate, update, multi, upsert, variables)
+    except RecursionError:
+        exceeded("the depth of an update or a document", MAX_DEPTH)
+
+
+def _updated(
+    documents: Iterable[Row],
+    predicate: p.Predicate,
+    update: u.Update,
+    multi: bool,
+    upsert: bool,
+    variables: Mapping[str, Any] | None,
+) -> UpdateResult:
     scope = {"NOW": now(), **(variables or {})}
     if multi and isinstance(update, u.Replacement):
         raise XRepoQueryError("a replacement takes the place of one document, not of many")

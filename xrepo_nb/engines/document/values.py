@@ -16,6 +16,7 @@ from functools import lru_cache, total_ordering
 from typing import Any, TypeGuard
 
 from xrepo_nb.core.missing import MISSING, Missing
+from xrepo_nb.engines.document.meter import spend
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -187,12 +188,18 @@ def _key_of_class(value: Any) -> Key:
 
 def _number(value: Any) -> tuple[Any, ...]:
     number = plain(value)
-    return (10, NAN if number != number else number)
+    return (10, NAN if _is_nan(number) else number)
+
+
+def _is_nan(number: Any) -> bool:
+    """Also of a decimal's signalling NaN, which does not let itself be compared."""
+    return number.is_nan() if isinstance(number, Decimal) else bool(number != number)
 
 
 def _object(value: Any) -> tuple[Any, ...]:
     if not isinstance(value, dict):
         value = value.as_doc()
+    spend(len(value))
     parts = []
     for name, item in value.items():
         place, *rest = key(item)
@@ -201,6 +208,7 @@ def _object(value: Any) -> tuple[Any, ...]:
 
 
 def _array(value: Any) -> tuple[Any, ...]:
+    spend(len(value) + 1)
     return (25, tuple(map(key, value)))
 
 
@@ -275,8 +283,10 @@ def identical(left: Any, right: Any) -> bool:
     if type(left) is not type(right):
         return False
     if isinstance(left, dict):
+        spend(len(left))
         return list(left) == list(right) and all(identical(left[name], right[name]) for name in left)
     if isinstance(left, list):
+        spend(len(left))
         return len(left) == len(right) and all(map(identical, left, right))
     return key(left) == key(right)
 
@@ -316,12 +326,14 @@ def copied(value: Any) -> Any:
     if isinstance(value, dict):
         return owned(dict(value))
     if isinstance(value, list):
+        spend(len(value) + 1)
         return [copied(item) if type(item) in _CONTAINERS else item for item in value]
     return value
 
 
 def owned(document: dict[str, Any]) -> dict[str, Any]:
     """The document, whose own keys may be changed, with copies of the containers in it."""
+    spend(len(document))
     for name, item in document.items():
         if type(item) in _CONTAINERS:
             document[name] = copied(item)

@@ -12,7 +12,8 @@ from xrepo_nb.engines.base import Engine, Inputs
 from xrepo_nb.engines.duckdb.failures import data_failure, failure
 from xrepo_nb.engines.duckdb.frames import to_table
 from xrepo_nb.engines.duckdb.inputs import register
-from xrepo_nb.engines.duckdb.session import session
+from xrepo_nb.engines.duckdb.session import ending, session
+from xrepo_nb.engines.growth import outgrows
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -41,7 +42,8 @@ class DuckDBEngine:
         """None when SQL says the plan exactly over these schemas, else the reason why not."""
         from xrepo_nb.engines.sql.render import supports
 
-        return supports(plan, "duckdb", _schemas(plan, inputs), variables=_constants(None))
+        grown = outgrows(plan, inputs)
+        return grown or supports(plan, "duckdb", _schemas(plan, inputs), variables=_constants(None))
 
     def collect(self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None = None) -> Table:
         """The result as a frame.
@@ -86,12 +88,16 @@ def _running(
     from xrepo_nb.engines.sql.render import render
 
     schemas = _schemas(plan, inputs)
+    grown = outgrows(plan, inputs)
+    if grown is not None:
+        raise XRepoUnsupportedError(f"the duckdb engine cannot run this plan: {grown}", asked=grown)
     with session([inputs[name] for name in schemas]) as connection:
         tables, order = register(connection, plan, {name: inputs[name] for name in schemas})
         rendered = render(
             plan, "duckdb", schemas, tables=tables, order=order, variables=_constants(variables)
         )
-        yield connection.sql(rendered.sql, params=rendered.params or None), rendered
+        with ending(connection):
+            yield connection.sql(rendered.sql, params=rendered.params or None), rendered
 
 
 def _schemas(plan: Plan, inputs: Inputs) -> dict[str, Schema]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from xrepo_nb.core.errors import XRepoQueryError
+from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
+from xrepo_nb.core.settings import settings
 
 
 def failed_check(error: Exception) -> XRepoQueryError | None:
@@ -19,6 +20,8 @@ def data_failure(error: Exception) -> XRepoQueryError | None:
 
     if isinstance(error, duckdb.OutOfRangeException | duckdb.ConversionException):
         return XRepoQueryError("a number passes the range of 64 bits")
+    if type(error).__module__.startswith("pyarrow"):
+        return XRepoQueryError("a result that Arrow does not hold: it is nested too deeply")
     return failed_check(error)
 
 
@@ -27,7 +30,13 @@ def failure(error: Exception) -> Exception:
     import duckdb
 
     if isinstance(error, duckdb.OutOfMemoryException):
-        return XRepoQueryError("the query needs more than memory_limit allows", hint="raise memory_limit")
+        return XRepoLimitError("the query needs more than memory_limit allows", hint="raise memory_limit")
+    if isinstance(error, duckdb.InterruptException):
+        return XRepoLimitError(
+            f"the query ran longer than {settings().query_timeout:g} s", hint="raise XREPO_QUERY_TIMEOUT"
+        )
+    if isinstance(error, MemoryError):
+        return XRepoLimitError("the query needs more memory than there is", hint="ask for less")
     if not isinstance(error, duckdb.Error):
         return error
     return data_failure(error) or XRepoQueryError(f"the query failed in DuckDB ({type(error).__name__})")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -77,6 +78,18 @@ def session(tables: Sequence[Table]) -> Iterator[Any]:
     finally:
         if paths:
             instance.close()
+
+
+@contextmanager
+def ending(connection: Any) -> Iterator[None]:
+    """Interrupts what the connection runs after the time that the settings give a query."""
+    timer = threading.Timer(settings().query_timeout, connection.interrupt)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def origin(table: Table) -> tuple[str, ...]:

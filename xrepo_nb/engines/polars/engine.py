@@ -10,10 +10,11 @@ import polars as pl
 
 from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.engines.base import Engine, Inputs
+from xrepo_nb.engines.growth import outgrows
 from xrepo_nb.engines.polars import expressions, join, stages
 from xrepo_nb.engines.polars.frame import Frame, empty_scan, finish, scan, settle
 from xrepo_nb.engines.polars.planning import Lowering
-from xrepo_nb.engines.polars.reasons import Inexact, Unsupported
+from xrepo_nb.engines.polars.reasons import Inexact, Unsupported, decline
 from xrepo_nb.engines.polars.running import how_to_run, keeps_order
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.schema.schema import Schema
@@ -23,7 +24,7 @@ _REGISTERED = (expressions, join, stages)
 
 # What the strict casts within a lowered plan raise when an int leaves 64 bits, and a join whose keys
 # repeat where `validate` forbids it.
-_INEXACT = (Inexact, pl.exceptions.InvalidOperationError, pl.exceptions.ComputeError)
+_INEXACT = (Inexact, RecursionError, pl.exceptions.InvalidOperationError, pl.exceptions.ComputeError)
 
 
 def lower(
@@ -40,10 +41,16 @@ def lower_frame(
     plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None = None, notes: list[str] | None = None
 ) -> Frame:
     """Like `lower`, with what the columns mean still apart from them."""
+    grown = outgrows(plan, inputs)
+    if grown is not None:
+        decline(grown)
     notes = [] if notes is None else notes
     ordered = keeps_order(plan, inputs)
     lowering = Lowering(lambda name: scan(inputs[name]), _constants(variables), notes, ordered=ordered)
-    return lowering.frame(plan)
+    try:
+        return lowering.frame(plan)
+    except RecursionError:
+        return decline("a plan that is nested too deeply")
 
 
 def _constants(variables: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -64,12 +71,17 @@ class PolarsEngine:
 
     def supports(self, plan: Plan, inputs: Inputs) -> str | None:
         """None when the plan lowers over these schemas, else the reason why not."""
+        grown = outgrows(plan, inputs)
+        if grown is not None:
+            return grown
         frames = {name: table.schema for name, table in inputs.items()}
         lowering = Lowering(lambda name: empty_scan(frames[name]), _constants(None))
         try:
             lowering.frame(plan)
         except Unsupported as declined:
             return declined.reason
+        except RecursionError:
+            return "a plan that is nested too deeply"
         return None
 
     def collect(self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None = None) -> Table:

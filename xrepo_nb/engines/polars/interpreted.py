@@ -13,6 +13,7 @@ import polars as pl
 
 from xrepo_nb.core.errors import XRepoError
 from xrepo_nb.core.missing import MISSING
+from xrepo_nb.engines.document.meter import metered
 from xrepo_nb.engines.polars.frame import column
 from xrepo_nb.engines.polars.logic import Condition
 from xrepo_nb.engines.polars.reasons import Inexact, Unsupported, decline
@@ -61,9 +62,10 @@ def _folded(expr: Expr, evaluate: Callable[..., Any], constants: Mapping[str, An
         if isinstance(node, Call) and node.op == "$rand":
             return None
     try:
-        value = evaluate({}, constants)
+        with metered():
+            value = evaluate({}, constants)
         return MISSING_VALUE if value is MISSING else literal(value)
-    except (XRepoError, Unsupported):
+    except (XRepoError, Unsupported, RecursionError):
         return None
 
 
@@ -131,10 +133,11 @@ def _over_documents(scope: Scope, names: Iterable[str], result: typing.Value, ev
     schema = Schema(tuple(Field(name, col.type, col.absence) for name, col in read.items()))
 
     def run(parts: Sequence[pl.Series]) -> pl.Series:
-        if not read:
-            return _series([_one(evaluate, {}) for _ in range(len(parts[0]))], result)
-        frame = pl.DataFrame([part.rename(name) for name, part in zip(read, parts, strict=True)])
-        return _series([_one(evaluate, row) for row in to_documents(frame, schema)], result)
+        with metered():
+            if not read:
+                return _series([_one(evaluate, {}) for _ in range(len(parts[0]))], result)
+            frame = pl.DataFrame([part.rename(name) for name, part in zip(read, parts, strict=True)])
+            return _series([_one(evaluate, row) for row in to_documents(frame, schema)], result)
 
     # What reads no column is evaluated once a row all the same (`$rand`).
     columns = [column(name) for name in read] or [pl.int_range(pl.len())]
@@ -144,7 +147,7 @@ def _over_documents(scope: Scope, names: Iterable[str], result: typing.Value, ev
 def _one(evaluate: Evaluate, row: Mapping[str, Any]) -> Any:
     try:
         return evaluate(row)
-    except (XRepoError, ArithmeticError) as error:
+    except (XRepoError, ArithmeticError, MemoryError, RecursionError) as error:
         # A row that a later filter drops may fail here: the interpreter decides on the whole plan.
         raise Inexact(str(error)) from error
 

@@ -137,10 +137,18 @@ def comparable_keys(left: Value, right: Value) -> tuple[pl.Expr, pl.Expr]:
     if len(kinds) == 1 and left.kind in _KEYS:
         return left.expr, right.expr
     if kinds == {"int", "float"} or kinds == {"float"}:
-        return tuple(  # type: ignore[return-value]
-            as_float(replace(v, expr=exact_in_float(v)) if v.kind == "int" else v) for v in (left, right)
-        )
+        exact = [replace(v, expr=exact_in_float(v)) if v.kind == "int" else v for v in (left, right)]
+        a, b = map(as_float, exact)
+        nan = all(v.kind == "float" and v.facts.may_be_nan for v in exact)
+        return (_bits(a), _bits(b)) if nan else (a, b)
     return decline(f"keys of types {left.type} and {right.type}")
+
+
+def _bits(key: pl.Expr) -> pl.Expr:
+    """A double as a whole number, equal for all NaNs and both zeros: of two single rows Polars compares
+    the doubles themselves, and finds that NaN is no NaN."""
+    one = pl.when(key.is_nan()).then(pl.lit(float("nan"))).when(key == 0).then(pl.lit(0.0)).otherwise(key)
+    return one.reinterpret(dtype=pl.Int64)
 
 
 def _semi(stage: Join, left: Frame, right: Frame, *, ordered: bool) -> pl.LazyFrame:

@@ -36,11 +36,24 @@ _CLASS_OF_TYPE: dict[type, str] = {
 def class_of(value: Any) -> str:
     """The class of a constant; declines for types without a Polars counterpart."""
     found = _CLASS_OF_TYPE.get(type(value))
+    if found == "string" and not _is_unicode(value):
+        decline("text that is not valid Unicode")
     if found is not None:
         return found
     if type(value).__name__ == "ObjectId":
         return "objectid"
     return decline(f"a constant of type {type(value).__name__} in a comparison")
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether a column can hold the text: one with lone surrogates it cannot."""
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def compares(op: str, wanted: Any, value: Value) -> Condition:
@@ -87,7 +100,10 @@ def _stored(wanted: Any) -> Any:
 
 
 def _date(op: str, wanted: datetime, value: Value) -> Condition:
-    aware = wanted.replace(tzinfo=UTC) if wanted.tzinfo is None else wanted.astimezone(UTC)
+    try:
+        aware = wanted.replace(tzinfo=UTC) if wanted.tzinfo is None else wanted.astimezone(UTC)
+    except OverflowError:
+        decline("a date beyond the years 1 to 9999 in UTC")
     expr = value.expr
     if value.kind == "date":
         expr = expr.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")

@@ -60,6 +60,6 @@ def translated(pattern: str, options: str) -> str:
     try:
         re.compile(body)
         pl.select(pl.lit("").str.contains(spelt))
-    except (re.error, pl.exceptions.ComputeError):
+    except (re.error, RecursionError, OverflowError, pl.exceptions.ComputeError):
         decline(f"the pattern {pattern!r}")
     return f"(?i){spelt}" if options else spelt

@@ -30,6 +30,8 @@ def condition(predicate: p.Predicate, scope: Scope) -> Condition:
 
     A predicate without lowering runs through the interpreter, row by row.
     """
+    if isinstance(predicate, (p.And, p.All)) and len(predicate.items) > _ALTERNATIVES:
+        decline(f"more than {_ALTERNATIVES} conditions")
     if isinstance(predicate, p.And):
         return conjunction(*(condition(item, scope) for item in predicate.items))
     if isinstance(predicate, p.Or) and len(predicate.items) <= _ALTERNATIVES:

@@ -29,6 +29,10 @@ def lowers(*names: str) -> Callable[[Operator], Operator]:
     return register
 
 
+_MANY = 1_000
+"""Beyond so many arguments Polars takes longer to plan an operator than we to compute it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """The current document (columns of a frame, or one value), the bound variables and notes for `explain`.
@@ -58,6 +62,8 @@ class Scope:
 
     def lower(self, expr: Expr) -> Value:
         """The value of an expression; of a single operator without lowering, by the interpreter."""
+        if isinstance(expr, Call) and len(expr.args) > _MANY:
+            decline(f"{expr.op} of more than {_MANY} arguments")
         try:
             lowering = _LOWERINGS.get(type(expr))
             return lowering(self, expr) if lowering else decline(f"{type(expr).__name__} has no lowering")

@@ -114,4 +114,7 @@ _KINDS: dict[type, Kind] = {
 
 def utc(value: datetime) -> datetime:
     """The moment as naive UTC, which is how SQL timestamps are kept here."""
-    return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    try:
+        return value.astimezone(UTC).replace(tzinfo=None) if value.tzinfo else value
+    except OverflowError:
+        return decline("a date beyond the years 1 to 9999 in UTC")

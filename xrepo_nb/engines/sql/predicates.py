@@ -37,6 +37,8 @@ def _constant(ctx: Context, node: p.Constant) -> Condition:
 
 
 def _and(ctx: Context, node: p.And) -> Condition:
+    if len(node.items) > _ALTERNATIVES:
+        decline(f"more than {_ALTERNATIVES} conditions")
     return conjunction(*(predicate(ctx, item) for item in node.items))
 
 
@@ -211,6 +213,8 @@ def _size(ctx: Context, node: p.Size) -> Condition:
 
 
 def _all(ctx: Context, node: p.All) -> Condition:
+    if len(node.items) > _ALTERNATIVES:
+        decline(f"more than {_ALTERNATIVES} conditions")
     return conjunction(*(predicate(ctx, item) for item in node.items)) if node.items else False
 
 

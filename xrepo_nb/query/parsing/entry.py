@@ -9,7 +9,7 @@ from xrepo_nb.query.expressions import Expr
 from xrepo_nb.query.parsing import pipelines, projections, sorts, updates
 from xrepo_nb.query.parsing.expressions import Scope, expression
 from xrepo_nb.query.parsing.filters import conjunction, filter_document, predicate_of
-from xrepo_nb.query.parsing.limits import check_bounds
+from xrepo_nb.query.parsing.limits import MAX_VALUES, check_bounds
 from xrepo_nb.query.parsing.values import copied, fail, kind, split_path
 from xrepo_nb.query.plan import Plan, SortKey
 from xrepo_nb.query.predicates import EVERYTHING, Compare, Predicate
@@ -145,5 +145,5 @@ def parse_sort(given: Any, *, at: str = "sort") -> tuple[SortKey, ...]:
 
 def parse_update(given: Any, array_filters: Any = None, *, at: str = "update") -> Update:
     """The node of an update document, a replacement document or an update pipeline."""
-    check_bounds([given, array_filters], at)
+    check_bounds([given, array_filters], at, MAX_VALUES)
     return updates.update_of(given, array_filters, at)

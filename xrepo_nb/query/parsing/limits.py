@@ -14,6 +14,8 @@ MAX_STAGES = 1000
 """Stages of one pipeline, sub-pipelines not counted."""
 MAX_VALUES = 1_000_000
 """Values of one `$in`, and elements of any other array."""
+MAX_CONTAINERS = 200_000
+"""Documents and arrays in one filter or pipeline, all together."""
 MAX_PATTERN = 32_764
 """Characters of a regular expression."""
 MAX_PATH = 200
@@ -28,15 +30,21 @@ ATOMS = frozenset({str, int, float, bool, type(None), datetime.datetime})
 _CONTAINERS = (dict, list, tuple, Mapping)
 
 
-def check_bounds(given: Any, at: str) -> None:
-    """Refuses what is nested too deep or too long, before anything recurses into it.
+def check_bounds(given: Any, at: str, most: int = MAX_CONTAINERS) -> None:
+    """Refuses what is nested too deep or too long, before anything recurses into it; `most` is
+    how many documents and arrays it may hold.
 
     Raises `XRepoLimitError`. Costs one walk over the containers.
     """
     level = [given]
-    depth = 0
+    depth = held = 0
     while level:
         depth += 1
+        held += len(level)
+        if held > most:
+            raise XRepoLimitError(
+                f"more than {most:,} conditions, documents and arrays", at=at, hint="use $in, or join instead"
+            )
         if depth > MAX_DEPTH + 1:
             raise XRepoLimitError(f"nested deeper than {MAX_DEPTH} levels", at=at, hint="flatten the query")
         below: list[Any] = []
@@ -45,6 +53,8 @@ def check_bounds(given: Any, at: str) -> None:
             if len(items) > MAX_VALUES:
                 raise XRepoLimitError(f"more than {MAX_VALUES:,} elements", at=at, hint="join instead")
             below += [item for item in items if type(item) not in ATOMS and isinstance(item, _CONTAINERS)]
+            if len(below) > most:
+                break
         level = below
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import decimal
+import math
 import re
 import uuid
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
 from xrepo_nb.core.plain import plain
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.operators import REFUSED
-from xrepo_nb.query.parsing.limits import ATOMS, MAX_PATH, MAX_PATH_TEXT
+from xrepo_nb.query.parsing.limits import ATOMS, MAX_PATH, MAX_PATH_TEXT, MAX_VALUES
 
 
 def fail(message: str, at: str, **context: Any) -> NoReturn:
@@ -117,6 +118,8 @@ def array(value: Any, what: str, at: str) -> list[Any] | tuple[Any, ...]:
     if isinstance(value, (list, tuple)):
         return value
     if isinstance(value, (set, frozenset, range)):
+        if len(value) > MAX_VALUES:
+            raise XRepoLimitError(f"more than {MAX_VALUES:,} elements", at=at, hint="join instead")
         return list(value)
     listed = getattr(value, "tolist", None) or getattr(value, "to_list", None)
     found = listed() if callable(listed) else None
@@ -164,15 +167,26 @@ def whole(
         fail(f"{what} takes a whole number, not {kind(value)}", at)
     else:
         exact = value.to_decimal() if hasattr(value, "to_decimal") else value
-        finite = exact == exact and abs(exact) != float("inf")
-        if not finite or (not truncate and exact != int(exact)):
+        if not _is_finite(exact):
             fail(f"{what} takes a whole number, not {value}", at)
+        if not -(2**64) < exact < 2**64:  # made an int, a decimal would have as many digits as it likes
+            fail(f"{what} takes a number of 64 bits", at)
         number = int(exact)
+        if not truncate and exact != number:
+            fail(f"{what} takes a whole number, not {value}", at)
     if least is not None and number < least:
-        fail(f"{what} takes a number from {least} on, not {number}", at)
+        fail(f"{what} takes a number from {least} on, not {_shown(number)}", at)
     if number > most or number < -(2**63):
-        fail(f"{what} takes a number up to {most}, not {number}", at)
+        fail(f"{what} takes a number up to {most}, not {_shown(number)}", at)
     return number
+
+
+def _shown(number: int) -> str:
+    return str(number) if number.bit_length() < 128 else f"one of {number.bit_length()} bits"
+
+
+def _is_finite(number: Any) -> bool:
+    return number.is_finite() if isinstance(number, decimal.Decimal) else math.isfinite(number)
 
 
 def is_true(value: Any) -> bool:

@@ -15,6 +15,7 @@ from xrepo_nb.engines.document.expressions.registry import (
     special,
     values,
 )
+from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.numbers import fail
 from xrepo_nb.engines.document.sorting import sort_elements
 from xrepo_nb.query.expressions import Call, Literal
@@ -98,6 +99,7 @@ def concat_arrays(*arrays: Any) -> Any:
 @values("$in")
 def in_(value: Any, array: Any) -> bool:
     need_array("$in", array)
+    spend(len(array))
     wanted = v.hash_key(value)
     return any(v.hash_key(item) == wanted for item in array)
 
@@ -135,6 +137,7 @@ def size(array: Any) -> int:
 @nullable("$reverseArray")
 def reverse_array(array: Any) -> Any:
     need_array("$reverseArray", array)
+    spend(len(array))
     return array[::-1]
 
 
@@ -159,6 +162,7 @@ def slice_(array: Any, *bounds: Any) -> Any:
     if count <= 0:
         fail(f"the count of $slice is a number above zero, not {count}")
     start = max(0, len(array) + first) if first < 0 else first
+    spend(min(count, len(array)))
     return array[start : start + count]
 
 
@@ -173,6 +177,7 @@ def sort_array(call: Call, compile: Compile) -> Evaluate:
         if v.is_absent(array):
             return None
         need_array("$sortArray", array)
+        spend(len(array))
         return sort_elements(array, by)
 
     return evaluate
@@ -201,6 +206,7 @@ def map_(call: Call, compile: Compile) -> Evaluate:
         if v.is_absent(array):
             return None
         need_array("$map", array)
+        spend(len(array))
         bound, out = dict(variables), []
         for item in array:
             bound[name] = item
@@ -223,6 +229,7 @@ def filter_(call: Call, compile: Compile) -> Evaluate:
         if v.is_absent(array):
             return None
         need_array("$filter", array)
+        spend(len(array))
         bound, out = dict(variables), []
         for item in array:
             bound[name] = item
@@ -254,6 +261,7 @@ def reduce_(call: Call, compile: Compile) -> Evaluate:
         if v.is_absent(array):
             return None
         need_array("$reduce", array)
+        spend(len(array))
         bound = dict(variables)
         value = initial(document, variables)
         for item in array:
@@ -296,6 +304,7 @@ def _zipped(inputs: Any, longest: bool, defaults: Any) -> Any:
             fail("$zip takes one default for each array")
         fill = defaults
     length = (max if longest else min)(map(len, inputs))
+    limits.checked_size(length * (len(inputs) + 4))
     return [
         [array[i] if i < len(array) else default for array, default in zip(inputs, fill, strict=True)]
         for i in range(length)

@@ -12,6 +12,7 @@ from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document.expressions.registry import FUNCTIONS, SPECIALS, Evaluate, Variables
 from xrepo_nb.engines.document.limits import MAX_DEPTH, exceeded
+from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.paths import getter, value_getter
 from xrepo_nb.engines.document.values import copied, hash_key
 from xrepo_nb.query import expressions as e
@@ -208,6 +209,7 @@ def _applied(function: Callable[..., Any], args: list[Evaluate], at: str) -> Eva
         return _applied_to_two(function, args[0], args[1], at)
 
     def evaluate(document: Any, variables: Variables) -> Any:
+        spend(len(args))
         try:
             return function(*[arg(document, variables) for arg in args])
         except XRepoQueryError as error:

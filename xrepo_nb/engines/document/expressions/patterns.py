@@ -7,6 +7,7 @@ from typing import Any
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.expressions.registry import values
 from xrepo_nb.engines.document.expressions.strings import need_text
+from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.numbers import fail
 from xrepo_nb.engines.document.predicates import pattern_parts
 from xrepo_nb.engines.document.regexes import Pattern, pattern
@@ -58,4 +59,5 @@ def regex_find_all(input: Any, regex: Any, options: Any = None) -> list[Any]:
 
 
 def _result(found: Any) -> dict[str, Any]:
+    spend(8)
     return {"match": found.group(), "idx": found.start(), "captures": list(found.groups())}

@@ -73,6 +73,7 @@ def split(value: Any, separator: Any) -> Any:
     text, by = need_text("$split", value), need_text("$split", separator)
     if not by:
         fail("$split takes a separator that is not empty")
+    limits.checked_size(text.count(by) + 1)
     return text.split(by)
 
 
@@ -150,7 +151,7 @@ def _replace(op: str, times: int) -> None:
         count = input.count(find) if times < 0 else 1
         if len(input) + count * len(replacement) > limits.MAX_TEXT:
             limits.exceeded(f"the length of the result of {op}", limits.MAX_TEXT)
-        return input.replace(find, replacement, times)
+        return limits.checked_text(input.replace(find, replacement, times))
 
     values(op)(apply)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.stages.compile import Context, Rows, Run, compile_plan, stage
 from xrepo_nb.query import plan as p
 
@@ -12,6 +13,7 @@ def facet(node: p.Facet, context: Context) -> Run:
 
     def run(rows: Rows) -> Rows:
         shared = list(rows)
+        spend(len(shared) * len(branches))
         return [{name: list(branch(shared)) for name, branch in branches}]
 
     return run

@@ -9,6 +9,7 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import limits
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.expressions import compile_expression
+from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.paths import with_value
 from xrepo_nb.engines.document.predicates import compile_predicate
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, rows_once, stage
@@ -36,10 +37,12 @@ def graph_lookup(node: p.GraphLookup, context: Context) -> Run:
         frontier, depth = _keys(None if first is MISSING else first), 0
         while frontier and (node.max_depth is None or depth <= node.max_depth):
             asked |= frontier
+            spend(len(frontier))
             following: set[Any] = set()
             for i in sorted({i for key in frontier for i in index.get(key, ())}):
                 if i in found or (restrict is not None and not restrict(graph[i])):
                     continue
+                spend(2)
                 found[i] = _with_depth(graph[i], node.depth_field, depth)
                 following |= set(map(v.hash_key, elements_at(graph[i], node.connect_from)))
             if len(found) > limits.MAX_GRAPH_DOCUMENTS:

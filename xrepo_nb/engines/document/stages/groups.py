@@ -13,6 +13,7 @@ from typing import Any
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import numbers
 from xrepo_nb.engines.document.accumulators import PLAIN, VALUES, Aggregate, column, compile_accumulator
+from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, stage
 from xrepo_nb.engines.document.values import hash_key
 from xrepo_nb.query import plan as p
@@ -60,6 +61,7 @@ def group(node: p.Group, context: Context) -> Run:
 
     def run(rows: Rows) -> Iterator[Row]:
         members = list(rows)
+        spend(len(members) * len(names))
         groups = Groups(members, keys(members, variables))
         columns = [accumulate(groups, variables) for _, accumulate in outputs]
         return (dict(zip(names, values, strict=True)) for values in zip(groups.keys, *columns, strict=True))

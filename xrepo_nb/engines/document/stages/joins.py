@@ -9,6 +9,7 @@ from typing import Any
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import values as v
+from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.paths import getter
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, compile_plan, leaf, rows_once
 from xrepo_nb.query import plan as p
@@ -84,6 +85,7 @@ class _Pairs:
 
     def both(self, left: Row, right: Row) -> Row:
         """The row of a pair."""
+        spend(len(left) + len(right))
         shared = self._shared
         return {**left, **{name: value for name, value in right.items() if name not in shared}}
 

@@ -8,6 +8,7 @@ from typing import Any
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.expressions import compile_expression
+from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.paths import getter, with_value
 from xrepo_nb.engines.document.predicates import on_path
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, compile_plan, rows_once, stage
@@ -32,6 +33,7 @@ def lookup(node: p.Lookup, context: Context) -> Run:
         for row in rows:
             bind(row)
             found = find(row)
+            spend(len(found) + 1)
             yield with_value(row, node.target, found if narrow is None else list(narrow(found)))
 
     return run

@@ -9,6 +9,7 @@ from typing import Any
 
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import values as v
+from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.paths import with_value
 from xrepo_nb.engines.document.predicates import compile_predicate
 from xrepo_nb.engines.document.sorting import best, sort_rows
@@ -84,6 +85,7 @@ def unwind(node: p.Unwind, context: Context) -> Run:
                 if keep or not v.is_absent(value):
                     yield _numbered(row, index, None)
             elif value:
+                spend(len(value))
                 for i, item in enumerate(value):
                     yield _numbered(with_value(row, path, item), index, i)
             elif keep:

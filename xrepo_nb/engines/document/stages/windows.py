@@ -9,6 +9,7 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import numbers
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.accumulators import VALUES, column, compile_accumulator
+from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.paths import put
 from xrepo_nb.engines.document.sorting import array_key
 from xrepo_nb.engines.document.stages import slopes
@@ -82,6 +83,8 @@ def _each_frame(seen: list[Frame], compute: Callable[[Frame], Any]) -> list[Any]
     out: list[Any] = []
     before: Frame | None = None
     for frame in seen:
+        if frame != before:
+            spend(frame[1] - frame[0])
         out.append(out[-1] if frame == before else compute(frame))
         before = frame
     return out

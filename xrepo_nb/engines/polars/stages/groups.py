@@ -74,11 +74,17 @@ def _whole(frame: Frame, key: Value, outputs: Mapping[str, Value]) -> Frame:
     return Frame(lazy, columns, 1)
 
 
+_EDGES = 1_000
+"""Beyond so many boundaries Polars takes longer to plan them than we to look them up."""
+
+
 @lowers_stage(Bucket)
 def _bucket(stage: Bucket, lowering: Lowering) -> Frame:
     frame = lowering.frame(stage.input)
     scope = lowering.scope(frame)
     by, edges = scope.typed(stage.by), stage.boundaries
+    if len(edges) > _EDGES:
+        decline(f"more than {_EDGES} boundaries")
     branches = [
         (conjunction(compared("$gte", by, literal(low)), compared("$lt", by, literal(high))), literal(low))
         for low, high in pairwise(edges)

@@ -27,19 +27,24 @@ def _sort(stage: Sort, lowering: Lowering) -> Frame:
     return frame.over(order.sorted(frame.lazy))
 
 
+_MOST = 2**32 - 1
+"""More rows a Polars frame does not have."""
+
+
 @lowers_stage(Limit)
 def _limit(stage: Limit, lowering: Lowering) -> Frame:
     frame = lowering.frame(stage.input)
     if stage.count < 0:
         decline("a negative limit")
-    height = stage.count if frame.height is None else min(frame.height, stage.count)
-    return frame.over(frame.lazy.head(stage.count), height)
+    count = min(stage.count, _MOST)
+    height = count if frame.height is None else min(frame.height, count)
+    return frame.over(frame.lazy.head(count), height)
 
 
 @lowers_stage(Skip)
 def _skip(stage: Skip, lowering: Lowering) -> Frame:
     frame = lowering.frame(stage.input)
-    return frame.over(frame.lazy.slice(stage.count))
+    return frame.over(frame.lazy.slice(min(stage.count, _MOST)))
 
 
 @lowers_stage(Sample)

@@ -79,6 +79,8 @@ def _variable(ctx: Context, node: e.Variable) -> Value:
 
 
 def _call(ctx: Context, node: e.Call) -> Value:
+    if len(node.args) > _LONG:
+        decline(f"{node.op} of more than {_LONG} arguments")
     if _is_constant(node):
         return _folded(ctx, node)
     render = OPERATORS.get(node.op)

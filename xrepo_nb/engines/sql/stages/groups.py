@@ -112,10 +112,16 @@ def _rebuilt(keys: Iterator[Value], key: Expr | None) -> Value:
     return next(keys)
 
 
+_EDGES = 1_000
+"""Beyond so many boundaries planning them costs more than looking them up."""
+
+
 def bucket(ctx: Context, stage: q.Bucket, sources: Sources) -> Relation:
     base = relation(ctx, stage.input, sources).plain(ctx)
     inner = ctx.over(base.columns)
     by = inner.value(stage.by)
+    if len(stage.boundaries) > _EDGES:
+        decline(f"more than {_EDGES} boundaries")
     bounds = [inner.literal(b) for b in stage.boundaries]
     branches = []
     for low, high in pairwise(bounds):

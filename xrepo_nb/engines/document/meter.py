@@ -1,0 +1,101 @@
+"""What a query costs while it runs: counted, and stopped at the settings' bounds on time and memory.
+
+Values that a query multiplies (elements, rows, copies, keys) are counted by `spend`, which costs
+some ten nanoseconds; every so many, the clock and the process's memory are looked at.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+
+from xrepo_nb.core.errors import XRepoLimitError
+from xrepo_nb.core.settings import settings, size_of
+
+STEP = 100_000
+"""Values between two looks at the clock."""
+
+
+class _Running(threading.local):
+    """The query that this thread runs: when it must end, and how far memory may grow."""
+
+    left = STEP
+    end = float("inf")
+    most = float("inf")
+
+
+_running = _Running()
+
+
+def spend(count: int) -> None:
+    """Counts values that are about to be made or looked at.
+
+    Raises `XRepoLimitError` when the query under way has passed its time or memory.
+    """
+    _running.left -= count
+    if _running.left < 0:
+        _look()
+
+
+def _look() -> None:
+    _running.left = STEP
+    if time.monotonic() > _running.end:
+        raise XRepoLimitError(
+            f"the query ran longer than {settings().query_timeout:g} s",
+            hint="raise XREPO_QUERY_TIMEOUT, or ask for less",
+        )
+    if resident() > _running.most:
+        raise XRepoLimitError(
+            f"the query needs more than memory_limit allows ({settings().memory_limit})",
+            hint="raise XREPO_MEMORY_LIMIT, or ask for less",
+        )
+
+
+@contextmanager
+def metered() -> Iterator[None]:
+    """Holds what runs inside, in this thread, to the bounds; inside another query to that one's."""
+    if _running.end != float("inf"):
+        yield
+        return
+    chosen = settings()
+    _running.left = STEP
+    _running.end = time.monotonic() + chosen.query_timeout
+    _running.most = resident() + size_of(chosen.memory_limit)
+    try:
+        yield
+    finally:
+        _running.end = _running.most = float("inf")
+
+
+def resident() -> int:
+    """The bytes of memory that the process holds; where only a peak is told, that; else 0."""
+    try:
+        with _STATM.open("rb") as statm:
+            return int(statm.read().split()[1]) * _page()
+    except OSError:
+        return _peak()
+
+
+_STATM = Path("/proc/self/statm")
+
+
+@lru_cache(maxsize=1)
+def _page() -> int:
+    import os
+
+    return os.sysconf("SC_PAGE_SIZE")
+
+
+def _peak() -> int:
+    import sys
+
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
