@@ -170,6 +170,7 @@ def test_an_error_names_the_place_and_the_way_out(given: Any, place: str, hint: 
         {"a": {"$gt": re.compile("x")}},
         {"$jsonSchema": {"typo": 1}},
         {"$jsonSchema": {"type": "integer"}},
+        {"$jsonSchema": {"enum": [1, {"a": 1}, {"a": 1.0}]}},
         {"$sampleRate": 2},
         {"a__in": 3},
         {"a__range": [1]},

@@ -42,7 +42,11 @@ DAY = dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC)
         ({"$ceil": -0.5}, -0.0, "double"),
         ({"$floor": Decimal128("-1.5")}, Decimal128("-2"), "decimal"),
         ({"$round": [2.5]}, 2.0, "double"),
-        ({"$round": [2.675, 2]}, 2.68, "double"),
+        ({"$round": [2.675, 2]}, 2.67, "double"),
+        ({"$round": [1.005, 2]}, 1.0, "double"),
+        ({"$round": [1.35, 1]}, 1.4, "double"),
+        ({"$trunc": [4.56, 2]}, 4.55, "double"),
+        ({"$trunc": [2.9999999999999996]}, 2.0, "double"),
         ({"$round": [15, -1]}, 20, "int"),
         ({"$round": [25, -1]}, 20, "int"),
         ({"$round": [BIG, -1]}, 2147483650, "long"),
@@ -50,6 +54,9 @@ DAY = dt.datetime(2024, 2, 29, 12, tzinfo=dt.UTC)
         ({"$trunc": [1234, -2]}, 1200, "int"),
         ({"$pow": [2, 10]}, 1024, "int"),
         ({"$pow": [2, -1]}, 0.5, "double"),
+        ({"$pow": [1, -3]}, 1, "int"),
+        ({"$pow": [-1, -3]}, -1, "int"),
+        ({"$pow": [-1, Int64(-2)]}, 1, "long"),
         ({"$pow": [-1, 10**6 + 1]}, -1, "int"),
         ({"$pow": [10, 400]}, math.inf, "double"),
         ({"$sqrt": 16}, 4.0, "double"),
@@ -199,3 +206,33 @@ def test_rand_differs_by_call() -> None:
 def test_missing_stays_missing_where_mongodb_says_so() -> None:
     assert value("$a.b", {"a": {}}) is MISSING
     assert value({"$arrayElemAt": [[1], 5]}) is MISSING
+
+
+@pytest.mark.parametrize(
+    "op", ["$add", "$multiply", "$concat", "$concatArrays", "$bitAnd", "$bitOr", "$bitXor"]
+)
+def test_the_first_absent_argument_decides(op: str) -> None:
+    assert value({op: [None, {"a": 1}]}) is None
+    assert value({op: ["$missing", {"a": 1}]}) is None
+    with pytest.raises(XRepoQueryError):
+        value({op: [{"a": 1}, None]})
+
+
+@pytest.mark.parametrize(
+    ("expression", "milliseconds"),
+    [
+        ({"$add": [DAY, 0.5]}, 1),
+        ({"$add": [DAY, 2.5]}, 3),
+        ({"$add": [DAY, Decimal128("2.5")]}, 2),
+        ({"$subtract": [DAY, 0.5]}, -1),
+        ({"$subtract": [DAY, Decimal128("0.5")]}, 0),
+    ],
+)
+def test_dates_move_by_the_nearest_millisecond(expression: Any, milliseconds: int) -> None:
+    assert value(expression) == DAY + dt.timedelta(milliseconds=milliseconds)
+
+
+@pytest.mark.parametrize("args", [[math.nan, -1], [-1, math.nan], [math.nan, 1]])
+def test_logarithms_check_the_argument_beside_nan(args: list[Any]) -> None:
+    with pytest.raises(XRepoQueryError, match=r"\$log"):
+        value({"$log": args})

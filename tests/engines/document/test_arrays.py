@@ -178,3 +178,17 @@ def test_results_do_not_share_containers_with_constants() -> None:
 def test_ranges_are_bounded() -> None:
     with pytest.raises(XRepoLimitError):
         value({"$range": [0, 2**31 - 1]})
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        {"$indexOfArray": [[1, 2], 2, 0, None]},
+        {"$indexOfBytes": ["abc", "c", 0, None]},
+        {"$indexOfCP": ["abc", "c", 0, None]},
+        {"$zip": {"inputs": [2, None]}},
+    ],
+)
+def test_a_null_end_is_refused_and_so_is_what_stands_before_a_null(expression: Any) -> None:
+    with pytest.raises(XRepoQueryError):
+        value(expression)

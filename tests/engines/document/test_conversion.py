@@ -82,7 +82,6 @@ def test_missing_has_a_type() -> None:
         ("$toDate", ID, ID.generation_time),
         ("$toObjectId", "507f191e810c19729de860ea", ID),
         ("$toUUID", str(uuid.UUID(int=7)), uuid.UUID(int=7)),
-        ("$toHashedIndexKey", "string to hash", 763543691661428748),
         ("$tsSecond", Timestamp(7, 2), 7),
         ("$tsIncrement", Timestamp(7, 2), 2),
     ],
@@ -156,3 +155,27 @@ def test_convert(options: Any, expected: Any) -> None:
 def test_convert_refuses(options: Any) -> None:
     with pytest.raises(XRepoQueryError):
         value({"$convert": options})
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"input": None, "to": "nope"},
+        {"input": None, "to": 999},
+        {"input": "YWJj", "to": {"type": "binData", "subtype": "x"}, "format": "base64"},
+        {"input": "YWJj", "to": {"type": "binData", "subtype": 100}, "format": "base64"},
+        {"input": "YWJj", "to": {"type": "binData", "subtype": 1000}, "format": "base64"},
+    ],
+)
+def test_conversions_refuse_a_wrong_target_whatever_the_input(options: Any) -> None:
+    with pytest.raises(XRepoQueryError):
+        value({"$convert": options})
+
+
+def test_binary_data_becomes_text_by_itself() -> None:
+    assert value({"$toString": "$x"}, {"x": Binary(b"abc", 0)}) == "YWJj"
+
+
+def test_every_value_has_a_hashed_index_key_null_and_missing_one() -> None:
+    assert value({"$toHashedIndexKey": "string to hash"}) == 763543691661428748
+    assert value({"$toHashedIndexKey": None}) == value({"$toHashedIndexKey": "$x"}) == 2338878944348059895

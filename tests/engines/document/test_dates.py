@@ -212,3 +212,28 @@ def test_clock_changes() -> None:
 def test_now_is_one_moment_for_a_whole_query() -> None:
     assert value({"$eq": ["$$NOW", "$$NOW"]}, NOW=LEAP)
     assert value("$$NOW").microsecond % 1000 == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2017-W27-2",
+        "2017W272",
+        "2017-185",
+        "2017.185",
+        "04.07.2017",
+        "4-7-2017",
+        "2017-Jul-04",
+        "Tue Jul 04 2017 00:00:00 GMT+0000",
+        "Tue Jul  4 00:00:00 2017",
+        "4/Jul/2017:00:00:00 +0000",
+        "2017-07-03T20:00:00 America/New_York",
+    ],
+)
+def test_common_forms_of_a_date_need_no_format(text: str) -> None:
+    assert value({"$dateFromString": {"dateString": text}}) == dt.datetime(2017, 7, 4, tzinfo=dt.UTC)
+
+
+def test_an_empty_format_is_a_format() -> None:
+    with pytest.raises(XRepoQueryError, match="form"):
+        value({"$dateFromString": {"dateString": "2017-07-04", "format": ""}})

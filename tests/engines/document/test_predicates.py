@@ -44,6 +44,8 @@ NOON = dt.datetime(2024, 1, 1, 12, tzinfo=dt.UTC)
         ({"a.0": 1}, {"a": [1, 2]}, True),
         ({"a.1.b": 3}, {"a": [{"b": 1}, {"b": 3}]}, True),
         ({"a.0": 1}, {"a": {"0": 1}}, True),
+        ({"a.00": 1}, {"a": [1]}, False),
+        ({"$jsonSchema": {"properties": {"a": {"maximum": 5}}}}, {"a": NAN}, False),
         ({"a.0": 1}, {"a": [{"0": 1}]}, True),
         ({"a.0.b": 1}, {"a": [[{"b": 1}]]}, True),
         ({"a.b": None}, {"a": [{"b": 1}, {}]}, True),

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from asking import matches, value
+from bson import Code, Regex
 
 from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
 from xrepo_nb.engines.document import compile_predicate, limits
@@ -64,7 +65,7 @@ def test_values(expression: Any, expected: Any) -> None:
     "expression",
     [
         {"$concat": ["a", 1]},
-        {"$concat": [None, 1]},
+        {"$concat": [1, None]},
         {"$toUpper": True},
         {"$toUpper": {"$literal": {"a": 1}}},
         {"$strLenCP": None},
@@ -160,3 +161,12 @@ def test_repeats_within_repeats_are_bounded(pattern: str) -> None:
     with pytest.raises(XRepoLimitError, match="repetitions"):
         matches({"t": {"$regex": pattern}}, {"t": "a"})
     assert matches({"t": {"$regex": r"^(a{2}b{3,4}){2}$"}}, {"t": "aabbb" * 2})
+
+
+def test_code_counts_as_text_and_absent_input_is_not_trimmed() -> None:
+    assert value({"$toUpper": "$x"}, {"x": Code("abc")}) == "ABC"
+    assert value({"$trim": {"input": None, "chars": 1}}) is None
+
+
+def test_null_options_leave_those_of_the_pattern() -> None:
+    assert value({"$regexMatch": {"input": "a", "regex": Regex("A", "i"), "options": None}}) is True

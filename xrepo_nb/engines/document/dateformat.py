@@ -208,19 +208,26 @@ def _days(text: str, numbers: dict[str, int]) -> int:
 
 
 def _form(day: str, time: str) -> re.Pattern[str]:
-    return re.compile(rf"\s*{day}{time}\s*(?P<half>[ap]m)?\s*(?P<z>{_ZONE})?\s*\Z", re.A | re.I)
+    return re.compile(rf"\s*{day}{time}\s*(?P<half>[ap]m\b)?\s*(?P<z>{_ZONE})?\s*\Z", re.A | re.I)
 
 
 _FRACTION = r"(?:[.,](?P<f>\d{1,9}))?"
 _ISO_TIME = rf"(?:[T\s]\s*(?P<H>\d{{2}}):?(?P<M>\d{{2}})(?::?(?P<S>\d{{2}}){_FRACTION})?)?"
 _TIME = rf"(?:[,T\s]+(?P<H>\d{{1,2}}):(?P<M>\d{{2}})(?::(?P<S>\d{{2}}){_FRACTION})?)?"
 _DAY = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
+_NAMED_DAY = r"(?:[A-Za-z]{3,9},?\s+)?"
 _FORMS = (
     _form(r"(?P<Y>\d{4})-?(?P<m>\d{2})-?(?P<d>\d{2})", _ISO_TIME),
-    _form(rf"(?:\w+day,?\s+)?(?P<b>[A-Za-z]+)\.?\s+{_DAY},?\s+(?P<Y>\d{{4}})", _TIME),
-    _form(rf"(?:[A-Za-z]{{3,9}},?\s+)?{_DAY}[\s.-]+(?P<b>[A-Za-z]+)\.?,?[\s-]+(?P<Y>\d{{4}})", _TIME),
+    _form(r"(?P<G>\d{4})-?W(?P<V>\d{2})(?:-?(?P<u>[1-7]))?", _ISO_TIME),
+    _form(r"(?P<Y>\d{4})[.-]?(?P<j>\d{3})", _ISO_TIME),
+    _form(rf"{_NAMED_DAY}(?P<b>[A-Za-z]+)\.?\s+{_DAY},?\s+(?P<Y>\d{{4}})", _TIME),
+    _form(rf"{_NAMED_DAY}{_DAY}[\s.-]+(?P<b>[A-Za-z]+)\.?,?[\s-]+(?P<Y>\d{{4}})", _TIME),
     _form(r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<Y>\d{4})", _TIME),
     _form(r"(?P<Y>\d{4})[/-](?P<m>\d{1,2})[/-](?P<d>\d{1,2})", _TIME),
+    _form(r"(?P<Y>\d{4})-(?P<b>[A-Za-z]+)-(?P<d>\d{1,2})", _TIME),
+    _form(r"(?P<d>\d{1,2})[.-](?P<m>\d{1,2})[.-](?P<Y>\d{4})", _TIME),
+    _form(rf"{_NAMED_DAY}(?P<b>[A-Za-z]+)\s+{_DAY}", _TIME + r"\s+(?P<Y>\d{4})"),
+    _form(r"(?P<d>\d{1,2})/(?P<b>[A-Za-z]+)/(?P<Y>\d{4})", r":(?P<H>\d{2}):(?P<M>\d{2}):(?P<S>\d{2})"),
 )
 """The forms of a date without a given format, the most exact first."""
 

@@ -71,7 +71,7 @@ def _minimum(given: Any, schema: Schema) -> Test:
 
 def _maximum(given: Any, schema: Schema) -> Test:
     most = -1 if schema.get("exclusiveMaximum") else 0
-    return _when(v.is_number, lambda value: v.compare(value, given) <= most)
+    return _when(v.is_number, lambda value: not v.is_nan(value) and v.compare(value, given) <= most)
 
 
 def _multiple_of(given: Any, schema: Schema) -> Test:

@@ -200,7 +200,10 @@ def decimal_remainder(left: Decimal, right: Decimal) -> Decimal:
 
 
 def rounded(value: Any, place: int, mode: str) -> Any:
-    """The number at `place` digits after the point (before it, if negative), in its own type."""
+    """The number at `place` digits after the point (before it, if negative), in its own type.
+
+    A double counts as what it is in binary: 4.56 is a little less, and cut to 4.55.
+    """
     if v.is_integral(value):
         number = int(value)
         if place < 0:
@@ -213,12 +216,8 @@ def rounded(value: Any, place: int, mode: str) -> Any:
     if not math.isfinite(number):
         return value
     if isinstance(number, float):
-        return float(_at_place(exact(number), place, mode)) if place < 15 - _magnitude(number) else number
+        return float(_at_place(CONTEXT.create_decimal(Decimal(number)), place, mode))
     return decimal_like(_at_place(number, place, mode), (value,))
-
-
-def _magnitude(number: float) -> int:
-    return math.floor(math.log10(abs(number))) + 1 if number else 0
 
 
 def _at_place(number: Decimal, place: int, mode: str) -> Decimal:

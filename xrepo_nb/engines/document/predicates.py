@@ -74,7 +74,7 @@ def _among(path: Path, test: Test, below: Test, elements: bool) -> Test:
     in an empty step (`"a."`) means the array itself."""
     if path == ("",):
         return lambda array: any(map(test, array)) or test(array)
-    if not (path[0].isascii() and path[0].isdigit()):
+    if not _is_position(path[0]):
         return lambda array: any(below(item) for item in array if isinstance(item, dict))
     index, at_index = int(path[0]), _at_index(path[1:], test, elements)
 
@@ -84,6 +84,11 @@ def _among(path: Path, test: Test, below: Test, elements: bool) -> Test:
         return index < len(array) and at_index(array[index])
 
     return check
+
+
+def _is_position(step: str) -> bool:
+    """Whether a step of a path is the position of an array element; `"00"` is only a name."""
+    return step.isascii() and step.isdigit() and (step == "0" or step[0] != "0")
 
 
 def _at_index(path: Path, test: Test, elements: bool) -> Test:

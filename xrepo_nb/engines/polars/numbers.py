@@ -39,8 +39,8 @@ def exact_in_float(value: Value) -> pl.Expr:
 def rounded(value: pl.Expr, places: int) -> pl.Expr:
     """A double at so many places, ties to even, as the interpreter has it.
 
-    The interpreter goes by the 15 digits that a double surely has; what is as close to a tie as
-    they may err, or has no digits to spare, it rounds itself.
+    The interpreter goes by what a double is in binary; what is as close to a tie as scaling may
+    err, or has no digits to spare, it rounds itself.
     """
 
     def run(series: pl.Series) -> pl.Series:

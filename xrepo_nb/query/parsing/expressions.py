@@ -325,7 +325,7 @@ def _regex(op: str, given: Any, at: str, scope: Scope) -> Expr:
     if parts is not None:
         named["regex"] = {"$literal": parts[0]}
         if parts[1]:
-            if "options" in named:
+            if named.get("options") is not None:
                 fail("options stand both in the pattern and beside it", at)
             named["options"] = parts[1]
     node = apply(op, EXPRESSIONS[op], named, at, scope)

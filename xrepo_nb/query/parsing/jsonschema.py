@@ -113,8 +113,20 @@ def _dependencies(value: Any, at: str) -> None:
 
 
 def _enum(value: Any, at: str) -> None:
-    if not array(value, "enum", at):
+    given = array(value, "enum", at)
+    if not given:
         fail("enum needs at least one value", at)
+    if len(set(map(_frozen, given))) != len(given):
+        fail("the values of enum are all different", at)
+
+
+def _frozen(value: Any) -> Any:
+    """A constant as what hashes: fields in any order, true and false apart from 1 and 0."""
+    if isinstance(value, Mapping):
+        return frozenset((name, _frozen(item)) for name, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_frozen, value))
+    return isinstance(value, bool), getattr(value, "to_decimal", lambda: value)()
 
 
 _KEYWORDS: dict[str, Callable[[Any, str], None]] = {

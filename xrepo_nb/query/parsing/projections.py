@@ -115,26 +115,32 @@ def _positional(prefix: Path, name: str, value: Any, at: str, find: _Find) -> tu
 def _resolved(found: list[tuple[Path, bool | Expr]], at: str) -> tuple[Fields, bool]:
     check_collisions([path for path, _ in found], at)
     positional = [e for _, e in found if isinstance(e, FirstMatch) and e.positional]
-    if len(positional) > 1:
-        fail("a projection has one positional field at most", at)
+    matching = [e for _, e in found if isinstance(e, FirstMatch)]
+    if len(positional) > 1 or (positional and len(matching) > 1):
+        fail("a projection has one positional field at most, and no $elemMatch beside it", at)
     inclusive = _is_inclusive(found)
     if inclusive:
         _refuse(found, lambda path, value: value is False and path != _ID, "excludes", "includes", at)
         return tuple(found), True
     _refuse(found, lambda path, value: value is True and path != _ID, "includes", "excludes", at)
-    _refuse(found, lambda _, value: isinstance(value, Expr) and not isinstance(value, SliceOf),
+    _refuse(found, lambda _, value: isinstance(value, Expr) and not _keeps_rule(value),
             "computes", "excludes", at)  # fmt: skip
     return tuple((path, value) for path, value in found if value is not True), False
 
 
 def _is_inclusive(found: list[tuple[Path, bool | Expr]]) -> bool:
-    """The first field that decides; `_id` decides only alone, `$slice` never."""
+    """The first field that decides; `_id` and `$elemMatch` decide only alone, `$slice` never."""
     for path, value in found:
-        if path != _ID and not isinstance(value, SliceOf):
+        if _keeps_rule(value):
+            continue
+        if path != _ID or isinstance(value, Expr):
             return value is not False
-        if isinstance(value, Expr) and not isinstance(value, SliceOf):
-            return True
-    return any(path == _ID and value is True for path, value in found)
+    return any((path == _ID and value is True) or isinstance(value, FirstMatch) for path, value in found)
+
+
+def _keeps_rule(value: bool | Expr) -> bool:
+    """Whether a field may stand in a projection that includes as in one that excludes."""
+    return isinstance(value, SliceOf) or (isinstance(value, FirstMatch) and not value.positional)
 
 
 def _refuse(found: list[tuple[Path, bool | Expr]], wrong: Any, verb: str, rule: str, at: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from xrepo_nb.engines.document import dates, numbers
 from xrepo_nb.engines.document import values as v
-from xrepo_nb.engines.document.expressions.registry import nullable, values
+from xrepo_nb.engines.document.expressions.registry import nullable, stops_at_absent, values
 from xrepo_nb.engines.document.numbers import decimal_like, exact, fail
 
 
@@ -19,12 +19,9 @@ from xrepo_nb.engines.document.numbers import decimal_like, exact, fail
 def add(*args: Any) -> Any:
     if len(args) == 2 and type(args[0]) in _PLAIN and type(args[1]) in _PLAIN:
         return numbers.add(*args)
-    instants = [value for value in args if v.type_name(value) == "date"]
-    rest = [value for value in args if v.type_name(value) != "date" and not v.is_absent(value)]
-    if len(instants) > 1:
-        fail("$add takes one date at most")
-    numbers.need_numbers("$add", *rest)
-    if any(map(v.is_absent, args)):
+    instants: list[Any] = []
+    rest: list[Any] = []
+    if stops_at_absent(args, lambda value: _sorted_out(value, instants, rest)):
         return None
     summed = numbers.total(rest)
     return _shifted(instants[0], summed, 1) if instants else summed
@@ -33,11 +30,28 @@ def add(*args: Any) -> Any:
 _PLAIN = frozenset({int, float})
 
 
+def _sorted_out(value: Any, instants: list[Any], rest: list[Any]) -> None:
+    """Puts a summand to the dates, of which there is one at most, or to the numbers."""
+    if v.type_name(value) != "date":
+        numbers.need_numbers("$add", value)
+        rest.append(value)
+    elif instants:
+        fail("$add takes one date at most")
+    else:
+        instants.append(value)
+
+
 def _shifted(date: Any, milliseconds: Any, sign: int) -> Any:
     given = v.plain(milliseconds)
     if not math.isfinite(given) or abs(given) > v.INT64_MAX:
         fail("a date plus a number that is no count of milliseconds")
-    return dates.shifted(date, sign * round(given) * 1000)
+    return dates.shifted(date, sign * _nearest(given) * 1000)
+
+
+def _nearest(number: Any) -> int:
+    """The nearest whole number: halves go away from zero in doubles, to the even one in decimals."""
+    mode = decimal.ROUND_HALF_UP if isinstance(number, float) else decimal.ROUND_HALF_EVEN
+    return int(Decimal(number).to_integral_value(rounding=mode))
 
 
 @values("$subtract")
@@ -54,8 +68,7 @@ def subtract(left: Any, right: Any) -> Any:
 
 @values("$multiply")
 def multiply(*args: Any) -> Any:
-    numbers.need_numbers("$multiply", *(value for value in args if not v.is_absent(value)))
-    if any(map(v.is_absent, args)):
+    if stops_at_absent(args, lambda value: numbers.need_numbers("$multiply", value)):
         return None
     product: Any = 1
     for value in args:
@@ -154,12 +167,12 @@ _real("$sigmoid", lambda x: 1 / (1 + _exp(-x)), lambda x: 1 / (1 + numbers.CONTE
 def log(value: Any, base: Any) -> Any:
     numbers.need_numbers("$log", value, base)
     number, radix = v.plain(value), v.plain(base)
+    if not v.is_nan(value) and number <= 0:
+        fail("$log takes a number above zero")
+    if not v.is_nan(base) and (radix <= 0 or radix == 1):
+        fail("the base of $log is a number above zero and not 1")
     if v.is_nan(value) or v.is_nan(base):
         return numbers.add(value, base)
-    if number <= 0:
-        fail("$log takes a number above zero")
-    if radix <= 0 or radix == 1:
-        fail("the base of $log is a number above zero and not 1")
     if v.is_decimal(value) or v.is_decimal(base):
         wide = decimal.Context(prec=50, traps=[])
         quotient = wide.divide(wide.ln(exact(value)), wide.ln(exact(base)))
@@ -174,7 +187,8 @@ def power(base: Any, exponent: Any) -> Any:
         fail("$pow of zero to a negative exponent")
     if v.is_decimal(base) or v.is_decimal(exponent):
         return decimal_like(_decimal_power(exact(base), exact(exponent)), (base, exponent))
-    if not isinstance(base, float) and not isinstance(exponent, float) and exponent >= 0:
+    whole = not isinstance(base, float) and not isinstance(exponent, float)
+    if whole and (exponent >= 0 or abs(base) == 1):
         return _integer_power(int(base), int(exponent), long=v.is_long(base) or v.is_long(exponent))
     return _double_power(float(base), float(exponent))
 
@@ -189,7 +203,7 @@ def _integer_power(base: int, exponent: int, *, long: bool) -> int | float:
     if abs(base) > 1 and exponent > 64:
         return _double_power(float(base), float(exponent))
     if abs(base) <= 1:
-        exponent = min(exponent, 2 + exponent % 2)
+        exponent = exponent % 2 + 2 * (exponent > 0)
     return numbers.integer(base**exponent, long=long)
 
 

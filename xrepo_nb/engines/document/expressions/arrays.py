@@ -13,6 +13,7 @@ from xrepo_nb.engines.document.expressions.registry import (
     Variables,
     nullable,
     special,
+    stops_at_absent,
     values,
 )
 from xrepo_nb.engines.document.meter import spend
@@ -87,10 +88,7 @@ def max_n(n: Any, input: Any) -> Any:
 
 @values("$concatArrays")
 def concat_arrays(*arrays: Any) -> Any:
-    for array in arrays:
-        if not v.is_absent(array):
-            need_array("$concatArrays", array)
-    if any(map(v.is_absent, arrays)):
+    if stops_at_absent(arrays, lambda array: need_array("$concatArrays", array)):
         return None
     limits.checked_size(sum(map(len, arrays)))
     return [item for array in arrays for item in array]
@@ -104,8 +102,12 @@ def in_(value: Any, array: Any) -> bool:
     return any(v.hash_key(item) == wanted for item in array)
 
 
+OPEN = object()
+"""The end of a search that was given none, which null is not."""
+
+
 @values("$indexOfArray")
-def index_of_array(array: Any, value: Any, start: Any = 0, end: Any = None) -> Any:
+def index_of_array(array: Any, value: Any, start: Any = 0, end: Any = OPEN) -> Any:
     if v.is_absent(array):
         return None
     need_array("$indexOfArray", array)
@@ -117,7 +119,7 @@ def index_of_array(array: Any, value: Any, start: Any = 0, end: Any = None) -> A
 def index_range(op: str, start: Any, end: Any, length: int) -> tuple[int, int]:
     """The bounds of a search, checked."""
     first = numbers.whole(start, f"the start of {op}")
-    last = length if end is None else numbers.whole(end, f"the end of {op}")
+    last = length if end is OPEN else numbers.whole(end, f"the end of {op}")
     if first < 0 or last < 0:
         fail(f"{op} takes bounds from zero on")
     return first, last
@@ -293,10 +295,8 @@ def _zipped(inputs: Any, longest: bool, defaults: Any) -> Any:
     need_array("the inputs of $zip", inputs)
     if not inputs:
         fail("$zip needs at least one array")
-    if any(map(v.is_absent, inputs)):
+    if stops_at_absent(inputs, lambda array: need_array("$zip", array)):
         return None
-    for array in inputs:
-        need_array("$zip", array)
     fill = [None] * len(inputs)
     if not v.is_absent(defaults):
         need_array("the defaults of $zip", defaults)

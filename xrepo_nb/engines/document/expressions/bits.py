@@ -8,16 +8,13 @@ from typing import Any
 
 from xrepo_nb.engines.document import numbers
 from xrepo_nb.engines.document import values as v
-from xrepo_nb.engines.document.expressions.registry import nullable, values
+from xrepo_nb.engines.document.expressions.registry import nullable, stops_at_absent, values
 from xrepo_nb.engines.document.numbers import fail
 
 
 def _folded(op: str, combine: Callable[[int, int], int], start: int) -> None:
     def apply(*args: Any) -> Any:
-        for value in args:
-            if not v.is_integral(value) and not v.is_absent(value):
-                fail(f"{op} takes ints and longs, not {v.type_name(value)}")
-        if any(map(v.is_absent, args)):
+        if stops_at_absent(args, lambda value: _need_integral(op, value)):
             return None
         bits = start
         for value in args:
@@ -27,6 +24,11 @@ def _folded(op: str, combine: Callable[[int, int], int], start: int) -> None:
     values(op)(apply)
 
 
+def _need_integral(op: str, value: Any) -> None:
+    if not v.is_integral(value):
+        fail(f"{op} takes an int or a long, not {v.type_name(value)}")
+
+
 _folded("$bitAnd", operator.and_, -1)
 _folded("$bitOr", operator.or_, 0)
 _folded("$bitXor", operator.xor, 0)
@@ -34,8 +36,7 @@ _folded("$bitXor", operator.xor, 0)
 
 @nullable("$bitNot")
 def bit_not(value: Any) -> Any:
-    if not v.is_integral(value):
-        fail(f"$bitNot takes an int or a long, not {v.type_name(value)}")
+    _need_integral("$bitNot", value)
     return numbers.integer(~int(value), long=v.is_long(value))
 
 

@@ -87,7 +87,14 @@ class Form:
         self.base = None if v.is_absent(base) else int(v.plain(base))
         self.format = None if v.is_absent(format) else format
         self.byte_order: Literal["little", "big"] = "little" if v.is_absent(byte_order) else byte_order
-        self.subtype = 0 if v.is_absent(subtype) else int(v.plain(subtype))
+        self.subtype = 0 if v.is_absent(subtype) else _checked_subtype(subtype)
+
+
+def _checked_subtype(given: Any) -> int:
+    code = numbers.whole(given, "the subtype of binary data")
+    if not (0 <= code <= 9 or 128 <= code <= 255):
+        fail(f"a subtype of binary data is a number from 0 to 9 or from 128 to 255, not {code}")
+    return code
 
 
 _FORMATS = ("base64", "base64url", "utf8", "hex", "uuid", "auto")
@@ -261,7 +268,8 @@ CONVERTERS: dict[str, Callable[[Any, Form], Any]] = {
 
 def _short(op: str, target: str) -> None:
     convert = CONVERTERS[target]
-    nullable(op)(lambda value: convert(value, _PLAIN_FORM))
+    form = Form(format="auto") if target == "string" else _PLAIN_FORM
+    nullable(op)(lambda value: convert(value, form))
 
 
 for _name in ("bool", "int", "long", "double", "decimal", "date", "objectId", "string"):
@@ -273,11 +281,11 @@ def to_uuid(value: Any) -> Any:
     return _to_binary(value, Form(format="uuid", subtype=4))
 
 
-@nullable("$toHashedIndexKey")
+@values("$toHashedIndexKey")
 def to_hashed_index_key(value: Any) -> int:
     from xrepo_nb.engines.document.expressions.binary import hashed
 
-    return hashed(value)
+    return hashed(None if v.is_absent(value) else value)
 
 
 @special("$convert")
@@ -288,11 +296,11 @@ def convert(call: Call, compile: Compile) -> Evaluate:
 
     def evaluate(document: Any, variables: Variables) -> Any:
         value, to = read(document, variables), target(document, variables)
+        name, subtype = (None, 0) if v.is_absent(to) else _target(to)
         if v.is_absent(value):
             return None if on_null is None else on_null(document, variables)
-        if v.is_absent(to):
+        if name is None:
             return None
-        name, subtype = _target(to)
         given = {_FORM_NAMES[name]: item(document, variables) for name, item in options.items()}
         form = Form(**given, subtype=subtype)
         try:

@@ -181,9 +181,9 @@ def date_from_string(call: Call, compile: Compile) -> Evaluate:
 
     def evaluate(document: Any, variables: Variables) -> Any:
         text = read(document, variables)
-        template = "" if form is None else form(document, variables)
+        template = _ANY_FORM if form is None else form(document, variables)
         name = "" if zone is None else zone(document, variables)
-        if not v.is_absent(template) and template != "":
+        if not v.is_absent(template) and template is not _ANY_FORM:
             _check_format("$dateFromString", template)
         where = None if zone is None or v.is_absent(name) else dates.zone(name)
         if v.is_absent(text):
@@ -200,9 +200,13 @@ def date_from_string(call: Call, compile: Compile) -> Evaluate:
     return evaluate
 
 
-def _from_text(text: Any, template: str, where: Zone | None) -> Any:
+_ANY_FORM = object()
+"""The template of a date string that was given none, which an empty one is not."""
+
+
+def _from_text(text: Any, template: Any, where: Zone | None) -> Any:
     if not v.is_text(text):
         fail(f"$dateFromString takes a string, not {v.type_name(text)}")
-    if template:
+    if template is not _ANY_FORM:
         return dates.from_micros(dateformat.parse_date(text, template, where))
     return dates.from_micros(dateformat.parse_any(text, where))

@@ -8,7 +8,7 @@ missing. `special`: what decides by itself which arguments to evaluate, with whi
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from xrepo_nb.core.missing import MISSING
@@ -54,6 +54,19 @@ def nullable(*names: str) -> Callable[[Function], Function]:
         return function
 
     return enter
+
+
+def stops_at_absent(args: Iterable[Any], check: Callable[[Any], object]) -> bool:
+    """Whether an argument is null or missing; `check` refuses bad ones that stand before it.
+
+    Operators of many arguments read them one by one: the first that is absent decides, and what
+    stands behind it is not looked at.
+    """
+    for value in args:
+        if value is None or value is MISSING:
+            return True
+        check(value)
+    return False
 
 
 def special(*names: str) -> Callable[[Function], Function]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from xrepo_nb.engines.document import limits, numbers
 from xrepo_nb.engines.document import values as v
-from xrepo_nb.engines.document.expressions.arrays import index_range
+from xrepo_nb.engines.document.expressions.arrays import OPEN, index_range
 from xrepo_nb.engines.document.expressions.conversion import text_of
-from xrepo_nb.engines.document.expressions.registry import nullable, values
+from xrepo_nb.engines.document.expressions.registry import nullable, stops_at_absent, values
 from xrepo_nb.engines.document.numbers import fail
 
 _UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
@@ -30,15 +30,14 @@ def _coerced(value: Any) -> str:
     name = v.type_name(value)
     if name in ("bool", "objectId"):
         fail(f"{name} is not taken for a string here")
+    if name == "javascript":
+        return str(value)
     return "" if v.is_absent(value) else text_of(value)
 
 
 @values("$concat")
 def concat(*parts: Any) -> Any:
-    for part in parts:
-        if not v.is_absent(part):
-            need_text("$concat", part)
-    if any(map(v.is_absent, parts)):
+    if stops_at_absent(parts, lambda part: need_text("$concat", part)):
         return None
     return limits.checked_text("".join(parts))
 
@@ -78,7 +77,7 @@ def split(value: Any, separator: Any) -> Any:
 
 
 def _index(op: str, encode: Callable[[str], Any]) -> None:
-    def apply(value: Any, part: Any, start: Any = 0, end: Any = None) -> Any:
+    def apply(value: Any, part: Any, start: Any = 0, end: Any = OPEN) -> Any:
         if v.is_absent(value):
             return None
         text, wanted = encode(need_text(op, value)), encode(need_text(op, part))
@@ -125,10 +124,7 @@ def _truncated(value: Any) -> int:
 
 def _trim(op: str, strip: Callable[[str, str], str]) -> None:
     def apply(input: Any, chars: Any = _SPACES) -> Any:
-        for given in (input, chars):
-            if not v.is_absent(given):
-                need_text(op, given)
-        if v.is_absent(input) or v.is_absent(chars):
+        if stops_at_absent((input, chars), lambda given: need_text(op, given)):
             return None
         return strip(input, chars) if chars else input
 
