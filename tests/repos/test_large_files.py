@@ -55,7 +55,7 @@ async def test_a_plan_that_streams_and_a_file_that_fits_stay_with_polars(large, 
 
 
 async def test_files_whose_values_need_a_change_are_not_handed_on(large, tmp_path):
-    assert await large.resource.parquet_files(None) == (tmp_path / "large.parquet",)
+    assert (await large.resource.table(None)).origin == (tmp_path / "large.parquet",)
     write(tmp_path / "naive.parquet", None)
     naive = await xr.open(tmp_path / "naive.parquet", model=False, register=False)
-    assert await naive.resource.parquet_files(None) == ()
+    assert (await naive.resource.table(None)).origin == ()

@@ -91,11 +91,9 @@ class ConnectedRepo(XRepo[T]):
     async def _open(self, identity: Identity) -> Opened:
         if not self.source.capabilities.lazy:
             return Opened(self._schema)
-        lazy = await self.source.lazy(self._collection)
-        if self._schema.fields:
-            lazy = lazy.select(self._schema.names)
-        files = await self.source.parquet_files(self._collection)
-        return Opened(self._schema, Table(lazy=lazy, schema=self._schema, origin=files))
+        table = await self.source.table(self._collection)
+        lazy = table.lazy.select(self._schema.names) if self._schema.fields else table.lazy
+        return Opened(self._schema, Table(lazy=lazy, schema=self._schema, origin=table.origin))
 
     async def _scan(self, plan: Plan) -> tuple[Plan, Table]:
         native, residual = self._split(plan)

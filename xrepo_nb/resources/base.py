@@ -5,10 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, ClassVar
-
-import polars as pl
 
 from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.query.plan import Plan
@@ -103,14 +100,11 @@ class XResource(ABC):
     def scan(self, collection: str | None, request: ScanRequest) -> AsyncIterator[Table]:
         """The rows of `request.plan`, in batches; nothing is read before the first is asked for."""
 
-    async def lazy(self, collection: str | None) -> pl.LazyFrame:
-        """The collection as a lazy frame; only where `capabilities.lazy`."""
+    async def table(self, collection: str | None) -> Table:
+        """The collection as a table whose rows are read when asked for, or are at hand; only where
+        `capabilities.lazy`. Its `origin` names Parquet files that hold just these rows, for
+        engines that read such files themselves."""
         raise self._unsupported("hand out a lazy frame")
-
-    async def parquet_files(self, collection: str | None) -> tuple[Path, ...]:
-        """The Parquet files that hold just the rows of `lazy`, for engines that read such files
-        themselves; none where the rows come otherwise."""
-        return ()
 
     async def query(
         self,

@@ -134,13 +134,9 @@ class FileResource(XResource):
         stamp = await offload(_stamp, files[one_of(files, collection)])
         return sum(length for _, _, length, _ in stamp)
 
-    async def lazy(self, collection: str | None = None) -> pl.LazyFrame:
-        """The collection as a lazy frame."""
-        return (await offload(self._table, collection)).lazy
-
-    async def parquet_files(self, collection: str | None) -> tuple[Path, ...]:
-        """The collection's files, if they are Parquet and their rows need no change."""
-        return (await offload(self._table, collection)).origin
+    async def table(self, collection: str | None = None) -> Table:
+        """The collection as a lazy table, and its files, if they are Parquet and need no change."""
+        return await offload(self._table, collection)
 
     async def scan(self, collection: str | None, request: ScanRequest) -> AsyncIterator[Table]:
         """The rows of the plan, in batches."""

@@ -181,7 +181,7 @@ class XInspector:
         """The first `sample` rows, and whether these are all."""
         if self.resource.capabilities.lazy:
             with reading(name):
-                frame = await offload((await self.resource.lazy(name)).head(sample + 1).collect)
+                frame = await offload((await self.resource.table(name)).lazy.head(sample + 1).collect)
             return Table(frame=frame.head(sample), schema=described), frame.height <= sample
         if described.fields:
             sample = min(sample, _TYPED_SAMPLE)
@@ -203,7 +203,7 @@ class XInspector:
             return found
         if not self.resource.capabilities.lazy:
             return {}
-        lazy = await self.resource.lazy(name)
+        lazy = (await self.resource.table(name)).lazy
         columns = (await offload(lazy.select(pl.col(list(found)).unique().implode()).collect)).row(0)
         values = {
             name: sorted(v for v in column if v is not None)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-import polars as pl
-
 from xrepo_nb.core.offload import offload
 from xrepo_nb.resources.base import Capabilities, ScanRequest, WriteResult, XResource
 from xrepo_nb.resources.held import Collection, Stage, changed, inserted, removed
@@ -77,9 +75,9 @@ class MemoryResource(XResource):
         """The fields, typed by all values, and the primary key."""
         return (await offload(self._table, collection)).schema
 
-    async def lazy(self, collection: str | None = None) -> pl.LazyFrame:
-        """The rows as they are now, as a lazy frame."""
-        return (await offload(self._table, collection)).lazy
+    async def table(self, collection: str | None = None) -> Table:
+        """The rows as they are now."""
+        return await offload(self._table, collection)
 
     async def scan(self, collection: str | None, request: ScanRequest) -> AsyncIterator[Table]:
         """The rows of the plan over the state of now, in batches."""
