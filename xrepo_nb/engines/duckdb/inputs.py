@@ -68,7 +68,8 @@ def _arrow(table: Table, numbered: bool) -> Any:
     ]
     if numbered or not columns:
         columns.append(pl.int_range(len(table), eager=True, dtype=pl.Int64).alias(ROW))
-    return pl.DataFrame(columns)
+    # Views of text as they are: the default would copy it into another layout.
+    return pl.DataFrame(columns).to_arrow(compat_level=pl.CompatLevel.newest())
 
 
 def _stored(series: pl.Series, field: Any) -> pl.Series:
