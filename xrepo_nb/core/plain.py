@@ -6,6 +6,21 @@ from datetime import UTC, datetime
 from typing import Any
 
 
+def is_unicode(text: str) -> bool:
+    """Whether text can be encoded, and so be in a column: with lone surrogates it cannot.
+
+    >>> is_unicode("\\ud800")
+    False
+    """
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def plain(value: Any) -> Any:
     """A NumPy scalar, or pandas' own moment, as the Python value it stands for; a naive moment in UTC.
 

@@ -7,7 +7,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from xrepo_nb.core.errors import XRepoPermissionError
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoPermissionError
 from xrepo_nb.governance.audit import AuditEntry, Outcome
 from xrepo_nb.governance.identity import Identity, resolve
 from xrepo_nb.governance.policy import OPEN, Grant, Policy
@@ -67,6 +67,7 @@ class Operation:
 
     async def __aenter__(self) -> Operation:
         self._started = perf_counter()
+        _check_names(self.changes)
         logger = self.repo._audit_logger
         if logger is not None:
             self._entry = logger.begin(self.name, self.identity, self.id, self.changes)
@@ -110,3 +111,9 @@ def _outcome(error: BaseException | None) -> Outcome:
     if error is None:
         return "applied"
     return "denied" if isinstance(error, XRepoPermissionError) else "failed"
+
+
+def _check_names(changes: Any) -> None:
+    """Refuses changes of fields whose names are not text."""
+    if isinstance(changes, Mapping) and not all(isinstance(name, str) for name in changes):
+        raise XRepoConfigurationError("the names of fields are text", hint="write them as strings")

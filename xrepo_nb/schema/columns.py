@@ -92,6 +92,9 @@ class Builder:
         names, present = list(documents[0]), Counter[str]()
         if list(chain.from_iterable(documents)) != names * len(documents):
             names, present = _several_shapes(documents, path)
+        most = 2 * MAX_FIELDS if depth <= _SHARED else MAX_FIELDS // 5
+        if len(names) + len(self.report.fields) > most:
+            raise Mixed(f"{path} and the fields before it have more than {most:,} names")
         if not all(type(name) is str for name in names):
             raise Mixed(f"{path} has names that are not text")
         out = []
@@ -144,7 +147,7 @@ class Builder:
 _EXACT = 2**53
 _UNHELD = {int: "ints beyond 64 bits", str: "text that is not valid Unicode"}
 _WIDE, _SPARSE = 256, 10
-_SHARED, _MANY = 8, 10_000_000
+_SHARED, _MANY = 8, 1_000_000
 """So deep and so many: a few containers that hold each other, over and over."""
 
 
@@ -165,8 +168,6 @@ def _several_shapes(documents: Sequence[dict[str, Any]], path: str) -> tuple[lis
     names = merged_names(shapes)
     if names is None:
         raise Mixed(f"{path} holds the same names in different orders")
-    if len(names) > MAX_FIELDS:
-        raise Mixed(f"{path} has {len(names):,} names")
     if len(names) > _WIDE and len(names) * len(documents) > _SPARSE * sum(map(len, documents)):
         raise Mixed(f"{path} has {len(names):,} names, most of them in few documents")
     present: Counter[str] = Counter()
@@ -178,27 +179,20 @@ def _several_shapes(documents: Sequence[dict[str, Any]], path: str) -> tuple[lis
 def _quick(values: list[Any]) -> Column | None:
     """The column of values that are plain scalars of one type, or None when they seem not to be.
 
-    Polars' strict constructors refuse other types, but take bools for ints and both for
-    floats: only values at which that can have happened are looked at once more.
+    Polars' strict constructors take bools for ints and both for floats, and do not come back
+    from lists among scalars that hold themselves.
     """
     first = next((value for value in values if value is not None), None)
     of = type(first)
     if of not in _PLAIN:
         return None
+    if not set(map(type, values)) <= {of, NoneType}:
+        return None
     kind, dtype = _PLAIN[of]
     try:
-        series = pl.Series(values, dtype=dtype, strict=True)
+        return pl.Series(values, dtype=dtype, strict=True), kind
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
         return None
-    if of is int:
-        doubtful = (series >= 0) & (series <= 1)
-    elif of is float:
-        doubtful = series % 1 == 0
-    else:
-        return series, kind
-    if (doubtful.sum() or 0) * 8 < len(values):
-        values = [values[place] for place in doubtful.arg_true().to_list()]
-    return (series, kind) if set(map(type, values)) <= {of, NoneType} else None
 
 
 _PLAIN: dict[type, tuple[DataType, Any]] = {

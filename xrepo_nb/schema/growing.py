@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from xrepo_nb.core.plain import is_unicode
 from xrepo_nb.schema.columns import Builder, Mixed, Nested, count_types, type_name
 from xrepo_nb.schema.report import InferenceReport
 from xrepo_nb.schema.types import DataType, Field
@@ -21,12 +22,7 @@ class NoDocuments(Exception):
 
 def is_name(name: Any) -> bool:
     """Whether a column can be called so: text, without lone surrogates."""
-    if not isinstance(name, str):
-        return False
-    try:
-        return name.isascii() or bool(name.encode())
-    except UnicodeEncodeError:
-        return False
+    return isinstance(name, str) and is_unicode(name)
 
 
 class Growing:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from xrepo_nb.core.errors import XRepoValidationError
 
-MAX_LEVELS = 200
-"""Levels of documents and arrays within each other in one document, as in BSON."""
-MAX_HELD = 20_000_000
-"""Containers below the values of one field of several types."""
+MAX_LEVELS = 500
+"""Levels of documents and arrays within each other in one document."""
+MAX_HELD = 2_000_000
+"""Containers below the values of one field, when most are held again and again."""
 MAX_FIELDS = 10_000
 """Fields of one collection, and of the documents in one field."""
 
@@ -32,23 +32,34 @@ def too_many(count: int) -> NoReturn:
 
 
 def check_nesting(name: str, values: Sequence[Any]) -> None:
-    """Refuses values that are nested too deep, or hold themselves; one walk over their containers.
+    """Refuses values that are nested too deep, hold themselves, or hold the same containers so
+    often that no walk through them ends; one walk over the different containers.
 
     Raises `XRepoValidationError`.
     """
-    level = [value for value in values if isinstance(value, _CONTAINERS)]
-    depth = held = 0
+    level = _counted((value, 1) for value in values)
+    depth = different = held = 0
     while level:
-        depth, held = depth + 1, held + len(level)
-        if depth > MAX_LEVELS or held > MAX_HELD:
+        depth, different = depth + 1, different + len(level)
+        held += sum(times for _, times in level)
+        if depth > MAX_LEVELS or (held > MAX_HELD and held > _SHARED * different):
             too_deep(name)
-        below: list[Any] = []
-        for container in level:
-            items = container.values() if isinstance(container, Mapping) else container
-            below += [item for item in items if isinstance(item, _CONTAINERS)]
-            if len(below) > MAX_HELD:
-                too_deep(name)
-        level = below
+        level = _counted((item, times) for container, times in level for item in _items(container))
+
+
+def _counted(items: Iterable[tuple[Any, int]]) -> list[tuple[Any, int]]:
+    """The containers among the items, each once, with how often it is held."""
+    found: dict[int, tuple[Any, int]] = {}
+    for item, times in items:
+        if isinstance(item, _CONTAINERS):
+            before = found.get(id(item))
+            found[id(item)] = item, times + (before[1] if before else 0)
+    return list(found.values())
+
+
+def _items(container: Any) -> Iterable[Any]:
+    return container.values() if isinstance(container, Mapping) else container
 
 
 _CONTAINERS = (dict, list, tuple, Mapping)
+_SHARED = 16

@@ -6,12 +6,12 @@ some ten nanoseconds; every so many, the clock and the process's memory are look
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
-from pathlib import Path
 
 from xrepo_nb.core.errors import XRepoLimitError
 from xrepo_nb.core.settings import settings, size_of
@@ -72,29 +72,26 @@ def metered() -> Iterator[None]:
 
 
 def resident() -> int:
-    """The bytes of memory that the process holds; where only a peak is told, that; else 0."""
+    """The bytes of memory that the process holds; where the system tells only a peak, that; else 0.
+
+    What the kernel tells is no file and does not block, so that the event loop's thread may ask.
+    """
+    if sys.platform == "win32":
+        return 0
     try:
-        with _STATM.open("rb") as statm:
-            return int(statm.read().split()[1]) * _page()
+        statm = os.open("/proc/self/statm", os.O_RDONLY | os.O_NONBLOCK)
     except OSError:
         return _peak()
+    try:
+        return int(os.read(statm, 100).split()[1]) * _PAGE
+    finally:
+        os.close(statm)
 
 
-_STATM = Path("/proc/self/statm")
-
-
-@lru_cache(maxsize=1)
-def _page() -> int:
-    import os
-
-    return os.sysconf("SC_PAGE_SIZE")
+_PAGE = 4096 if sys.platform == "win32" else os.sysconf("SC_PAGE_SIZE")
 
 
 def _peak() -> int:
-    import sys
-
-    if sys.platform == "win32":
-        return 0
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

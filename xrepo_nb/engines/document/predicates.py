@@ -145,7 +145,7 @@ def _not(predicate: p.Not, scope: Scope) -> Test:
 def _compare(predicate: p.Compare, scope: Scope) -> Test:
     op, value = predicate.op, predicate.value
     test = on_path(predicate.path, equals(value) if op == "$eq" else _ordered(op, value))
-    if len(predicate.path) != 1 or value != value:
+    if len(predicate.path) != 1 or v.is_nan(value):
         return test
     return _direct(predicate.path[0], op, value, test)
 

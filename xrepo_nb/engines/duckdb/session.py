@@ -83,13 +83,21 @@ def session(tables: Sequence[Table]) -> Iterator[Any]:
 @contextmanager
 def ending(connection: Any) -> Iterator[None]:
     """Interrupts what the connection runs after the time that the settings give a query."""
-    timer = threading.Timer(settings().query_timeout, connection.interrupt)
-    timer.daemon = True
-    timer.start()
+    done = threading.Event()
+    watch = threading.Thread(target=_interrupting, args=(connection, done), daemon=True)
+    watch.start()
     try:
         yield
     finally:
-        timer.cancel()
+        done.set()
+        watch.join()
+
+
+def _interrupting(connection: Any, done: threading.Event) -> None:
+    """Interrupts until it is done: what meets no statement under way is lost."""
+    overdue = done.wait(settings().query_timeout) is False
+    while overdue and not done.wait(0.05):
+        connection.interrupt()
 
 
 def origin(table: Table) -> tuple[str, ...]:

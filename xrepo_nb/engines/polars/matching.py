@@ -15,6 +15,7 @@ from uuid import UUID
 
 import polars as pl
 
+from xrepo_nb.core.plain import is_unicode
 from xrepo_nb.engines.polars.facts import INT64
 from xrepo_nb.engines.polars.logic import Condition, disjunction
 from xrepo_nb.engines.polars.reasons import decline
@@ -36,24 +37,13 @@ _CLASS_OF_TYPE: dict[type, str] = {
 def class_of(value: Any) -> str:
     """The class of a constant; declines for types without a Polars counterpart."""
     found = _CLASS_OF_TYPE.get(type(value))
-    if found == "string" and not _is_unicode(value):
+    if found == "string" and not is_unicode(value):
         decline("text that is not valid Unicode")
     if found is not None:
         return found
     if type(value).__name__ == "ObjectId":
         return "objectid"
     return decline(f"a constant of type {type(value).__name__} in a comparison")
-
-
-def _is_unicode(text: str) -> bool:
-    """Whether a column can hold the text: one with lone surrogates it cannot."""
-    if text.isascii():
-        return True
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def compares(op: str, wanted: Any, value: Value) -> Condition:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlglot import exp
 
+from xrepo_nb.core.plain import is_unicode
 from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Sql
 from xrepo_nb.engines.sql.values import NULL_VALUE, Value, unified
@@ -96,6 +97,8 @@ class Context:
 def kind_of(value: Any) -> Kind:
     """The kind of a scalar constant; declines one that no typed column holds."""
     found = _KINDS.get(type(value))
+    if found == "string" and not is_unicode(value):
+        decline("text that is not valid Unicode")
     if found == "int" and value not in INT64:
         decline("an integer literal beyond 64 bits")
     if found is not None:

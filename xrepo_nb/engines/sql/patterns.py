@@ -37,6 +37,6 @@ def regex(ctx: Context, value: Value, pattern: str, options: str) -> Condition:
         decline("a regular expression that SQL may read differently")
     try:
         re.compile(pattern)
-    except re.error:
+    except (re.error, RecursionError, OverflowError):
         decline("a regular expression that SQL may read differently")
     return ctx.dialect.matches(value, ctx.literal(pattern).sql, options)

@@ -1,0 +1,101 @@
+"""Extreme constants in filters and updates give an answer or our own error, the same on all engines."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+import polars as pl
+import pytest
+
+import xrepo_nb as xr
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoError, XRepoQueryError, XRepoValidationError
+from xrepo_nb.engines.document import apply_update
+from xrepo_nb.engines.select import get_engine
+from xrepo_nb.query.parsing import parse_filter, parse_pipeline, parse_update
+from xrepo_nb.query.plan import Scan
+from xrepo_nb.schema.table import Table
+
+EAST, WEST = dt.timezone(dt.timedelta(hours=14)), dt.timezone(-dt.timedelta(hours=14))
+ROWS = pl.DataFrame(
+    {
+        "n": [1, 2],
+        "a": ["a" * 40 + "!", "b"],
+        "d": [dt.datetime(2020, 1, 1, tzinfo=dt.UTC)] * 2,
+        "f": [1.5, 2.5],
+    }
+)
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"n": Decimal("sNaN")},
+        {"n": 10**5000},
+        {"n": {"$in": [10**5000, 1]}},
+        {"f": {"$lt": 10**400}},
+        {"n": {"$gt": Decimal("1E+6000")}},
+        {"d": {"$gt": dt.datetime(1, 1, 1, tzinfo=EAST)}},
+        {"d": {"$lt": dt.datetime(9999, 12, 31, 23, tzinfo=WEST)}},
+        {"a": "\ud800"},
+        {"a": {"$in": ["\ud800", "b"]}},
+        {"a": {"$regex": "(" * 5000 + ")" * 5000}},
+        {"a": {"$regex": "a{999999999}"}},
+        {"a": {"$regex": "(a+)+$"}},
+    ],
+)
+def test_filters(engine: str, given: dict[str, Any]) -> None:
+    plan, inputs = parse_pipeline([{"$match": given}], Scan("t")), {"t": Table(frame=ROWS)}
+    exact = answer("document", plan, inputs)
+    found = answer(engine, plan, inputs)
+    assert found == exact or found == "XRepoUnsupportedError"
+
+
+def answer(engine: str, plan: Any, inputs: Any) -> Any:
+    try:
+        return get_engine(engine).collect(plan, inputs).documents
+    except XRepoError as error:
+        return type(error).__name__
+
+
+@pytest.mark.parametrize(
+    "size",
+    [Decimal("1E+6000"), Decimal("1E+99999999"), 10**5000, float("inf")],
+    ids=["6000", "far", "int", "infinite"],
+)
+def test_whole_numbers_out_of_range(size: Any) -> None:
+    with pytest.raises(XRepoQueryError, match=r"\$size takes"):
+        parse_filter({"l": {"$size": size}})
+
+
+@pytest.mark.parametrize("change", [{"$inc": {"n": 10**400}}, {"$mul": {"n": 10**5000}}], ids=["inc", "mul"])
+def test_arithmetic_beyond_doubles(change: dict[str, Any]) -> None:
+    with pytest.raises(XRepoQueryError, match="range of doubles"):
+        apply_update([{"n": 2}], parse_filter({}), parse_update(change), multi=True)
+
+
+def test_an_update_pipeline_that_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XREPO_QUERY_TIMEOUT", "0.5")
+    from xrepo_nb.core.settings import settings
+
+    settings.cache_clear()
+    try:
+        update = parse_update([{"$set": {"o": ["$o", "$o"]}}] * 40)
+        with pytest.raises(XRepoQueryError, match=r"longer than 0\.5 s"):
+            apply_update([{"o": 1}], parse_filter({}), update, multi=True)
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+        settings()
+
+
+async def test_records_that_hold_themselves_or_have_odd_names() -> None:
+    repo = await xr.open([{"id": 1, "o": {"x": 1}}], name="things")
+    endless: dict[str, Any] = {}
+    endless["o"] = endless
+    with pytest.raises(XRepoValidationError, match="nested deeper"):
+        await repo.update(1, endless)
+    with pytest.raises(XRepoConfigurationError, match="names of fields are text"):
+        await repo.update(1, {1: 2})
