@@ -69,6 +69,7 @@ class DuckDBResource(SQLFileResource):
         insert=True,
         update=True,
         delete=True,
+        any_key=True,
         transactions=True,
         live=True,
     )
@@ -100,8 +101,10 @@ class DuckDBResource(SQLFileResource):
                 f"{self.path.name} cannot be opened as a DuckDB database ({type(error).__name__})",
                 hint="another process may hold it; read_only=True lets several read",
             ) from None
-        database.execute("SET TimeZone = 'UTC'")
-        database.execute("SET lock_configuration = true")
+        locked = database.execute("SELECT current_setting('lock_configuration')").fetchall()
+        if locked != [(True,)]:  # else the file is open here already, and set up
+            database.execute("SET GLOBAL TimeZone = 'UTC'")
+            database.execute("SET lock_configuration = true")
         return database
 
     def _free(self) -> None:

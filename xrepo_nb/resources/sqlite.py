@@ -54,6 +54,7 @@ class SQLiteResource(SQLFileResource):
         insert=True,
         update=True,
         delete=True,
+        any_key=True,
         transactions=True,
         live=True,
     )
