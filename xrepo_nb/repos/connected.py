@@ -265,6 +265,9 @@ class ConnectedRepo(XRepo[T]):
     def _closed(self) -> bool:
         return self.source.connection_type not in _SCHEMALESS
 
+    def _known_fields(self) -> Schema | None:
+        return super()._known_fields() if self._closed else None
+
     def _completed(self, document: dict[str, Any]) -> dict[str, Any]:
         return self._fitted(document)
 

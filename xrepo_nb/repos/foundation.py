@@ -30,6 +30,7 @@ from xrepo_nb.resources.base import WriteResult, XResource
 from xrepo_nb.schema.report import InferenceReport
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
+from xrepo_nb.schema.types import DataType, Field
 
 if TYPE_CHECKING:
     from xrepo_nb.engines.explain import Explanation
@@ -226,6 +227,14 @@ class RepoFoundation(XObjPrototype, ABC):
     def _fitted(self, values: dict[str, Any]) -> dict[str, Any]:
         """Values in the types of the fields they are for."""
         return values
+
+    def _known_fields(self) -> Schema | None:
+        """The schema, when it has every field that rules may be about; None when it cannot tell."""
+        schema = self._schema
+        if schema.fields and self.metadata.soft_delete and schema.field(narrowing.DELETED_AT) is None:
+            mark = Field(narrowing.DELETED_AT, DataType("datetime"))
+            return schema.replace(fields=(*schema.fields, mark))
+        return schema if schema.fields else None
 
     def _policy_key(self, identity: Identity) -> str:
         """Names what the identity may see: equal keys, equal rows."""
