@@ -67,6 +67,11 @@ class ConnectedRepo(XRepo[T]):
         metadata: RepoMetadata | None = None,
     ) -> None:
         known = Schema.of(schema)
+        missing = next((name for name in known.primary_key if known.field(name) is None), None)
+        if missing is not None and known.fields:
+            raise XRepoValidationError(
+                f"there is no field {missing!r} for the key", asked=missing, exists=known.names
+            )
         if not isinstance(resource, XResource):
             raise XRepoConfigurationError(
                 f"a ConnectedRepo needs an XResource, not a {type(resource).__name__}",

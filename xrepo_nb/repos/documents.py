@@ -51,16 +51,26 @@ def as_key(given: Any, key: tuple[str, ...]) -> Any:
     Raises `XRepoValidationError` when it gives no value for a field of the key.
     """
     if len(key) == 1:
-        return key_of({key[0]: given}, key)
+        return known_id(key_of({key[0]: given}, key))
     if isinstance(given, Mapping):
-        return key_of(given, key)
+        return known_id(key_of(given, key))
     if isinstance(given, Sequence) and not isinstance(given, str | bytes) and len(given) == len(key):
-        return key_of(dict(zip(key, given, strict=True)), key)
+        return known_id(key_of(dict(zip(key, given, strict=True)), key))
     raise XRepoValidationError(
         "the id must give a value for each field of the key",
         exists=key,
         hint=f"pass a tuple ({', '.join(key)})",
     )
+
+
+def known_id(record_id: Any) -> Any:
+    """The id itself; raises `XRepoValidationError` for NaN, which is equal to nothing, not even to itself."""
+    if isinstance(record_id, tuple):
+        for part in record_id:
+            known_id(part)
+    elif record_id != record_id:
+        raise XRepoValidationError("NaN is no id: it is equal to nothing", hint="give another")
+    return record_id
 
 
 def same_id(a: Any, b: Any) -> bool:

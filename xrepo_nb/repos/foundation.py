@@ -23,7 +23,7 @@ from xrepo_nb.observe.stats import StatsCollector
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.repos import narrowing
 from xrepo_nb.repos.change import Change, Current
-from xrepo_nb.repos.documents import key_of
+from xrepo_nb.repos.documents import key_of, known_id
 from xrepo_nb.repos.execution import Opened
 from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.resources.base import WriteResult, XResource
@@ -218,7 +218,7 @@ class RepoFoundation(XObjPrototype, ABC):
 
     def _id_of(self, document: dict[str, Any]) -> Any:
         """The id of a new record; raises `XRepoValidationError` when it has none and needs one."""
-        return key_of(document, self._key) if self._key else None
+        return known_id(key_of(document, self._key)) if self._key else None
 
     def _completed(self, document: dict[str, Any]) -> dict[str, Any]:
         """A new document with what the collection itself adds, in the types of its fields."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from xrepo_nb.resources.base import Capabilities
 from xrepo_nb.resources.duckdb_types import describe, is_text_only, selection
 from xrepo_nb.resources.sql_base import Batches, SQLFileResource
 from xrepo_nb.resources.sql_statements import insert_sql
-from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, fits
+from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, fits, misfit
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -169,7 +170,8 @@ class DuckDBResource(SQLFileResource):
             check(answers)
             connection.commit()
         except BaseException:
-            connection.rollback()
+            with suppress(Exception):  # a commit that failed has ended the transaction
+                connection.rollback()
             raise
         return answers
 
@@ -179,9 +181,7 @@ class DuckDBResource(SQLFileResource):
         if value is None:
             return None
         if is_text_only(field) or not fits(value, field.type.kind):
-            raise XRepoValidationError(
-                f"column {name!r} cannot keep a {type(value).__name__}: it holds {field.type}", asked=name
-            )
+            raise misfit(name, value, field.type)
         return value.bytes if isinstance(value, UUID) and field.type.kind == "binary" else _aware(value)
 
     def _returned(self, schema: Schema) -> tuple[Any, ...]:
@@ -209,9 +209,22 @@ class DuckDBResource(SQLFileResource):
             return None
         if isinstance(error, duckdb.ConstraintException):
             return _constraint(str(error))
+        text = str(error)
+        if "generated column" in text:
+            return XRepoValidationError(
+                "a generated column takes no value", hint="leave it out: the database computes it"
+            )
+        if any(
+            part in text for part in ("is not an table", "only update base table", "only delete from base")
+        ):
+            return XRepoUnsupportedError(
+                f"{self.path.name}: a view takes no writes", asked="write", hint="write into its tables"
+            )
         failure = failed_check(error)
         if failure is not None:
             return failure
+        if isinstance(error, duckdb.TransactionException) and "onstraint" in text:
+            return _constraint(text)
         if isinstance(error, duckdb.TransactionException):
             return XRepoConflictError("another writer changed the same records", hint="try again")
         if isinstance(error, duckdb.IOException | duckdb.ConnectionException | duckdb.FatalException):

@@ -25,7 +25,7 @@ from xrepo_nb.core.offload import offload
 from xrepo_nb.core.settings import settings
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.resources.base import ScanRequest, WriteResult, XResource
-from xrepo_nb.resources.paths import Root
+from xrepo_nb.resources.sql_files import Lease, Mark, database_file, mark_of, must_be_the_file
 from xrepo_nb.resources.sql_finishing import finished, parted
 from xrepo_nb.resources.sql_keys import (
     is_watched,
@@ -81,6 +81,7 @@ class SQLFileResource(XResource):
         self._idle: list[Any] = []
         self._leasing = threading.Lock()
         self._writing = threading.Lock()
+        self._mark: Mark | None = None
         self._open = False
         self._schemas: dict[str, Schema] = {}
 
@@ -141,6 +142,7 @@ class SQLFileResource(XResource):
             self.path = await offload(database_file, self.path, self._root)
             async with self._leased(connecting=True) as connection:
                 await self._run(connection, self._tables, connection)
+                self._mark = await offload(mark_of, self.path)
                 self._writing = _TURNS.setdefault(self.path, threading.Lock())
                 self._open = True
 
@@ -155,14 +157,14 @@ class SQLFileResource(XResource):
             return False
         try:
             async with self._leased() as connection:
-                await self._run(connection, self._tables, connection)
+                await self._run(connection, self._listed, connection)
         except Exception:
             return False
         return True
 
     async def list_collections_or_tables(self) -> list[str]:
         async with self._leased() as connection:
-            return await self._run(connection, self._tables, connection)
+            return await self._run(connection, self._listed, connection)
 
     async def describe(self, collection: str | None = None) -> Schema:
         async with self._leased() as connection:
@@ -336,8 +338,12 @@ class SQLFileResource(XResource):
         self._schemas[name] = schema
         return schema
 
+    def _listed(self, connection: Any) -> list[str]:
+        must_be_the_file(self.path, self._mark)
+        return self._tables(connection)
+
     def _named(self, connection: Any, collection: str | None) -> str:
-        names = self._tables(connection)
+        names = self._listed(connection)
         if collection is None:
             if len(names) == 1:
                 return names[0]
@@ -420,7 +426,7 @@ class SQLFileResource(XResource):
         """What a write returns of each row, so that `_decode` can read it."""
         from sqlglot import exp
 
-        return (exp.Star(),)
+        return tuple(exp.column(exp.to_identifier(name, quoted=True)) for name in schema.names)
 
     def _encoded(self, record: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
         for name in record:
@@ -469,30 +475,3 @@ class SQLFileResource(XResource):
 
     def _kept(self, statement: Statement, rows: Sequence[tuple[Any, ...]], schema: Schema) -> None:
         """Raises `XRepoValidationError` when the source stored another value than the one given."""
-
-
-class Lease:
-    """A connection for one operation: `async with` takes it and gives it back."""
-
-    __slots__ = ("connection", "resource")
-
-    def __init__(self, resource: SQLFileResource) -> None:
-        self.resource = resource
-
-    async def __aenter__(self) -> Any:
-        free = self.resource._take_idle()
-        self.connection = free or await offload(self.resource._new_connection)
-        return self.connection
-
-    async def __aexit__(self, *failure: object) -> None:
-        connection: Any = self.connection
-        if not self.resource._keep_idle(connection):
-            await offload(connection.close)
-
-
-def database_file(file_path: str | Path, root: str | Path | None) -> Path:
-    """The existing file, resolved; refused when links or `..` lead out of `root`."""
-    if root is not None:
-        return Root.of(root).file(file_path)
-    path = Path(file_path).expanduser().resolve()
-    return Root.of(path.parent).file(path.name)

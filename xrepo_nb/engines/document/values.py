@@ -15,6 +15,7 @@ from decimal import Decimal
 from functools import lru_cache, total_ordering
 from typing import Any, TypeGuard
 
+from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.core.missing import MISSING, Missing
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
@@ -192,6 +193,9 @@ def _number(value: Any) -> tuple[Any, ...]:
 
 def _object(value: Any) -> tuple[Any, ...]:
     if not isinstance(value, dict):
+        if not hasattr(value, "as_doc"):
+            kind = type(value).__name__
+            raise XRepoQueryError(f"a {kind} is no value of a document", hint="give numbers, text, times ...")
         value = value.as_doc()
     parts = []
     for name, item in value.items():
