@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from xrepo_nb.engines.sql.render import Rendered
 
 _CHUNK = 200
+_OF_VIEWS = ("is not an table", "only update base table", "only delete from base table")
+"""What DuckDB says of a write into a view."""
 ROW = "#row"
 """The name under which DuckDB's own row numbers are selected."""
 
@@ -209,22 +211,13 @@ class DuckDBResource(SQLFileResource):
             return None
         if isinstance(error, duckdb.ConstraintException):
             return _constraint(str(error))
-        text = str(error)
-        if "generated column" in text:
-            return XRepoValidationError(
-                "a generated column takes no value", hint="leave it out: the database computes it"
-            )
-        if any(
-            part in text for part in ("is not an table", "only update base table", "only delete from base")
-        ):
-            return XRepoUnsupportedError(
-                f"{self.path.name}: a view takes no writes", asked="write", hint="write into its tables"
-            )
+        if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
+            return self._of_binding(str(error))
         failure = failed_check(error)
         if failure is not None:
             return failure
-        if isinstance(error, duckdb.TransactionException) and "onstraint" in text:
-            return _constraint(text)
+        if isinstance(error, duckdb.TransactionException) and "onstraint" in str(error):
+            return _constraint(str(error))
         if isinstance(error, duckdb.TransactionException):
             return XRepoConflictError("another writer changed the same records", hint="try again")
         if isinstance(error, duckdb.IOException | duckdb.ConnectionException | duckdb.FatalException):
@@ -234,6 +227,21 @@ class DuckDBResource(SQLFileResource):
         if isinstance(error, duckdb.InvalidInputException) and "read-only" in str(error):
             return XRepoUnsupportedError(f"{self.path.name} is read-only", asked="write")
         return XRepoQueryError(f"{self.path.name}: the query failed ({type(error).__name__})")
+
+    def _of_binding(self, text: str) -> XRepoError:
+        """What is wrong with a statement that fits the tables no more, or never did."""
+        if "generated column" in text:
+            return XRepoValidationError(
+                "a generated column takes no value", hint="leave it out: the database computes it"
+            )
+        if any(part in text for part in _OF_VIEWS):
+            return XRepoUnsupportedError(
+                f"{self.path.name}: a view takes no writes", asked="write", hint="write into its tables"
+            )
+        return XRepoQueryError(
+            f"{self.path.name}: the query fits none of its tables",
+            hint="a table may have changed since it was opened: open it again",
+        )
 
 
 def _constraint(text: str) -> XRepoError:

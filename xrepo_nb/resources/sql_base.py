@@ -423,10 +423,8 @@ class SQLFileResource(XResource):
         return Statement(sql, tuple(identity.values()), {})
 
     def _returned(self, schema: Schema) -> tuple[Any, ...]:
-        """What a write returns of each row, so that `_decode` can read it."""
-        from sqlglot import exp
-
-        return tuple(exp.column(exp.to_identifier(name, quoted=True)) for name in schema.names)
+        """What a write returns of each row, so that `_decode` can read it: names, or trees."""
+        return schema.names
 
     def _encoded(self, record: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
         for name in record:

@@ -76,7 +76,8 @@ def repeats_sql(table: str, key: tuple[str, ...], rows: int, dialect: str) -> st
 def _returning(returned: tuple[Any, ...]) -> Any:
     from sqlglot import exp
 
-    return exp.Returning(expressions=list(returned))
+    columns = [exp.Column(this=_name(r)) if isinstance(r, str) else r for r in returned]
+    return exp.Returning(expressions=columns)
 
 
 def _name(name: str) -> Any:
