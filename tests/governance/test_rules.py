@@ -1,7 +1,8 @@
 """Rules as users write them: conditions, the caller's attributes, and what is refused."""
 
+from typing import Any
+
 import pytest
-from pydantic import ValidationError
 
 from xrepo_nb.core.errors import XRepoConfigurationError
 from xrepo_nb.governance.acl import ACLManager, ACLRule
@@ -14,6 +15,7 @@ from xrepo_nb.governance.identity import (
     resolve,
 )
 from xrepo_nb.governance.rules import MissingAttribute, parsed_rules, substitute
+from xrepo_nb.repos.metadata import RepoMetadata
 
 
 def test_fields_may_be_a_list_or_allow_and_deny():
@@ -23,10 +25,48 @@ def test_fields_may_be_a_list_or_allow_and_deny():
     assert (rule.narrowing.allow, rule.narrowing.deny) == (None, ("c",))
 
 
-@pytest.mark.parametrize("conditions", [{"row": {}}, {"fields": {"hide": ["a"]}}, {"rows": "a > 1"}])
-def test_conditions_that_are_not_understood_are_refused(conditions):
-    with pytest.raises(ValidationError):
-        ACLRule(role="r", permissions=["read"], conditions=conditions)
+MALFORMED: list[tuple[dict[str, Any], str]] = [
+    ({"conditions": {"row": {}}}, "conditions of the rule of role 'r' has no key 'row'; .*mean 'rows'"),
+    (
+        {"conditions": {"fields": {"hide": ["a"]}}},
+        "conditions.fields of .* no key 'hide'; there are: allow",
+    ),
+    ({"conditions": {"fields": {"denny": ["a"]}}}, "did you mean 'deny'"),
+    ({"conditions": {"rows": "a > 1"}}, "conditions.rows of the rule of role 'r' takes a filter.*not str"),
+    ({"conditions": {"check": [1]}}, "conditions.check .* takes a filter.*not list"),
+    (
+        {"conditions": {"fields": "age"}},
+        r"conditions.fields .* a list of names, not str. Hint: write \[...\]",
+    ),
+    ({"conditions": {"fields": {"deny": "age"}}}, "conditions.fields.deny .* a list of names, not str"),
+    ({"conditions": {"fields": [1]}}, "conditions.fields .* takes names only, not int"),
+    ({"conditions": {"fields": [""]}}, "conditions.fields .* takes names only, not an empty text"),
+    ({"conditions": {"masks": ["age"]}}, "conditions.masks .* takes a dict .*not list"),
+    ({"conditions": {"masks": {1: 2}}}, "conditions.masks .* takes names only, not int"),
+    ({"conditions": []}, "conditions .* takes a dict with some of rows, check, fields, masks, not list"),
+    ({"condition": {"rows": {}}}, "no key 'condition'; .*mean 'conditions'"),
+    ({"kind": "restrict"}, "kind .* cannot be 'restrict'.*mean 'restrictive'"),
+    ({"permissions": "read"}, "permissions .* takes a list of names, not str"),
+    ({"permissions": ["reed"]}, "permissions .* cannot be 'reed'; .*mean 'read'"),
+    ({"permissions": [1]}, "permissions .* takes names only, not int"),
+    ({"role": 1}, "role of an access rule takes the name of a role, not int"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "told"), MALFORMED)
+def test_a_malformed_rule_tells_which_key_what_it_was_given_and_what_it_takes(
+    wrong: dict[str, Any], told: str
+) -> None:
+    given = {"role": "r", "permissions": ["read"]} | wrong
+    for attempt in (
+        lambda: ACLRule(**given),
+        lambda: RepoMetadata(name="people", acl_rules=[given]),
+        lambda: parsed_rules([{"role": "a", "permissions": []}, given]),
+    ):
+        with pytest.raises(XRepoConfigurationError, match=told) as caught:
+            attempt()
+        assert "pydantic" not in str(caught.value) and "\n" not in str(caught.value)
+    assert str(caught.value).startswith("rule 1: ")
 
 
 def test_a_rule_with_a_wrong_operator_is_refused_when_it_is_given_not_when_it_is_met():

@@ -9,6 +9,7 @@ from typing import Any
 from xrepo_nb.core.errors import XRepoPermissionError
 from xrepo_nb.governance.combine import combine
 from xrepo_nb.governance.identity import Identity, resolve
+from xrepo_nb.governance.names import must_name_fields
 from xrepo_nb.governance.policy import OPEN, FieldSet, Grant, Policy
 from xrepo_nb.governance.rules import EVERYONE, ACLRule, Conditions, Permission
 from xrepo_nb.query.typing.comparable import moments_in
@@ -38,12 +39,27 @@ class ACLManager:
 
     @rules.setter
     def rules(self, rules: Sequence[ACLRule]) -> None:
-        self._rules = tuple(rules)
+        given = tuple(rules)
+        for rule in given:
+            for permission in rule.permissions:
+                combine([rule], permission, Identity(roles={rule.role}), self._names())
+        self.must_name_fields(given)
+        self._rules = given
         self._version += 1
         self._policies.clear()
-        for rule in self._rules:
-            for permission in rule.permissions:
-                combine([rule], permission, Identity(roles={rule.role}))
+
+    def must_name_fields(self, rules: Sequence[ACLRule] | None = None) -> None:
+        """Raises `XRepoConfigurationError` when the rules, by default those in force, name a field that
+        the repo knows not to be there. Where it cannot know, such a field shows and allows nothing."""
+        known = getattr(self._repo, "_known_fields", None)
+        schema = known() if known is not None else None
+        if schema is not None:
+            must_name_fields(self._rules if rules is None else rules, schema)
+
+    def _names(self) -> tuple[str, ...]:
+        """The names of the repo's fields, as far as they are known."""
+        schema = getattr(self._repo, "_schema", None)
+        return schema.names if schema is not None else ()
 
     def policy(self, identity: Identity) -> Policy:
         """What the rules leave to the identity. Cheap after the first call for an identity."""
@@ -58,7 +74,8 @@ class ACLManager:
         return found
 
     def _make(self, identity: Identity, key: str) -> Policy:
-        grants = {p: combine(self._rules, p, identity) for p in Permission}
+        names = self._names()
+        grants = {p: combine(self._rules, p, identity, names) for p in Permission}
         held = {p: grant for p, grant in grants.items() if grant is not None}
         if not any(
             r.kind == "permissive" and r.concerns(identity) and Permission.ADMIN in r.permissions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from operator import or_
@@ -25,17 +25,20 @@ class _Clause:
     masks: tuple[tuple[Path, Expr], ...]
 
 
-def combine(rules: Iterable[ACLRule], permission: Permission, identity: Identity) -> Grant | None:
+def combine(
+    rules: Iterable[ACLRule], permission: Permission, identity: Identity, names: Sequence[str] = ()
+) -> Grant | None:
     """The grant that the rules leave to the identity; None when no permissive rule applies.
 
+    `names`: those of the repo's fields, so that one with `__` in it is known for what it is.
     A permissive rule that names an attribute the caller lacks is left out; a restrictive one then
     leaves no row.
     """
     mine = [rule for rule in rules if rule.concerns(identity) and rule.allows(permission)]
-    permissive = [c for c in (_clause(r, identity) for r in mine if r.kind == "permissive") if c]
+    permissive = [c for c in (_clause(r, identity, names) for r in mine if r.kind == "permissive") if c]
     if not permissive:
         return None
-    restrictive = [_clause(r, identity) for r in mine if r.kind == "restrictive"]
+    restrictive = [_clause(r, identity, names) for r in mine if r.kind == "restrictive"]
     if any(clause is None for clause in restrictive):
         return Grant(rows=NOTHING, check=NOTHING, fields=FieldSet(frozenset()))
     narrowing = [clause for clause in restrictive if clause]
@@ -50,11 +53,11 @@ def combine(rules: Iterable[ACLRule], permission: Permission, identity: Identity
     )
 
 
-def _clause(rule: ACLRule, identity: Identity) -> _Clause | None:
+def _clause(rule: ACLRule, identity: Identity, names: Sequence[str]) -> _Clause | None:
     given = rule.narrowing
     try:
-        rows = _predicate(given.rows, identity)
-        check = _predicate(given.check, identity) if given.check is not None else rows
+        rows = _predicate(given.rows, identity, names)
+        check = _predicate(given.check, identity, names) if given.check is not None else rows
     except MissingAttribute:
         return None
     masks = tuple(
@@ -63,8 +66,10 @@ def _clause(rule: ACLRule, identity: Identity) -> _Clause | None:
     return _Clause(rows, check, _field_set(given), masks)
 
 
-def _predicate(given: dict[str, object] | None, identity: Identity) -> Predicate:
-    return EVERYTHING if given is None else parse_filter(substitute(given, identity), at="rows")
+def _predicate(given: dict[str, object] | None, identity: Identity, names: Sequence[str]) -> Predicate:
+    if given is None:
+        return EVERYTHING
+    return parse_filter(substitute(given, identity), at="rows", fields=names)
 
 
 def _field_set(given: Conditions) -> FieldSet:

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from xrepo_nb.core.errors import XRepoConfigurationError
 from xrepo_nb.governance.identity import Identity
+from xrepo_nb.governance.malformed import must_be_rule
 
 EVERYONE = "*"
 """The role that every caller holds, anonymous ones too."""
@@ -53,9 +54,6 @@ class Conditions(BaseModel):
         fields = given["fields"]
         if not isinstance(fields, Mapping):
             return rest | {"allow": fields}
-        unknown = fields.keys() - {"allow", "deny"}
-        if unknown:
-            raise ValueError(f"fields takes allow and deny, not {sorted(unknown)}")
         return rest | dict(fields)
 
 
@@ -69,22 +67,25 @@ class ACLRule(BaseModel):
     >>> rule = ACLRule(role="eu", permissions=["read", "list"], conditions={"rows": {"region": "EU"}})
     >>> rule.narrowing.rows
     {'region': 'EU'}
+
+    Raises `XRepoConfigurationError` for what cannot be understood, with the key and what it takes.
     """
+
+    model_config = ConfigDict(extra="forbid")
 
     role: str
     permissions: list[Permission]
     conditions: dict[str, Any] | None = None
     kind: Literal["permissive", "restrictive"] = "permissive"
 
+    def __init__(self, **given: Any) -> None:
+        must_be_rule(given, [permission.value for permission in Permission])
+        super().__init__(**given)
+
     @property
     def narrowing(self) -> Conditions:
         """The conditions, validated."""
         return Conditions.model_validate(self.conditions or {})
-
-    @model_validator(mode="after")
-    def _known_conditions(self) -> ACLRule:
-        _ = self.narrowing
-        return self
 
     def allows(self, permission: Permission) -> bool:
         """Whether the rule is about that permission."""
@@ -100,21 +101,21 @@ def parsed_rules(given: Iterable[ACLRule | Mapping[str, Any]]) -> list[ACLRule]:
 
     Raises `XRepoConfigurationError` for one that is no rule, with what it takes instead.
     """
-    return [rule if isinstance(rule, ACLRule) else _parsed(rule) for rule in given]
+    return [rule if isinstance(rule, ACLRule) else _parsed(rule, place) for place, rule in enumerate(given)]
 
 
-def _parsed(given: Mapping[str, Any]) -> ACLRule:
-    try:
-        return ACLRule.model_validate(given)
-    except ValidationError as error:
-        fault = error.errors()[0]
-        place = ".".join(str(step) for step in fault["loc"]) or "rule"
-        known = (
-            [p.value for p in Permission] if place.startswith("permissions.") else list(ACLRule.model_fields)
-        )
-        asked = fault["input"] if isinstance(fault["input"], str) else place
+def _parsed(given: Any, place: int) -> ACLRule:
+    if not isinstance(given, Mapping):
         raise XRepoConfigurationError(
-            f"an access rule is malformed at {place}: {fault['msg']}", asked=asked, exists=known
+            f"rule {place} is a {type(given).__name__}, not an ACLRule",
+            asked=place,
+            hint='write ACLRule(role="...", permissions=[...]), or the same as a dict',
+        )
+    try:
+        return ACLRule(**given)
+    except XRepoConfigurationError as error:
+        raise XRepoConfigurationError(
+            f"rule {place}: {error.message}", asked=error.asked, exists=error.exists, hint=error.hint
         ) from None
 
 

@@ -14,13 +14,14 @@ class Item:
     """One record of a change: its id, its whole new document (None: removed), the fields that differ.
 
     In `changed` a removed field has the value `MISSING`. `revision` is the state it was computed
-    from, where the repo counts revisions.
+    from, where the repo counts revisions; `version` what the field `version` must still be.
     """
 
     id: Any
     document: dict[str, Any] | None
     changed: dict[str, Any] = field(default_factory=dict)
     revision: int = 0
+    version: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,12 @@ from weakref import WeakKeyDictionary
 
 import polars as pl
 
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoUnsupportedError, XRepoValidationError
+from xrepo_nb.core.errors import (
+    XRepoConfigurationError,
+    XRepoConflictError,
+    XRepoUnsupportedError,
+    XRepoValidationError,
+)
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.query.plan import Match, Plan, Scan
@@ -20,7 +25,7 @@ from xrepo_nb.query.predicates import And, Compare, In, Or, Predicate
 from xrepo_nb.repos import asking, explaining, fitting, narrowing
 from xrepo_nb.repos.base import XRepo
 from xrepo_nb.repos.change import Change, Current, Item
-from xrepo_nb.repos.documents import key_of
+from xrepo_nb.repos.documents import key_of, same_id
 from xrepo_nb.repos.execution import Opened, execute, gather, streamed
 from xrepo_nb.repos.materialized import default_metadata
 from xrepo_nb.repos.metadata import RepoMetadata
@@ -62,6 +67,11 @@ class ConnectedRepo(XRepo[T]):
         metadata: RepoMetadata | None = None,
     ) -> None:
         known = Schema.of(schema)
+        missing = next((name for name in known.primary_key if known.field(name) is None), None)
+        if missing is not None and known.fields:
+            raise XRepoValidationError(
+                f"there is no field {missing!r} for the key", asked=missing, exists=known.names
+            )
         if not isinstance(resource, XResource):
             raise XRepoConfigurationError(
                 f"a ConnectedRepo needs an XResource, not a {type(resource).__name__}",
@@ -92,8 +102,15 @@ class ConnectedRepo(XRepo[T]):
         if not self.source.capabilities.lazy:
             return Opened(self._schema)
         table = await self.source.table(self._collection)
-        lazy = table.lazy.select(self._schema.names) if self._schema.fields else table.lazy
-        return Opened(self._schema, Table(lazy=lazy, schema=self._schema, origin=table.origin))
+        schema = self._schema if self._closed else self._present(table.schema)
+        lazy = table.lazy.select(schema.names) if schema.fields else table.lazy
+        return Opened(schema, Table(lazy=lazy, schema=schema, origin=table.origin))
+
+    def _present(self, described: Schema) -> Schema:
+        """The schema as the rows stand now, which writes may have widened."""
+        known = self._schema.names or described.names
+        fields = tuple(field for field in map(described.field, known) if field is not None)
+        return self._schema.replace(fields=fields)
 
     async def _scan(self, plan: Plan) -> tuple[Plan, Table]:
         native, residual = self._split(plan)
@@ -141,8 +158,22 @@ class ConnectedRepo(XRepo[T]):
         opened = {name: await self._open(identity)}
         plan, inputs = await gather(Match(Scan(name), self._one_of(ids)), opened, {name: self})
         answer = await execute(plan, inputs)
-        found = {key_of(document, self._key): document for document in answer.table.documents}
-        return [Current(found[i]) if i in found else None for i in ids]
+        found: dict[Any, builtins.list[dict[str, Any]]] = {}
+        for document in answer.table.documents:
+            found.setdefault(key_of(document, self._key), []).append(document)
+        return [self._only(i, found.get(i, [])) for i in ids]
+
+    def _only(self, record_id: Any, found: Sequence[dict[str, Any]]) -> Current | None:
+        """The one record of an id; raises `XRepoConflictError` when there are several."""
+        mine = [document for document in found if same_id(key_of(document, self._key), record_id)]
+        if len(mine) > 1:
+            named = ", ".join(self._key)
+            raise XRepoConflictError(
+                f"{len(mine)} records of {self.metadata.name} have this {named}",
+                asked=named,
+                hint="name fields that tell records apart: primary_key=[...], or use find_one({...})",
+            )
+        return Current(mine[0]) if mine else None
 
     def _one_of(self, ids: Sequence[Any]) -> Predicate:
         if len(self._key) == 1:
@@ -165,11 +196,39 @@ class ConnectedRepo(XRepo[T]):
 
     async def _written(self, change: Change) -> WriteResult:
         source, items = self.source, change.items
+        if not source.capabilities.any_key:
+            await self._must_know_the_key()
         if change.kind == "create":
-            return await source.insert(self._collection, [item.document or {} for item in items])
+            records = [item.document or {} for item in items]
+            return await source.insert(self._collection, records, **self._by(self._schema.primary_key))
         if change.kind == "delete":
-            return await source.delete(self._collection, [item.id for item in items])
-        return await source.update(self._collection, [(item.id, self._settable(item)) for item in items])
+            return await source.delete(self._collection, [item.id for item in items], **self._by(self._key))
+        if len(items) == 1 and items[0].version is not None and source.capabilities.any_key:
+            return await self._updated_at(items[0], items[0].version)
+        changes = [(item.id, self._settable(item)) for item in items]
+        return await source.update(self._collection, changes, **self._by(self._key))
+
+    async def _updated_at(self, item: Item, version: int) -> WriteResult:
+        """Updates a record only while it is still at that version, whoever else writes it."""
+        record_id = item.id if len(self._key) > 1 else (item.id,)
+        changes = [((*record_id, version), self._settable(item))]
+        return await self.source.update(self._collection, changes, key=(*self._key, "version"))
+
+    def _by(self, key: tuple[str, ...]) -> dict[str, Any]:
+        """How the source is told the key, where it takes any."""
+        return {"key": key} if key and self.source.capabilities.any_key else {}
+
+    async def _must_know_the_key(self) -> None:
+        """Raises `XRepoUnsupportedError` when the source knows its records by other fields."""
+        own = (await self.source.describe(self._collection)).primary_key
+        if own and self._key and own != self._key:
+            raise XRepoUnsupportedError(
+                f"{self.metadata.name} takes no writes: its source knows records by {', '.join(own)}, "
+                f"not by {', '.join(self._key)}",
+                asked=", ".join(self._key),
+                exists=own,
+                hint="open it without primary_key, or with materialized=True and change the copy",
+            )
 
     def _must_take_writes(self) -> None:
         taken = self.source.capabilities
@@ -207,6 +266,9 @@ class ConnectedRepo(XRepo[T]):
     @property
     def _closed(self) -> bool:
         return self.source.connection_type not in _SCHEMALESS
+
+    def _known_fields(self) -> Schema | None:
+        return super()._known_fields() if self._closed else None
 
     def _completed(self, document: dict[str, Any]) -> dict[str, Any]:
         return self._fitted(document)

@@ -47,25 +47,49 @@ def key_of(document: Mapping[str, Any], key: tuple[str, ...]) -> Any:
         value = document.get(name, MISSING)
         if value is MISSING or value is None:
             raise XRepoValidationError(
-                f"the record has no value for its key {name!r}", asked=name, exists=tuple(document)
+                f"there is no value for the key {name!r}", asked=name, exists=tuple(document), hint="give one"
             )
         values.append(hashable(value))
     return values[0] if len(values) == 1 else tuple(values)
 
 
 def as_key(given: Any, key: tuple[str, ...]) -> Any:
-    """The hashable form of an id as callers give it: a value; a tuple or dict for several fields."""
+    """The hashable form of an id as callers give it: a value; a tuple or dict for several fields.
+
+    Raises `XRepoValidationError` when it gives no value for a field of the key.
+    """
     if len(key) == 1:
-        return hashable(given)
+        return known_id(key_of({key[0]: given}, key))
     if isinstance(given, Mapping):
-        return key_of(given, key)
+        return known_id(key_of(given, key))
     if isinstance(given, Sequence) and not isinstance(given, str | bytes) and len(given) == len(key):
-        return tuple(hashable(value) for value in given)
+        return known_id(key_of(dict(zip(key, given, strict=True)), key))
     raise XRepoValidationError(
         "the id must give a value for each field of the key",
         exists=key,
         hint=f"pass a tuple ({', '.join(key)})",
     )
+
+
+def known_id(record_id: Any) -> Any:
+    """The id itself; raises `XRepoValidationError` for NaN, which is equal to nothing, not even to itself."""
+    if isinstance(record_id, tuple):
+        for part in record_id:
+            known_id(part)
+    elif record_id != record_id:
+        raise XRepoValidationError("NaN is no id: it is equal to nothing", hint="give another")
+    return record_id
+
+
+def same_id(a: Any, b: Any) -> bool:
+    """Whether two ids are one: equal numbers are, but True is not 1, as in filters.
+
+    >>> same_id(1, 1.0), same_id(1, True), same_id((1, "x"), (True, "x"))
+    (True, False, False)
+    """
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(same_id, a, b))
+    return bool(a == b) and isinstance(a, bool) is isinstance(b, bool)
 
 
 def hashable(value: Any) -> Any:

@@ -23,13 +23,14 @@ from xrepo_nb.observe.stats import StatsCollector
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.repos import narrowing
 from xrepo_nb.repos.change import Change, Current
-from xrepo_nb.repos.documents import key_of
+from xrepo_nb.repos.documents import key_of, known_id
 from xrepo_nb.repos.execution import Opened
 from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.resources.base import WriteResult, XResource
 from xrepo_nb.schema.report import InferenceReport
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
+from xrepo_nb.schema.types import DataType, Field
 
 if TYPE_CHECKING:
     from xrepo_nb.engines.explain import Explanation
@@ -217,7 +218,7 @@ class RepoFoundation(XObjPrototype, ABC):
 
     def _id_of(self, document: dict[str, Any]) -> Any:
         """The id of a new record; raises `XRepoValidationError` when it has none and needs one."""
-        return key_of(document, self._key) if self._key else None
+        return known_id(key_of(document, self._key)) if self._key else None
 
     def _completed(self, document: dict[str, Any]) -> dict[str, Any]:
         """A new document with what the collection itself adds, in the types of its fields."""
@@ -226,6 +227,14 @@ class RepoFoundation(XObjPrototype, ABC):
     def _fitted(self, values: dict[str, Any]) -> dict[str, Any]:
         """Values in the types of the fields they are for."""
         return values
+
+    def _known_fields(self) -> Schema | None:
+        """The schema, when it has every field that rules may be about; None when it cannot tell."""
+        schema = self._schema
+        if schema.fields and self.metadata.soft_delete and schema.field(narrowing.DELETED_AT) is None:
+            mark = Field(narrowing.DELETED_AT, DataType("datetime"))
+            return schema.replace(fields=(*schema.fields, mark))
+        return schema if schema.fields else None
 
     def _policy_key(self, identity: Identity) -> str:
         """Names what the identity may see: equal keys, equal rows."""

@@ -17,6 +17,7 @@ from xrepo_nb.governance.identity import Identity, resolve
 from xrepo_nb.repos import fitting, reading
 from xrepo_nb.repos.base import XRepo
 from xrepo_nb.repos.change import Change, Current, Stale
+from xrepo_nb.repos.documents import key_of, same_id
 from xrepo_nb.repos.execution import Opened
 from xrepo_nb.repos.loading import Loaded, load
 from xrepo_nb.repos.metadata import RepoMetadata
@@ -143,7 +144,8 @@ class MaterializedRepo(XRepo[T]):
         for record_id in ids:
             revision = storage.revision(record_id)
             document = storage.find(record_id)
-            found.append(None if document is None else Current(document, revision))
+            there = document is not None and same_id(key_of(document, self._key), record_id)
+            found.append(Current(document, revision) if document is not None and there else None)
         return found
 
     async def _apply(self, change: Change, partial: bool = False) -> WriteResult:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from xrepo_nb.governance.rules import ACLRule
+from xrepo_nb.governance.rules import ACLRule, parsed_rules
 
 
 class RepoMetadata(BaseModel):
@@ -33,3 +33,8 @@ class RepoMetadata(BaseModel):
     acl_rules: list[ACLRule] = Field(default_factory=list)
     soft_delete: bool = True
     auto_timestamps: bool = True
+
+    def __init__(self, **given: Any) -> None:
+        if isinstance(given.get("acl_rules"), list | tuple):
+            given["acl_rules"] = parsed_rules(given["acl_rules"])
+        super().__init__(**given)

@@ -93,6 +93,8 @@ class ViewRepo(MaterializedRepo[T]):
         self._locks = {}
         self._generation = 0
         self._follow()
+        if self._acl_manager is not None:
+            self._acl_manager.must_name_fields()
 
     @property
     def sources(self) -> Mapping[str, XRepo[Any]]:
@@ -183,6 +185,12 @@ class ViewRepo(MaterializedRepo[T]):
     def _translated(self, filters: Any, identity: Identity) -> Any:
         rest, predicates = by_source.parted(filters, self._shape(identity).names)
         return by_source.combined(rest, predicates)
+
+    def _known_fields(self) -> Schema | None:
+        sources = getattr(self, "_sources", None)  # not there yet while the view is being made
+        if sources is None or any(repo._known_fields() is None for repo in sources.values()):
+            return None
+        return super()._known_fields()
 
     def _schema_for(self, identity: Identity) -> Schema:
         kept = self._kept.get(self._sources_key(identity))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -22,8 +22,8 @@ from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.check import names_below
 from xrepo_nb.query.predicates import EVERYTHING, Predicate
 from xrepo_nb.query.typing.values import root_of
-from xrepo_nb.repos.change import Change, Check, Current, Item, Stale
-from xrepo_nb.repos.documents import as_key, copied, key_of
+from xrepo_nb.repos.change import Change, Check, Current, Item, Kind, Stale
+from xrepo_nb.repos.documents import as_key, copied, key_of, same_id
 from xrepo_nb.repos.narrowing import DELETED_AT, seen
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.shaping import document_of, record_of
@@ -77,22 +77,25 @@ class Writer:
         self._only_shown(difference)
         with self._naming_nothing_hidden():
             difference = self._validated(old, difference)
+        difference = {f: v for f, v in difference.items() if f not in repo.key or not same_id(v, old.get(f))}
         if version is not None:
             difference["version"] = old["version"] + 1
         if difference:
             difference.update(self._stamps(difference, "updated_at"))
         document = merged(old, difference, self.grant.fields)
-        if repo.key and key_of(document, repo.key) != record_id:
+        if repo.key and not same_id(key_of(document, repo.key), record_id):
             raise XRepoValidationError(
                 "the id of a record cannot be changed",
                 asked=", ".join(repo.key),
                 hint="create a new record instead",
             )
         self._must_pass_check(document)
-        return Item(record_id, document, _changes(old, document), current.revision)
+        own_id = self._own_id(record_id, current)
+        return Item(own_id, document, _changes(old, document), current.revision, version)
 
     def removed(self, record_id: Any, current: Current, soft: bool) -> Item:
         """An existing record, marked as deleted or gone."""
+        record_id = self._own_id(record_id, current)
         if not soft:
             return Item(record_id, None, {}, current.revision)
         mark = {DELETED_AT: self.repo._moment(DELETED_AT, self.now)}
@@ -102,7 +105,11 @@ class Writer:
         """A record marked as deleted, without the mark."""
         mark = {DELETED_AT: MISSING if self.repo._hides_mark() else None}
         document = merged(current.document, mark, OPEN.grants[Permission.UPDATE].fields)
-        return Item(record_id, document, mark, current.revision)
+        return Item(self._own_id(record_id, current), document, mark, current.revision)
+
+    def _own_id(self, record_id: Any, current: Current) -> Any:
+        """The id as the record has it: 1 for one that was asked for as 1.0."""
+        return key_of(current.document, self.repo.key) if self.repo.key else record_id
 
     # What the caller may do.
 
@@ -215,54 +222,55 @@ async def create_one(writer: Writer, given: Any) -> Any:
 
 async def update_one(writer: Writer, record_id: Any, given: Any, version: Any = None) -> Any:
     """Updates a record; gives it as the caller may see it, None when there is none."""
-    record_id = as_key(record_id, required_key(writer.repo))
-    for _ in range(_ATTEMPTS):
-        current = await writer.current(record_id)
-        if current is None:
-            return None
-        item = writer.changed(record_id, current, given, version)
-        if not item.changed:
-            return shown_record(writer, item.document or {})
-        try:
-            result = await writer.repo._apply(Change("update", (item,)))
-        except Stale:
-            continue
-        must_be_applied(result, writer.repo)
-        finish(writer, (record_id,))
-        return shown_record(writer, stored_at(result, 0, item))
-    raise _contended(record_id)
+
+    def change(record_id: Any, current: Current) -> Item:
+        return writer.changed(record_id, current, given, version)
+
+    stored = await _written(writer, record_id, "update", change)
+    return None if stored is None else shown_record(writer, stored)
 
 
 async def remove_one(writer: Writer, record_id: Any, soft: bool) -> bool:
     """Deletes a record; whether there was one."""
-    record_id = as_key(record_id, required_key(writer.repo))
     soft = writer.repo._deletes_softly(soft)
     writer.operation.details["soft"] = soft
-    for _ in range(_ATTEMPTS):
-        current = await writer.current(record_id)
-        if current is None:
-            return False
-        item = writer.removed(record_id, current, soft)
-        try:
-            result = await writer.repo._apply(Change("update" if soft else "delete", (item,)))
-        except Stale:
-            continue
-        must_be_applied(result, writer.repo)
-        finish(writer, (record_id,))
-        return True
-    raise _contended(record_id)
+
+    def change(record_id: Any, current: Current) -> Item:
+        return writer.removed(record_id, current, soft)
+
+    return await _written(writer, record_id, "update" if soft else "delete", change) is not None
 
 
 async def restore_one(writer: Writer, record_id: Any) -> bool:
     """Takes a soft deletion back; whether there was one."""
-    record_id = as_key(record_id, required_key(writer.repo))
-    current = await writer.current(record_id, deleted=True)
-    if current is None:
-        return False
-    result = await writer.repo._apply(Change("update", (writer.restored(record_id, current),)))
-    must_be_applied(result, writer.repo)
-    finish(writer, (record_id,))
-    return True
+    return await _written(writer, record_id, "update", writer.restored, deleted=True) is not None
+
+
+async def _written(
+    writer: Writer, given: Any, kind: Kind, change: Callable[[Any, Current], Item], *, deleted: bool = False
+) -> dict[str, Any] | None:
+    """Applies a change of one record; gives it as stored, None when there is none to change.
+
+    A record that was changed or removed between the look at it and its change is looked at again.
+    """
+    record_id = as_key(given, required_key(writer.repo))
+    for _ in range(_ATTEMPTS):
+        current = await writer.current(record_id, deleted=deleted)
+        if current is None:
+            return None
+        item = change(record_id, current)
+        if item.document is not None and not item.changed:
+            return item.document
+        try:
+            result = await writer.repo._apply(Change(kind, (item,)))
+        except Stale:
+            continue
+        if result.outcomes[0] == "skipped":
+            continue
+        must_be_applied(result, writer.repo)
+        finish(writer, (record_id,))
+        return stored_at(result, 0, item)
+    raise _contended(record_id)
 
 
 def finish(writer: Writer, ids: Sequence[Any]) -> None:

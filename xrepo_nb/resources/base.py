@@ -35,6 +35,8 @@ class Capabilities:
     """Changes records in place."""
     delete: bool = False
     """Removes records."""
+    any_key: bool = False
+    """Its writes take `key=`: fields that records are known by in place of the primary key."""
     transactions: bool = False
     """A bulk write applies as a whole or not at all."""
     watch: bool = False
@@ -121,18 +123,26 @@ class XResource(ABC):
         rows: list[dict[str, Any]] = await query(self, filters, collection, skip, limit, sort)
         return rows
 
-    async def insert(self, collection: str | None, records: Sequence[dict[str, Any]]) -> WriteResult:
-        """Adds records."""
+    async def insert(
+        self, collection: str | None, records: Sequence[dict[str, Any]], *, key: Sequence[str] = ()
+    ) -> WriteResult:
+        """Adds records. With `key` each must have values for these fields that no other record has."""
         raise self._unsupported("create records")
 
     async def update(
-        self, collection: str | None, changes: Sequence[tuple[Any, dict[str, Any]]]
+        self,
+        collection: str | None,
+        changes: Sequence[tuple[Any, dict[str, Any]]],
+        *,
+        key: Sequence[str] = (),
     ) -> WriteResult:
-        """Sets fields of records, each named by its primary key value."""
+        """Sets fields of records, each named by its value of the primary key, or of `key`."""
         raise self._unsupported("update records")
 
-    async def delete(self, collection: str | None, ids: Sequence[Any]) -> WriteResult:
-        """Removes records by primary key value."""
+    async def delete(
+        self, collection: str | None, ids: Sequence[Any], *, key: Sequence[str] = ()
+    ) -> WriteResult:
+        """Removes records by value of the primary key, or of `key`."""
         raise self._unsupported("delete records")
 
     def watch(self, collection: str | None, resume_after: Any = None) -> AsyncIterator[Any]:

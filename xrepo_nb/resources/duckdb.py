@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -26,7 +27,7 @@ from xrepo_nb.resources.base import Capabilities
 from xrepo_nb.resources.duckdb_types import describe, is_text_only, selection
 from xrepo_nb.resources.sql_base import Batches, SQLFileResource
 from xrepo_nb.resources.sql_statements import insert_sql
-from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, fits
+from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, fits, misfit
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from xrepo_nb.engines.sql.render import Rendered
 
 _CHUNK = 200
+_OF_VIEWS = ("is not an table", "only update base table", "only delete from base table")
+"""What DuckDB says of a write into a view."""
 ROW = "#row"
 """The name under which DuckDB's own row numbers are selected."""
 
@@ -70,6 +73,7 @@ class DuckDBResource(SQLFileResource):
         insert=True,
         update=True,
         delete=True,
+        any_key=True,
         transactions=True,
         live=True,
     )
@@ -101,8 +105,10 @@ class DuckDBResource(SQLFileResource):
                 f"{self.path.name} cannot be opened as a DuckDB database ({type(error).__name__})",
                 hint="another process may hold it; read_only=True lets several read",
             ) from None
-        database.execute("SET TimeZone = 'UTC'")
-        database.execute("SET lock_configuration = true")
+        locked = database.execute("SELECT current_setting('lock_configuration')").fetchall()
+        if locked != [(True,)]:  # else the file is open here already, and set up
+            database.execute("SET GLOBAL TimeZone = 'UTC'")
+            database.execute("SET lock_configuration = true")
         return database
 
     def _free(self) -> None:
@@ -167,7 +173,8 @@ class DuckDBResource(SQLFileResource):
             check(answers)
             connection.commit()
         except BaseException:
-            connection.rollback()
+            with suppress(Exception):  # a commit that failed has ended the transaction
+                connection.rollback()
             raise
         return answers
 
@@ -177,9 +184,7 @@ class DuckDBResource(SQLFileResource):
         if value is None:
             return None
         if is_text_only(field) or not fits(value, field.type.kind):
-            raise XRepoValidationError(
-                f"column {name!r} cannot keep a {type(value).__name__}: it holds {field.type}", asked=name
-            )
+            raise misfit(name, value, field.type)
         return value.bytes if isinstance(value, UUID) and field.type.kind == "binary" else _aware(value)
 
     def _returned(self, schema: Schema) -> tuple[Any, ...]:
@@ -207,9 +212,13 @@ class DuckDBResource(SQLFileResource):
             return None
         if isinstance(error, duckdb.ConstraintException):
             return _constraint(str(error))
+        if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
+            return self._of_binding(str(error))
         failure = failed_check(error)
         if failure is not None:
             return failure
+        if isinstance(error, duckdb.TransactionException) and "onstraint" in str(error):
+            return _constraint(str(error))
         if isinstance(error, duckdb.TransactionException):
             return XRepoConflictError("another writer changed the same records", hint="try again")
         if isinstance(error, duckdb.IOException | duckdb.ConnectionException | duckdb.FatalException):
@@ -219,6 +228,21 @@ class DuckDBResource(SQLFileResource):
         if isinstance(error, duckdb.InvalidInputException) and "read-only" in str(error):
             return XRepoUnsupportedError(f"{self.path.name} is read-only", asked="write")
         return XRepoQueryError(f"{self.path.name}: the query failed ({type(error).__name__})")
+
+    def _of_binding(self, text: str) -> XRepoError:
+        """What is wrong with a statement that fits the tables no more, or never did."""
+        if "generated column" in text:
+            return XRepoValidationError(
+                "a generated column takes no value", hint="leave it out: the database computes it"
+            )
+        if any(part in text for part in _OF_VIEWS):
+            return XRepoUnsupportedError(
+                f"{self.path.name}: a view takes no writes", asked="write", hint="write into its tables"
+            )
+        return XRepoQueryError(
+            f"{self.path.name}: the query fits none of its tables",
+            hint="a table may have changed since it was opened: open it again",
+        )
 
 
 def _constraint(text: str) -> XRepoError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
@@ -44,10 +45,15 @@ class Collection:
                 self._table = self._made()
             return self._table
 
-    def write(self, stage: Stage, items: Sequence[Any]) -> WriteResult:
-        """Applies a batch as a whole, or raises and applies nothing. Blocks."""
+    def write(self, stage: Stage, items: Sequence[Any], known_by: tuple[str, ...] = ()) -> WriteResult:
+        """Applies a batch as a whole, or raises and applies nothing. Blocks.
+
+        `known_by`: fields that records are known by in place of the primary key.
+        """
         with self._lock:
-            batch = Batch(self._keyed(), self._schema.primary_key)
+            documents = self._keyed()
+            _must_have(self._schema, known_by)
+            batch = Batch(documents, self._schema.primary_key, known_by)
             results = []
             for at, item in enumerate(items):
                 try:
@@ -80,12 +86,58 @@ class Collection:
 
 
 class Batch:
-    """The writes of one batch, over documents that stay as they are until `apply`."""
+    """The writes of one batch, over documents that stay as they are until `apply`.
 
-    def __init__(self, documents: dict[Any, Document], key: tuple[str, ...]) -> None:
+    A document's identity is its primary key, or an object of its own where there is none. Records
+    may be known by other fields, for which the batch keeps where each value of them stands.
+    """
+
+    def __init__(
+        self, documents: dict[Any, Document], key: tuple[str, ...], known_by: tuple[str, ...] = ()
+    ) -> None:
         self.key = key
+        self.known_by = known_by or key
         self._documents = documents
         self._staged: dict[Any, Document | None] = {}
+        self._places: dict[Any, set[Any]] | None = None
+        if self.known_by != key:
+            self._places = defaultdict(set)
+            for identity, document in documents.items():
+                self._place(identity, document, set.add)
+
+    def named(self, given: Any) -> Any:
+        """The identity of the record that the caller knows by `given`, None when there is none.
+
+        Raises `XRepoConflictError` when several are.
+        """
+        asked = _asked(given, self.known_by)
+        if self._places is None:
+            return asked if self.find(asked) is not None else None
+        found = self._places.get(asked) or ()
+        if len(found) > 1:
+            raise XRepoConflictError(
+                f"{len(found)} records have this {', '.join(self.known_by)}",
+                asked=", ".join(self.known_by),
+                hint="name fields that tell records apart: primary_key=[...]",
+            )
+        return next(iter(found), None)
+
+    def must_be_new(self, document: Document) -> None:
+        """Raises `XRepoConflictError` when another record is known by the same."""
+        if not self.known_by:
+            return
+        asked = _identity(document, self.known_by)
+        if self.find(asked) if self._places is None else self._places.get(asked):
+            raise XRepoConflictError(
+                f"a record with this {', '.join(self.known_by)} exists", asked=_told(document, self.known_by)
+            )
+
+    def _place(self, identity: Any, document: Document | None, put: Callable[[set[Any], Any], None]) -> None:
+        """Puts the identity where its document says, or takes it from there."""
+        if self._places is None or document is None:
+            return
+        if all(document.get(name) is not None for name in self.known_by):
+            put(self._places[_identity(document, self.known_by)], identity)
 
     def find(self, identity: Any) -> Document | None:
         """The record of that identity as the batch leaves it."""
@@ -95,6 +147,8 @@ class Batch:
 
     def stage(self, identity: Any, document: Document | None) -> None:
         """What is to stand under that identity; None removes it."""
+        self._place(identity, self.find(identity), set.discard)
+        self._place(identity, document, set.add)
         self._staged[identity] = document
 
     def apply(self) -> None:
@@ -109,11 +163,9 @@ class Batch:
 def inserted(batch: Batch, record: Document) -> Document:
     """Stages a new record."""
     document = deepcopy(dict(record))
+    batch.must_be_new(document)
     identity = _identity(document, batch.key) if batch.key else object()
-    if batch.find(identity) is not None:
-        raise XRepoConflictError(
-            f"a record with this {', '.join(batch.key)} exists", asked=_told(document, batch.key)
-        )
+    _must_be_free(batch, identity)
     batch.stage(identity, document)
     return document
 
@@ -121,15 +173,14 @@ def inserted(batch: Batch, record: Document) -> Document:
 def changed(batch: Batch, change: tuple[Any, Document]) -> Document | None:
     """Stages changed fields of a record; its key may change to one that is free."""
     given, fields = change
-    identity = _asked(given, batch.key)
+    identity = batch.named(given)
     old = batch.find(identity)
     if old is None:
         return None
     document = {**old, **deepcopy(fields)}
-    new = _identity(document, batch.key)
+    new = _identity(document, batch.key) if batch.key else identity
     if new != identity:
-        if batch.find(new) is not None:
-            raise XRepoConflictError(f"a record with this {', '.join(batch.key)} exists")
+        _must_be_free(batch, new)
         batch.stage(identity, None)
     batch.stage(new, document)
     return document
@@ -137,11 +188,25 @@ def changed(batch: Batch, change: tuple[Any, Document]) -> Document | None:
 
 def removed(batch: Batch, given: Any) -> Document | None:
     """Stages the removal of a record."""
-    identity = _asked(given, batch.key)
+    identity = batch.named(given)
     old = batch.find(identity)
     if old is not None:
         batch.stage(identity, None)
     return old
+
+
+def _must_be_free(batch: Batch, identity: Any) -> None:
+    if batch.find(identity) is not None:
+        named = ", ".join(batch.key)
+        raise XRepoConflictError(f"a record with this {named} exists", asked=named)
+
+
+def _must_have(schema: Schema, names: Sequence[str]) -> None:
+    for name in names:
+        if schema.field(name) is None and schema.fields:
+            raise XRepoValidationError(
+                f"there is no field {name!r} for the key", asked=name, exists=schema.names
+            )
 
 
 def _asked(given: Any, key: tuple[str, ...]) -> Any:
@@ -170,11 +235,7 @@ def _told(document: Document, key: tuple[str, ...]) -> Any:
 def _key(table: Table, wanted: tuple[str, ...]) -> tuple[str, ...]:
     """The primary key: the one wanted, which must serve, or `_id` or `id` where it serves."""
     schema = table.schema
-    for name in wanted:
-        if schema.field(name) is None and schema.fields:
-            raise XRepoValidationError(
-                f"there is no field {name!r} for the key", asked=name, exists=schema.names
-            )
+    _must_have(schema, wanted)
     if wanted:
         if not _serves(table, wanted):
             raise XRepoValidationError(

@@ -33,7 +33,7 @@ class MemoryResource(XResource):
 
     connection_type = "memory"
     capabilities = Capabilities(
-        lazy=True, insert=True, update=True, delete=True, transactions=True, live=True
+        lazy=True, insert=True, update=True, delete=True, any_key=True, transactions=True, live=True
     )
 
     def __init__(
@@ -84,24 +84,34 @@ class MemoryResource(XResource):
         async for batch in run(request, await offload(self._table, collection)):
             yield batch
 
-    async def insert(self, collection: str | None, records: Sequence[dict[str, Any]]) -> WriteResult:
+    async def insert(
+        self, collection: str | None, records: Sequence[dict[str, Any]], *, key: Sequence[str] = ()
+    ) -> WriteResult:
         """Adds the records. Raises `XRepoConflictError` for a key that is taken, applying none."""
-        return await offload(self._write, collection, inserted, records)
+        return await offload(self._write, collection, inserted, records, key)
 
     async def update(
-        self, collection: str | None, changes: Sequence[tuple[Any, dict[str, Any]]]
+        self,
+        collection: str | None,
+        changes: Sequence[tuple[Any, dict[str, Any]]],
+        *,
+        key: Sequence[str] = (),
     ) -> WriteResult:
         """Sets the fields; a record that is not there is `skipped`."""
-        return await offload(self._write, collection, changed, changes)
+        return await offload(self._write, collection, changed, changes, key)
 
-    async def delete(self, collection: str | None, ids: Sequence[Any]) -> WriteResult:
+    async def delete(
+        self, collection: str | None, ids: Sequence[Any], *, key: Sequence[str] = ()
+    ) -> WriteResult:
         """Removes the records; one that is not there is `skipped`."""
-        return await offload(self._write, collection, removed, ids)
+        return await offload(self._write, collection, removed, ids, key)
 
     def _table(self, collection: str | None) -> Table:
         name = one_of(self._held, collection)
         return self._held[name].table()
 
-    def _write(self, collection: str | None, stage: Stage, items: Sequence[Any]) -> WriteResult:
+    def _write(
+        self, collection: str | None, stage: Stage, items: Sequence[Any], key: Sequence[str]
+    ) -> WriteResult:
         name = one_of(self._held, collection)
-        return self._held[name].write(stage, items)
+        return self._held[name].write(stage, items, tuple(key))

@@ -9,6 +9,7 @@ from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from weakref import WeakValueDictionary
 
 from xrepo_nb.core.errors import (
     XRepoConfigurationError,
@@ -24,8 +25,16 @@ from xrepo_nb.core.offload import offload
 from xrepo_nb.core.settings import settings
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.resources.base import ScanRequest, WriteResult, XResource
-from xrepo_nb.resources.paths import Root
+from xrepo_nb.resources.sql_files import Lease, Mark, database_file, mark_of, must_be_the_file
 from xrepo_nb.resources.sql_finishing import finished, parted
+from xrepo_nb.resources.sql_keys import (
+    is_watched,
+    key_of_table,
+    must_be_new,
+    must_be_whole,
+    must_have_ids,
+    must_hit_one,
+)
 from xrepo_nb.resources.sql_statements import delete_sql, insert_sql, update_sql
 from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, attach, each, outcomes_of
 from xrepo_nb.schema.schema import Schema
@@ -42,6 +51,8 @@ Batches = Generator[Table, None, None]
 _IDLE = 4
 _KNOCK = 0.05
 _PAUSE = 0.002
+_TURNS: WeakValueDictionary[Path, Any] = WeakValueDictionary()
+"""The lock of each file that is open: its writers take turns, also those of other resources."""
 
 
 class SQLFileResource(XResource):
@@ -70,6 +81,7 @@ class SQLFileResource(XResource):
         self._idle: list[Any] = []
         self._leasing = threading.Lock()
         self._writing = threading.Lock()
+        self._mark: Mark | None = None
         self._open = False
         self._schemas: dict[str, Schema] = {}
 
@@ -130,6 +142,8 @@ class SQLFileResource(XResource):
             self.path = await offload(database_file, self.path, self._root)
             async with self._leased(connecting=True) as connection:
                 await self._run(connection, self._tables, connection)
+                self._mark = await offload(mark_of, self.path)
+                self._writing = _TURNS.setdefault(self.path, threading.Lock())
                 self._open = True
 
     async def close(self) -> None:
@@ -143,14 +157,14 @@ class SQLFileResource(XResource):
             return False
         try:
             async with self._leased() as connection:
-                await self._run(connection, self._tables, connection)
+                await self._run(connection, self._listed, connection)
         except Exception:
             return False
         return True
 
     async def list_collections_or_tables(self) -> list[str]:
         async with self._leased() as connection:
-            return await self._run(connection, self._tables, connection)
+            return await self._run(connection, self._listed, connection)
 
     async def describe(self, collection: str | None = None) -> Schema:
         async with self._leased() as connection:
@@ -169,33 +183,53 @@ class SQLFileResource(XResource):
             finally:
                 batches.close()
 
-    async def insert(self, collection: str | None, records: Sequence[dict[str, Any]]) -> WriteResult:
+    async def insert(
+        self, collection: str | None, records: Sequence[dict[str, Any]], *, key: Sequence[str] = ()
+    ) -> WriteResult:
         def work(connection: Any) -> WriteResult:
             schema = self._known(connection, collection)
+            known_by = key_of_table(schema, key) if key else ()
             statements = each(records, lambda record: self._insertion(record, schema))
-            answers = self._apply(connection, statements, schema)
+
+            def must(answers: Answers) -> None:
+                self._must_be_apart(connection, statements, answers, schema, known_by)
+
+            answers = self._apply(connection, statements, schema, must)
             stored = self._decode([row for rows in answers for row in rows], schema).documents
             return WriteResult(("applied",) * len(stored), documents=tuple(stored))
 
         return await self._in_turn("insert", work)
 
     async def update(
-        self, collection: str | None, changes: Sequence[tuple[Any, dict[str, Any]]]
+        self,
+        collection: str | None,
+        changes: Sequence[tuple[Any, dict[str, Any]]],
+        *,
+        key: Sequence[str] = (),
     ) -> WriteResult:
         def work(connection: Any) -> WriteResult:
             schema = self._known(connection, collection)
-            statements = each(changes, lambda change: self._change(*change, schema))
-            answers = self._apply(connection, statements, schema)
+            known_by = key_of_table(schema, key)
+            statements = each(changes, lambda change: self._change(*change, schema, known_by))
+            answers = self._apply(
+                connection, statements, schema, lambda a: must_hit_one(a, schema.name, known_by)
+            )
             stored = iter(self._decode([row for rows in answers for row in rows], schema).documents)
             return outcomes_of(answers, [next(stored) if rows else None for rows in answers])
 
         return await self._in_turn("update", work)
 
-    async def delete(self, collection: str | None, ids: Sequence[Any]) -> WriteResult:
+    async def delete(
+        self, collection: str | None, ids: Sequence[Any], *, key: Sequence[str] = ()
+    ) -> WriteResult:
         def work(connection: Any) -> WriteResult:
             schema = self._known(connection, collection)
-            statements = each(ids, lambda key: self._removal(key, schema))
-            return outcomes_of(self._apply(connection, statements, schema), [None] * len(ids))
+            known_by = key_of_table(schema, key)
+            statements = each(ids, lambda record_id: self._removal(record_id, schema, known_by))
+            answers = self._apply(
+                connection, statements, schema, lambda a: must_hit_one(a, schema.name, known_by)
+            )
+            return outcomes_of(answers, [None] * len(ids))
 
         return await self._in_turn("delete", work)
 
@@ -304,8 +338,12 @@ class SQLFileResource(XResource):
         self._schemas[name] = schema
         return schema
 
+    def _listed(self, connection: Any) -> list[str]:
+        must_be_the_file(self.path, self._mark)
+        return self._tables(connection)
+
     def _named(self, connection: Any, collection: str | None) -> str:
-        names = self._tables(connection)
+        names = self._listed(connection)
         if collection is None:
             if len(names) == 1:
                 return names[0]
@@ -324,29 +362,40 @@ class SQLFileResource(XResource):
                 f"{self.path.name} is opened read-only: cannot {what}", asked=what, hint="read_only=False"
             )
 
-        await self._turn()
+        writing = await self._turn()
         try:
             async with self._leased() as connection:
                 return await self._run(connection, work, connection)
         finally:
-            self._writing.release()
+            writing.release()
 
-    async def _turn(self) -> None:
-        """Waits until no other task writes. Not in a thread: waiting writers would take the threads
+    async def _turn(self) -> Any:
+        """The lock, once no other task holds it. Not in a thread: waiting writers would take the threads
         that readers need to end, for whom the database makes the writer before wait."""
         deadline = time.monotonic() + self.timeout
-        while not self._writing.acquire(blocking=False):
+        writing = self._writing
+        while not writing.acquire(blocking=False):
             if time.monotonic() > deadline:
                 raise XRepoTimeoutError(f"{self.path.name}: other writes took longer than {self.timeout} s")
             await asyncio.sleep(_PAUSE)
+        return writing
 
-    def _apply(self, connection: Any, statements: Sequence[Statement], schema: Schema) -> Answers:
+    def _apply(
+        self,
+        connection: Any,
+        statements: Sequence[Statement],
+        schema: Schema,
+        must: Callable[[Answers], None],
+    ) -> Answers:
+        """Runs the statements; `must` raises for answers that they must not have."""
+
         def check(answers: Answers) -> None:
             for at, (statement, rows) in enumerate(zip(statements, answers, strict=True)):
                 try:
                     self._kept(statement, rows, schema)
                 except XRepoError as error:
                     raise attach(error, at, len(statements)) from None
+            must(answers)
 
         try:
             return self._write(connection, statements, check)
@@ -359,23 +408,23 @@ class SQLFileResource(XResource):
         many = (schema.name, tuple(values), self._returned(schema), self.dialect)
         return Statement(insert_sql(*many), tuple(values.values()), values, many)
 
-    def _change(self, key: Any, record: Mapping[str, Any], schema: Schema) -> Statement:
-        values, identity = self._encoded(record, schema), self._identity(key, schema)
+    def _change(
+        self, record_id: Any, record: Mapping[str, Any], schema: Schema, key: tuple[str, ...]
+    ) -> Statement:
+        values, identity = self._encoded(record, schema), self._identity(record_id, schema, key)
         if not values:
             raise XRepoValidationError("a change names no field")
         sql = update_sql(schema.name, tuple(values), tuple(identity), self._returned(schema), self.dialect)
         return Statement(sql, (*values.values(), *identity.values()), values)
 
-    def _removal(self, key: Any, schema: Schema) -> Statement:
-        identity = self._identity(key, schema)
+    def _removal(self, record_id: Any, schema: Schema, key: tuple[str, ...]) -> Statement:
+        identity = self._identity(record_id, schema, key)
         sql = delete_sql(schema.name, tuple(identity), self._returned(schema), self.dialect)
         return Statement(sql, tuple(identity.values()), {})
 
     def _returned(self, schema: Schema) -> tuple[Any, ...]:
-        """What a write returns of each row, so that `_decode` can read it."""
-        from sqlglot import exp
-
-        return (exp.Star(),)
+        """What a write returns of each row, so that `_decode` can read it: names, or trees."""
+        return schema.names
 
     def _encoded(self, record: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
         for name in record:
@@ -385,43 +434,42 @@ class SQLFileResource(XResource):
             name: self._encode(value, schema, name) for name, value in record.items() if value is not MISSING
         }
 
-    def _identity(self, key: Any, schema: Schema) -> dict[str, Any]:
-        names = schema.primary_key
-        if not names:
-            raise XRepoUnsupportedError(
-                f"{schema.name} has no primary key", asked="primary key", hint="declare one in the database"
-            )
-        values = key if isinstance(key, tuple) and len(names) > 1 else (key,)
-        if len(values) != len(names):
-            raise XRepoValidationError(f"the key of {schema.name} has {len(names)} parts", exists=names)
-        return {name: self._encode(value, schema, name) for name, value in zip(names, values, strict=True)}
+    def _identity(self, record_id: Any, schema: Schema, key: tuple[str, ...]) -> dict[str, Any]:
+        values = record_id if isinstance(record_id, tuple) and len(key) > 1 else (record_id,)
+        if len(values) != len(key):
+            raise XRepoValidationError(f"the key of {schema.name} has {len(key)} parts", exists=key)
+        identity = {n: self._encode(value, schema, n) for n, value in zip(key, values, strict=True)}
+        must_be_whole(list(identity.values()), key)
+        return identity
+
+    def _must_be_apart(
+        self,
+        connection: Any,
+        statements: Sequence[Statement],
+        answers: Answers,
+        schema: Schema,
+        key: tuple[str, ...],
+    ) -> None:
+        """Refuses added records without a value for the key, or with one that another record has."""
+        must_have_ids([row for [row] in answers], [schema.names.index(name) for name in key], key)
+        if not key or is_watched(schema, key):
+            return
+        added = [self._added(s, row, schema, key) for s, [row] in zip(statements, answers, strict=True)]
+
+        def run(sql: str, params: Sequence[Any]) -> Any:
+            return connection.execute(sql, params).fetchall()
+
+        must_be_new(run, schema.name, key, added, self.dialect)
+
+    def _added(
+        self, statement: Statement, row: tuple[Any, ...], schema: Schema, key: tuple[str, ...]
+    ) -> tuple[Any, ...]:
+        """The id of an added record, as the driver binds it."""
+        values = statement.values
+        if not all(name in values for name in key):  # the database has given it
+            stored = self._decode([row], schema).documents[0]
+            values = {name: self._encode(stored.get(name), schema, name) for name in key}
+        return tuple(values[name] for name in key)
 
     def _kept(self, statement: Statement, rows: Sequence[tuple[Any, ...]], schema: Schema) -> None:
         """Raises `XRepoValidationError` when the source stored another value than the one given."""
-
-
-class Lease:
-    """A connection for one operation: `async with` takes it and gives it back."""
-
-    __slots__ = ("connection", "resource")
-
-    def __init__(self, resource: SQLFileResource) -> None:
-        self.resource = resource
-
-    async def __aenter__(self) -> Any:
-        free = self.resource._take_idle()
-        self.connection = free or await offload(self.resource._new_connection)
-        return self.connection
-
-    async def __aexit__(self, *failure: object) -> None:
-        connection: Any = self.connection
-        if not self.resource._keep_idle(connection):
-            await offload(connection.close)
-
-
-def database_file(file_path: str | Path, root: str | Path | None) -> Path:
-    """The existing file, resolved; refused when links or `..` lead out of `root`."""
-    if root is not None:
-        return Root.of(root).file(file_path)
-    path = Path(file_path).expanduser().resolve()
-    return Root.of(path.parent).file(path.name)

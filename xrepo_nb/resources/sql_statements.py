@@ -46,10 +46,38 @@ def delete_sql(table: str, key: tuple[str, ...], returned: tuple[Any, ...], dial
     return exp.Delete(this=_table(table), where=where, returning=_returning(returned)).sql(dialect)
 
 
+@lru_cache(maxsize=16)
+def repeats_sql(table: str, key: tuple[str, ...], rows: int, dialect: str) -> str:
+    """`WITH given(n, ...) AS (VALUES (?, ...), ...) SELECT n, COUNT(*) FROM given JOIN table ...`: those
+    whose key several rows have."""
+    from sqlglot import exp
+
+    given, number = f"#{table}", exp.Column(this=_name("#n"), table=_name(f"#{table}"))
+    columns = [_name("#n"), *(_name(f"#{place}") for place in range(len(key)))]
+    row = exp.Tuple(expressions=[exp.Placeholder() for _ in columns])
+    same = [
+        exp.EQ(
+            this=exp.Column(this=_name(name), table=_name(table)),
+            expression=exp.Column(this=_name(f"#{place}"), table=_name(given)),
+        )
+        for place, name in enumerate(key)
+    ]
+    values = exp.Values(expressions=[row] * rows)
+    return (
+        exp.select(number, exp.Count(this=exp.Star()))
+        .from_(exp.Table(this=_name(given)))
+        .join(_table(table), on=exp.and_(*same))
+        .group_by(number.copy())
+        .having(exp.GT(this=exp.Count(this=exp.Star()), expression=exp.Literal.number(1)))
+        .with_(exp.TableAlias(this=_name(given), columns=columns), as_=values)
+    ).sql(dialect)
+
+
 def _returning(returned: tuple[Any, ...]) -> Any:
     from sqlglot import exp
 
-    return exp.Returning(expressions=list(returned))
+    columns = [exp.Column(this=_name(r)) if isinstance(r, str) else r for r in returned]
+    return exp.Returning(expressions=columns)
 
 
 def _name(name: str) -> Any:

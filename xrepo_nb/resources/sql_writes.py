@@ -67,6 +67,16 @@ def fits(value: Any, kind: str, accepted: Mapping[str, tuple[type, ...]] = ACCEP
     return isinstance(value, accepted.get(kind, ()))
 
 
+def misfit(name: str, value: Any, held: object) -> XRepoValidationError:
+    """The error for a value that a column cannot keep, which it does not tell."""
+    given = f"a value of type {type(value).__name__}"
+    if isinstance(value, int) and value not in _INTEGERS:
+        given = "an int beyond 64 bits"
+    elif isinstance(value, float) and value != value:
+        given = "NaN"
+    return XRepoValidationError(f"column {name!r} cannot keep {given}: it holds {held}", asked=name)
+
+
 def attach(error: XRepoError, at: int, total: int) -> XRepoError:
     """The error with `result`: what became of each record of a bulk that was taken back."""
     outcomes = tuple("failed" if i == at else "skipped" for i in range(total))

@@ -16,18 +16,22 @@ from xrepo_nb.core.errors import (
     XRepoConnectionError,
     XRepoError,
     XRepoQueryError,
+    XRepoTimeoutError,
     XRepoUnsupportedError,
     XRepoValidationError,
 )
 from xrepo_nb.resources.base import Capabilities
 from xrepo_nb.resources.sql_base import Batches, SQLFileResource
-from xrepo_nb.resources.sql_writes import ACCEPTED, Answers, RecordError, Statement, fits
+from xrepo_nb.resources.sql_writes import ACCEPTED, Answers, RecordError, Statement, fits, misfit
 from xrepo_nb.resources.sqlite_types import describe, parse
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
 if TYPE_CHECKING:
     from xrepo_nb.engines.sql.render import Rendered
+
+_PATIENCE = 0.9
+"""The part of the timeout for which SQLite itself waits for a lock, so that it tells of it first."""
 
 
 class SQLiteResource(SQLFileResource):
@@ -55,6 +59,7 @@ class SQLiteResource(SQLFileResource):
         insert=True,
         update=True,
         delete=True,
+        any_key=True,
         transactions=True,
         live=True,
     )
@@ -64,7 +69,7 @@ class SQLiteResource(SQLFileResource):
         connection = sqlite3.connect(
             f"{self.path.as_uri()}?mode={mode}",
             uri=True,
-            timeout=self.timeout,
+            timeout=self.timeout * _PATIENCE,
             isolation_level=None,
             check_same_thread=False,
         )
@@ -152,24 +157,31 @@ class SQLiteResource(SQLFileResource):
                     )
 
     def _translated(self, error: Exception) -> XRepoError | None:
+        if isinstance(error, UnicodeEncodeError):
+            return XRepoValidationError("a text holds a lone surrogate, which no file can keep")
         if not isinstance(error, sqlite3.Error):
             return None
         code = getattr(error, "sqlite_errorname", "")
         text = str(error)
         if code in ("SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_ROWID"):
             return XRepoConflictError(f"a record with this key exists already: {text}")
+        if "generated column" in text:
+            return XRepoValidationError(text, hint="leave it out: the database computes it")
         if code.startswith("SQLITE_CONSTRAINT") or code in ("SQLITE_MISMATCH", "SQLITE_TOOBIG"):
             return XRepoValidationError(text)
-        if code == "SQLITE_READONLY" or "cannot modify" in text:
+        if code.startswith("SQLITE_READONLY") or "cannot modify" in text:
             return XRepoUnsupportedError(f"{self.path.name}: {text}", asked="write")
-        if code in ("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_CANTOPEN", "SQLITE_BUSY", "SQLITE_LOCKED"):
-            hint = (
-                "end open scans, or set PRAGMA journal_mode = WAL"
-                if "LOCKED" in code or "BUSY" in code
-                else None
+        if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+            return XRepoTimeoutError(
+                f"{self.path.name}: {text}: another connection held it for {self.timeout} s",
+                asked=self.path.name,
+                hint="end its transaction and open scans, or set PRAGMA journal_mode = WAL",
             )
-            return XRepoConnectionError(f"{self.path.name}: {text}", hint=hint)
-        return XRepoQueryError(f"{self.path.name}: {text}")
+        if code in ("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_CANTOPEN"):
+            return XRepoConnectionError(f"{self.path.name}: {text}")
+        gone = "no such column" in text or "has no column" in text
+        hint = "the table has changed since it was opened: open it again" if gone else None
+        return XRepoQueryError(f"{self.path.name}: {text}", hint=hint)
 
 
 def _run(connection: sqlite3.Connection, at: int, statement: Statement) -> list[Any]:
@@ -203,9 +215,7 @@ def encode(value: Any, schema: Schema, name: str) -> Any:
         return None
     odd = isinstance(value, float) and value != value
     if odd or not fits(value, kind, _ACCEPTED):
-        raise XRepoValidationError(
-            f"column {name!r} cannot keep a {type(value).__name__}: it holds {kind}", asked=name
-        )
+        raise misfit(name, value, kind)
     return _stored(value, kind)
 
 

@@ -123,7 +123,8 @@ def _field(
 
 def _kind(native: str, seen: _Range) -> Kind:
     if seen.low is None:
-        return _declared(native)
+        kind = _declared(native)
+        return "mixed" if kind == "null" else kind  # declared as nothing, it takes anything
     if seen.only == "integer" and _is_bool(native):
         return "bool" if not seen.odd else "int"
     if _declared(native) == "float" and seen.high in ("integer", "real") and seen.low != "blob":

@@ -45,7 +45,7 @@ class Instance:
 def _lock(connection: Any, paths: Sequence[str]) -> None:
     from sqlglot import exp
 
-    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("SET GLOBAL TimeZone = 'UTC'")
     if paths:
         listed = exp.Array(expressions=[exp.Literal.string(path) for path in paths])
         connection.execute(f"SET allowed_paths = {listed.sql('duckdb')}")
