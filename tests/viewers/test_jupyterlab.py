@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -48,10 +49,10 @@ people.sync.count({"age__gte": 3})""",
 OPENED, LISTED, EXPLORED, COUNTED, WRONG = range(len(CELLS))
 
 
-@pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[str]:
+@pytest.fixture
+def address(tmp_path: Path) -> Iterator[str]:
     """Where a server of its own, which knows no settings of this machine's, serves the notebook."""
-    folder = tmp_path_factory.mktemp("lab")
+    folder, token = tmp_path, secrets.token_hex()
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in CELLS])
     notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
     nbformat.write(notebook, folder / "people.ipynb")
@@ -59,20 +60,22 @@ def address(tmp_path_factory: pytest.TempPathFactory, browser: Any) -> Iterator[
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(_command(folder, port), env=_environment(folder), stdout=log, stderr=log)
+        server = subprocess.Popen(
+            _command(folder, port, token), env=_environment(folder), stdout=log, stderr=log
+        )
+        base = f"http://127.0.0.1:{port}"
         try:
-            base = f"http://127.0.0.1:{port}"
-            _wait_for(f"{base}/api/status", server, folder / "server.log")
-            yield f"{base}/lab/tree/people.ipynb"
+            _wait_for(f"{base}/api", server, folder / "server.log")
+            yield f"{base}/lab/tree/people.ipynb?token={token}"
         finally:
-            _end(server, f"http://127.0.0.1:{port}")
+            _end(server, f"{base}/api/shutdown?token={token}")
 
 
-def _command(folder: Path, port: int) -> list[str]:
+def _command(folder: Path, port: int, token: str) -> list[str]:
     return [
         sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
         f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={folder}",
-        "--IdentityProvider.token=", "--ServerApp.disable_check_xsrf=True",
+        f"--IdentityProvider.token={token}",
         "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate", "--LabApp.news_url=None",
     ]  # fmt: skip
 
@@ -106,19 +109,17 @@ def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
     pytest.fail(f"the server did not start:\n{log.read_text()}")
 
 
-def _end(server: subprocess.Popen[bytes], base: str) -> None:
+def _end(server: subprocess.Popen[bytes], url: str) -> None:
     """Asks the server to end with its kernels; ends it by its id when it does not."""
     try:
-        urllib.request.urlopen(
-            urllib.request.Request(f"{base}/api/shutdown", method="POST"), timeout=5
-        ).close()
+        urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=5).close()
         server.wait(PATIENCE)
     except (OSError, subprocess.TimeoutExpired):
         server.terminate()
         server.wait(PATIENCE)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def page(address: str, browser: Any) -> Iterator[Any]:
     """The notebook, all of whose cells were started, as its menu does it."""
     page = browser.new_page(viewport={"width": 1280, "height": 2600})
@@ -142,24 +143,24 @@ def bars(page: Any, cell: int) -> Any:
     return output(page, cell).locator(".progress-bar")
 
 
-def test_a_bar_shows_below_its_cell_while_it_works(page: Any) -> None:
+def a_bar_shows_below_its_cell_while_it_works(page: Any) -> None:
     bars(page, COUNTED).wait_for()
     output(page, COUNTED).get_by_text("counting sheep").wait_for()
     assert bars(page, OPENED).count() == 0
 
 
-def test_it_goes_when_the_work_is_done_and_sync_works_in_the_same_cell(page: Any) -> None:
+def it_goes_when_the_work_is_done_and_sync_works_in_the_same_cell(page: Any) -> None:
     output(page, COUNTED).get_by_text("28", exact=True).wait_for()
     assert bars(page, COUNTED).filter(visible=True).count() == 0
 
 
-def test_a_repo_shows_its_first_rows_as_a_table(page: Any) -> None:
+def a_repo_shows_its_first_rows_as_a_table(page: Any) -> None:
     shown = output(page, OPENED)
     shown.locator(".xr table").first.wait_for()
     assert "31 rows" in shown.inner_text()
 
 
-def test_rows_are_shown_escaped(page: Any) -> None:
+def rows_are_shown_escaped(page: Any) -> None:
     shown = output(page, LISTED)
     assert shown.locator("tbody tr").count() == 3
     assert shown.locator("tbody tr").first.inner_text().split() == ["0", "<b>n0</b>", "0"]
@@ -171,7 +172,7 @@ def first_column(page: Any, place: int) -> list[str]:
     return [text.strip() for text in cells.all_inner_texts()]
 
 
-def test_a_click_on_a_header_sorts_all_rows(page: Any) -> None:
+def a_click_on_a_header_sorts_all_rows(page: Any) -> None:
     widget = output(page, EXPLORED)
     widget.locator("th button[data-field=age]").click()
     widget.locator("text=sort=[('age', 1)]").wait_for()
@@ -181,7 +182,7 @@ def test_a_click_on_a_header_sorts_all_rows(page: Any) -> None:
     assert first_column(page, 3) == [str(n) for n in range(30, 20, -1)]
 
 
-def test_a_typed_filter_and_a_page_turn_ask_again(page: Any) -> None:
+def a_typed_filter_and_a_page_turn_ask_again(page: Any) -> None:
     widget = output(page, EXPLORED)
     widget.locator("input[data-field=age]").fill("> 15")
     widget.locator("input[data-field=age]").press("Enter")
@@ -191,5 +192,16 @@ def test_a_typed_filter_and_a_page_turn_ask_again(page: Any) -> None:
     assert first_column(page, 3) == ["20", "19", "18", "17", "16"]
 
 
-def test_an_error_ends_with_the_hint(page: Any) -> None:
+def an_error_ends_with_the_hint(page: Any) -> None:
     output(page, WRONG).get_by_text("did you mean 'age'?").last.wait_for()
+
+
+def test_a_notebook_in_jupyterlab(page: Any) -> None:
+    """One after the other, as a person does it, as a server and its kernel take seconds to start."""
+    a_bar_shows_below_its_cell_while_it_works(page)
+    it_goes_when_the_work_is_done_and_sync_works_in_the_same_cell(page)
+    a_repo_shows_its_first_rows_as_a_table(page)
+    rows_are_shown_escaped(page)
+    a_click_on_a_header_sorts_all_rows(page)
+    a_typed_filter_and_a_page_turn_ask_again(page)
+    an_error_ends_with_the_hint(page)
