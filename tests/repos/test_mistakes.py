@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -71,3 +72,8 @@ async def test_an_option_that_there_is_not_is_refused() -> None:
 async def test_nothing_has_no_fields_to_count() -> None:
     stats = await MaterializedRepo(data=[]).get_statistics()
     assert (stats.total_count, stats.field_cardinalities) == (0, {})
+
+
+async def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(XRepoConfigurationError, match="no collections.*Hint: write into it first, or open"):
+        await xr.open(tmp_path)
