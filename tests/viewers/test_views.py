@@ -22,6 +22,8 @@ from xrepo_nb.schema.table import Table
 from xrepo_nb.viewers import view
 from xrepo_nb.viewers.audit import AuditView
 from xrepo_nb.viewers.html import text
+from xrepo_nb.viewers.repo import RepoView
+from xrepo_nb.viewers.schema import SchemaView
 from xrepo_nb.viewers.table import COLUMNS, TableView
 
 
@@ -264,3 +266,10 @@ def test_a_repo_that_the_caller_may_not_list_shows_no_count() -> None:
     repo = MaterializedRepo(data=[{"id": 1}], metadata=RepoMetadata(name="r", acl_rules=[rule]))
     assert repo.height is None and repo.peek() is None
     assert " row" not in view(repo).to_html().partition("</style>")[2]
+
+
+@pytest.mark.parametrize(("source", "shown"), [("planes", 1), ("planes.db", 2)])
+def test_a_source_of_the_same_name_is_not_said_twice(source: str, shown: int) -> None:
+    schema = Schema.of({"fields": {"seats": {"type": "int"}}}).replace(name="planes", source=source)
+    for drawn in (SchemaView.of(schema), RepoView("connected repo", "planes", schema)):
+        assert drawn.body().partition("<table")[0].partition("xr-scroll")[0].count("planes") == shown

@@ -91,9 +91,8 @@ def bounded(value: SupportsIndex, name: str) -> int:
     except TypeError:
         count = -1
     if count < 0:
-        raise XRepoConfigurationError(
-            f"{name} must be a whole number from 0 on", asked=name, hint="limit=None reads all rows"
-        )
+        hint = "limit=None reads all rows" if name == "limit" else None
+        raise XRepoConfigurationError(f"{name} must be a whole number from 0 on", asked=name, hint=hint)
     return count
 
 

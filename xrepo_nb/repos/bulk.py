@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from xrepo_nb.core.errors import XRepoConflictError, XRepoError, XRepoPermissionError, XRepoValidationError
+from xrepo_nb.core.errors import (
+    XRepoConfigurationError,
+    XRepoConflictError,
+    XRepoError,
+    XRepoPermissionError,
+    XRepoValidationError,
+)
 from xrepo_nb.repos.change import Change, Current, Item, Kind, Stale
 from xrepo_nb.repos.documents import as_key
 from xrepo_nb.repos.rows import BulkCount, BulkRows
@@ -20,6 +26,7 @@ _ATTEMPTS = 20
 
 async def create(writer: Writer, data: Sequence[Any], on_error: OnError) -> BulkRows[Any]:
     """Creates the records that can be taken."""
+    data = _several(data, "records", '[{"name": "Ann"}, ...]')
     items, errors = _each(data, lambda _, given: writer.created(given)[0], on_error)
     result = await _applied(writer, "create", len(data), items, errors, on_error)
     shown = [
@@ -33,6 +40,7 @@ async def create(writer: Writer, data: Sequence[Any], on_error: OnError) -> Bulk
 async def update(writer: Writer, updates: Sequence[tuple[Any, Any]], on_error: OnError) -> BulkCount:
     """Updates the records that there are; an id given twice sees its first update."""
     key = required_key(writer.repo)
+    updates = _pairs(updates)
     ids = [as_key(record_id, key) for record_id, _ in updates]
 
     async def attempt() -> WriteResult:
@@ -55,6 +63,7 @@ async def update(writer: Writer, updates: Sequence[tuple[Any, Any]], on_error: O
 async def delete(writer: Writer, ids: Sequence[Any], soft: bool) -> BulkCount:
     """Deletes the records that there are."""
     key = required_key(writer.repo)
+    ids = _several(ids, "ids", "[1, 2, ...]")
     wanted = [as_key(record_id, key) for record_id in ids]
     soft = writer.repo._deletes_softly(soft)
     writer.operation.details["soft"] = soft
@@ -70,6 +79,28 @@ async def delete(writer: Writer, ids: Sequence[Any], soft: bool) -> BulkCount:
         return await _applied(writer, "update" if soft else "delete", len(ids), items, errors, "raise")
 
     return BulkCount(await _repeated(attempt))
+
+
+def _several(given: Any, what: str, example: str) -> list[Any]:
+    """The items given; one item alone, a text or a mapping is refused, as it would be taken apart."""
+    if isinstance(given, Iterable) and not isinstance(given, (str, bytes, Mapping)):
+        return list(given)
+    raise XRepoConfigurationError(
+        f"{what} are given as a list, not as one {type(given).__name__}",
+        asked=type(given).__name__,
+        hint=f"write {example}",
+    )
+
+
+def _pairs(updates: Any) -> list[tuple[Any, Any]]:
+    example = '[(1, {"name": "Ann"}), ...]'
+    given = _several(updates, "updates", example)
+    for index, pair in enumerate(given):
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+            raise XRepoConfigurationError(
+                f"update {index} of {len(given)} is no pair of an id and its data", hint=f"write {example}"
+            )
+    return [(record_id, change) for record_id, change in given]
 
 
 async def _standing(writer: Writer, ids: Sequence[Any]) -> dict[Any, Current]:

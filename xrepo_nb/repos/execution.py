@@ -151,6 +151,7 @@ def _relabelled(plan: Plan, name: str, label: str) -> Plan:
 async def execute(plan: Plan, inputs: Inputs, engine: str = "auto") -> Answer:
     """Runs the plan on the engine named or chosen: small frames inline, others in a thread."""
     if isinstance(plan, Scan):
+        await _must_exist(engine)
         with _scanned(inputs):
             return Answer(await at_hand(inputs[plan.source]), "scan")
     # A name may have to be looked up among the installed packages, and the size of files on disk.
@@ -162,6 +163,14 @@ async def execute(plan: Plan, inputs: Inputs, engine: str = "auto") -> Answer:
     if found.engine.name == "polars" or is_light(plan, inputs, _INLINE_CELLS // 50):
         return Answer(found.collect(), found.engine.name)
     return Answer(await offload(found.collect), found.engine.name)
+
+
+async def _must_exist(engine: str) -> None:
+    """Refuses the name of an engine that there is not, where none is asked."""
+    if engine != "auto":
+        from xrepo_nb.engines.select import get_engine
+
+        await offload(get_engine, engine)
 
 
 def _answer(plan: Plan, inputs: Inputs, engine: str) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from typing import Any, ClassVar, Literal
 
 from xrepo_nb.core.errors import XRepoConfigurationError
@@ -254,6 +255,7 @@ class XRepoFactory:
                 asked="materialized",
                 hint="wrap them in a MemoryResource",
             )
+        _must_be_options_of(MaterializedRepo, options)
         return await MaterializedRepo.of(data, schema=schema, model_class=model, **options)
 
     @classmethod
@@ -267,6 +269,7 @@ class XRepoFactory:
             known = await cls._extract_schema(model_class=model, resource=resource)
             schema = _schema_behind(model) or await _reconciled(resource, collection, known)
         if cls._determine_repo_type(schema, resource, None, materialized) == "connected":
+            _must_be_options_of(ConnectedRepo, options)
             return cls._create_repo("connected", schema, model, resource, collection=collection, **options)
         return await ResourceSnapshot.of_resource(resource, collection, schema, model, **options)
 
@@ -336,6 +339,18 @@ def _options(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """The inputs that are given and go to the repo itself."""
     own = {"resource", "data", "sources", "join_config", "materialized", "schema", "model_class"}
     return {name: value for name, value in inputs.items() if name not in own and value is not None}
+
+
+def _must_be_options_of(repo: type[XRepo[Any]], options: Mapping[str, Any]) -> None:
+    """Raises `XRepoConfigurationError` for a keyword that such a repo does not take."""
+    taken = [
+        name for name in signature(repo).parameters if name not in {"schema", "data", "resource", "loaded"}
+    ]
+    unknown = next((name for name in options if name not in taken), None)
+    if unknown is not None:
+        raise XRepoConfigurationError(
+            f"a {repo.kind} repo has no option {unknown!r}", asked=unknown, exists=taken
+        )
 
 
 def _schema_behind(model: type[Any] | None) -> Schema | None:

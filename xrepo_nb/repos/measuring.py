@@ -73,6 +73,8 @@ async def _cardinalities(repo: XRepo[Any], operation: Operation) -> dict[str, in
 
 
 def _unique_values(table: Table) -> dict[str, int]:
+    if not table.schema.names:  # a frame without columns holds a place for its number of rows
+        return {}
     lazy = table.lazy
     row = lazy.select(pl.all().drop_nulls().n_unique()).collect(engine="streaming").row(0, named=True)
     return {name: int(count) for name, count in row.items()}

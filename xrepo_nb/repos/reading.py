@@ -89,7 +89,7 @@ async def _cut(
 
 async def count(repo: XRepo[Any], plan: Plan, operation: Operation, engine: str = "auto") -> int:
     """How many rows the plan gives, which are not made where that can be helped."""
-    if isinstance(plan, Scan) and operation.policy is OPEN:
+    if engine == "auto" and isinstance(plan, Scan) and operation.policy is OPEN:
         table = (await repo._open(operation.identity)).table
         if table is not None and not table.is_lazy and not repo._marks_deleted(table.schema):
             return len(table)

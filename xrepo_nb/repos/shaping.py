@@ -74,7 +74,8 @@ def validated(model: type[BaseModel], documents: list[dict[str, Any]]) -> list[A
     try:
         return _adapter(model).validate_python(documents)
     except ValidationError as error:
-        raise mismatch(error, model, first=1) from None
+        hint = "pass a model that fits, or none to get dicts"
+        raise mismatch(error, model, hint, first=1) from None
 
 
 @lru_cache(maxsize=256)
@@ -82,7 +83,9 @@ def _adapter(model: type[BaseModel]) -> TypeAdapter[list[Any]]:
     return TypeAdapter(list[model])  # type: ignore[valid-type]
 
 
-def mismatch(error: ValidationError, model: type[BaseModel], first: int = 0) -> XRepoValidationError:
+def mismatch(
+    error: ValidationError, model: type[BaseModel], hint: str, first: int = 0
+) -> XRepoValidationError:
     """What Pydantic found, without the values; `first` steps of each place are left out."""
     found = [
         f"{'.'.join(str(step) for step in item['loc'][first:]) or 'record'}: {item['msg']}"
@@ -92,7 +95,7 @@ def mismatch(error: ValidationError, model: type[BaseModel], first: int = 0) -> 
     return XRepoValidationError(
         f"the data does not fit {model.__name__}: {'; '.join(found[:5])}{more}",
         asked=model.__name__,
-        hint="pass a model that fits, or none to get dicts",
+        hint=hint,
     )
 
 
@@ -161,7 +164,7 @@ def _instance(given: Any, model: type[BaseModel]) -> BaseModel:
     try:
         return model.model_validate(document)
     except ValidationError as error:
-        raise mismatch(error, model) from None
+        raise mismatch(error, model, "a repo's `schema` shows its fields and their types") from None
 
 
 @lru_cache(maxsize=256)

@@ -126,7 +126,7 @@ def one_of(files: Mapping[str, object], asked: str | None) -> str:
         raise XRepoConfigurationError(
             "this source has several collections" if files else "this source has no collections",
             exists=sorted(files),
-            hint="name one, as collection=..." if files else None,
+            hint="name one, as collection=..." if files else "write into it first, or open another path",
         )
     if asked in files:
         return asked

@@ -50,7 +50,8 @@ class RepoView(View):
         )
 
     def body(self) -> Html:
-        facts = [self._rows(), count(len(self.schema.fields), "field"), self.schema.source]
+        source = self.schema.source if self.schema.source != self.name else None
+        facts = [self._rows(), count(len(self.schema.fields), "field"), source]
         described = note(self.description) if self.description else None
         below = [note(said) for said in (*self.remarks, self._timed()) if said]
         return join([heading(self.kind, self.name, *facts), described, self._content(), below])

@@ -35,7 +35,7 @@ class SchemaView(View):
 
     def body(self) -> Html:
         schema = self.schema
-        facts = [count(len(schema.fields), "field"), schema.source]
+        facts = [count(len(schema.fields), "field"), schema.source if schema.source != schema.name else None]
         return join([heading("schema", schema.name, *facts), self.fields(), self.indexes(), self.lineage()])
 
     def fields(self) -> Html:

@@ -1,0 +1,79 @@
+"""What a newcomer gets wrong: each mistake is an `XRepoError` that says what to do instead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import xrepo_nb as xr
+from xrepo_nb import MaterializedRepo, XRepoConfigurationError, XRepoValidationError
+
+
+@pytest.fixture
+async def people() -> Any:
+    return await xr.open([{"id": 1, "name": "Ann"}, {"id": 2, "name": "Bo"}], name="people")
+
+
+@pytest.mark.parametrize("given", [5, [1], [(1,)], {1: {"name": "Cy"}}, "ab"])
+async def test_updates_are_pairs(people: Any, given: Any) -> None:
+    with pytest.raises(XRepoConfigurationError, match=r'Hint: write \[\(1, \{"name": "Ann"\}\), \.\.\.\]'):
+        await people.bulk_update(given)
+    assert [person.name for person in await people.list()] == ["Ann", "Bo"]
+
+
+@pytest.mark.parametrize("given", [1, "12", {"id": 1}])
+async def test_ids_are_several(people: Any, given: Any) -> None:
+    with pytest.raises(XRepoConfigurationError, match=r"Hint: write \[1, 2, \.\.\.\]"):
+        await people.bulk_delete(given)
+    assert await people.count() == 2
+
+
+@pytest.mark.parametrize("given", [1, "12", {"id": 3, "name": "Cy"}])
+async def test_records_are_several(people: Any, given: Any) -> None:
+    with pytest.raises(XRepoConfigurationError, match=r'Hint: write \[\{"name": "Ann"\}, \.\.\.\]'):
+        await people.bulk_create(given)
+    assert await people.count() == 2
+
+
+async def test_several_may_be_any_that_can_be_counted(people: Any) -> None:
+    assert len(await people.bulk_create(({"id": 3, "name": "Cy"},))) == 1
+    assert await people.bulk_update({3: {"name": "Di"}}.items()) == 1
+    assert await people.bulk_update([[3, {"name": "Ed"}]]) == 1
+    assert await people.bulk_delete(range(1, 3)) == 2
+    assert await people.bulk_delete({3}) == 1
+
+
+async def test_an_engine_that_there_is_not_is_refused_also_where_none_is_needed(people: Any) -> None:
+    for ask in (people.list, people.count, people.frame, people.find_one, people.explain):
+        with pytest.raises(XRepoConfigurationError, match="unknown engine 'pollars'.*did you mean 'polars'"):
+            await ask({}, engine="pollars")
+    with pytest.raises(XRepoConfigurationError, match="unknown engine 'pollars'"):
+        _ = [person async for person in people.stream(engine="pollars")]
+
+
+async def test_a_write_that_does_not_fit_is_told_of_the_schema_and_not_of_models(people: Any) -> None:
+    with pytest.raises(XRepoValidationError, match=r"name: Field required\. Hint: a repo's `schema` shows"):
+        await people.create({"id": 3})
+
+
+async def test_the_hint_for_a_skip_speaks_of_skipping(people: Any) -> None:
+    with pytest.raises(XRepoConfigurationError, match="skip must be a whole number from 0 on") as caught:
+        await people.list(skip=-1)
+    assert "limit" not in str(caught.value)
+
+
+async def test_an_option_that_there_is_not_is_refused() -> None:
+    with pytest.raises(XRepoConfigurationError, match="no option 'nmae'.*did you mean 'name'"):
+        await xr.XRepoFactory.create(data=[{"id": 1}], nmae="people")
+
+
+async def test_nothing_has_no_fields_to_count() -> None:
+    stats = await MaterializedRepo(data=[]).get_statistics()
+    assert (stats.total_count, stats.field_cardinalities) == (0, {})
+
+
+async def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(XRepoConfigurationError, match="no collections.*Hint: write into it first, or open"):
+        await xr.open(tmp_path)
