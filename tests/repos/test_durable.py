@@ -162,9 +162,12 @@ def test_encoding_keeps_bson_values() -> None:
 
 async def test_a_file_is_open_once(tmp_path: Path) -> None:
     first = await MaterializedRepo.of([{"_id": 1}], path=tmp_path / "kept.duckdb")
-    with pytest.raises(XRepoConnectionError, match="kept.duckdb cannot be opened.*close that repo first"):
+    with pytest.raises(XRepoConnectionError, match="cannot be opened.*close that repo first") as refused:
         await MaterializedRepo.of(path=tmp_path / "kept.duckdb")
     await first.close()
+    assert "kept.duckdb" in str(
+        refused.value
+    )  # what was refused is still referred to, and holds nothing open
     again = await MaterializedRepo.of(path=tmp_path / "kept.duckdb")
     assert await again.count() == 1
     await again.close()

@@ -242,10 +242,10 @@ async def test_capabilities_are_told_and_true(source: XResource, kind: str) -> N
     writes = SOURCES[kind].writes
     assert (able.insert, able.update, able.delete) == (writes,) * 3
     if able.lazy:
-        assert (await source.lazy(COLLECTION)).collect_schema().names() == list(KINDS)
+        assert (await source.table(COLLECTION)).lazy.collect_schema().names() == list(KINDS)
     else:
         with pytest.raises(XRepoUnsupportedError):
-            await source.lazy(COLLECTION)
+            await source.table(COLLECTION)
     if not able.watch:
         with pytest.raises(XRepoUnsupportedError, match="watch"):
             source.watch(COLLECTION)

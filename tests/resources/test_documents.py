@@ -33,7 +33,7 @@ def as_text(documents: list[dict[str, Any]], format: type[FileResource]) -> str:
 
 
 async def read(source: FileResource) -> list[dict[str, Any]]:
-    schema, lazy = await source.describe(), await source.lazy()
+    schema, lazy = await source.describe(), (await source.table()).lazy
     return to_documents(await asyncio.to_thread(lazy.collect), schema)
 
 
@@ -97,7 +97,7 @@ async def test_typed_ndjson_is_scanned_not_held(write: Write) -> None:
     text = as_text([{"a": i, "b": {"c": str(i)}} for i in range(50)], NDJSONResource)
     for name, content in (("a.ndjson", text.encode()), ("b.ndjson.gz", gzip.compress(text.encode()))):
         source = NDJSONResource(write(name, content))
-        assert "NDJson SCAN" in (await source.lazy()).explain()
+        assert "NDJson SCAN" in (await source.table()).lazy.explain()
         assert await source.query({"b.c": "7"}) == [{"a": 7, "b": {"c": "7"}}]
 
 
@@ -107,7 +107,7 @@ async def test_typed_ndjson_is_scanned_not_held(write: Write) -> None:
 )
 async def test_what_a_scan_would_change_is_held(write: Write, text: str) -> None:
     source = NDJSONResource(write("a.ndjson", text))
-    assert "SCAN" not in (await source.lazy()).explain()
+    assert "SCAN" not in (await source.table()).lazy.explain()
     assert len(await read(source)) == text.count("\n")
 
 

@@ -77,7 +77,7 @@ async def test_union_by_name_fills_with_nulls(tmp_path: Path, format: type[FileR
     saved(pl.DataFrame({"c": ["x"], "a": [2]}), tmp_path, "2")
     suffix = format.connection_type
     source = format(root=tmp_path, pattern=f"*.{suffix}", union_by_name=True)  # type: ignore[call-arg]
-    frame = (await source.lazy()).collect().select("a", "b", "c")
+    frame = (await source.table()).lazy.collect().select("a", "b", "c")
     assert frame.rows() == [(1, 0.5, None), (2, None, "x")]
 
 

@@ -92,10 +92,13 @@ class DurableFile:
                 "enable_external_access": "false",
                 "python_enable_replacements": "false",
             }
+            connection = None
             try:
                 connection = duckdb.connect(str(self.path), config=options)
                 connection.execute("SET lock_configuration = true")
             except duckdb.Error as error:
+                if connection is not None:
+                    connection.close()
                 raise XRepoConnectionError(
                     f"{self.path.name} cannot be opened: {type(error).__name__}",
                     asked=self.path.name,
