@@ -7,12 +7,12 @@ Arrow's constructors with a known type), because a million documents come this w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import accumulate, chain, repeat
-from operator import attrgetter, countOf, sub
+from itertools import chain, repeat
+from operator import attrgetter, countOf, itemgetter, sub
 from types import NoneType
 from typing import Any
 from uuid import UUID
@@ -96,9 +96,9 @@ class Builder:
         out = []
         for name in names:
             if missing := len(documents) - (present[name] or len(documents)):
-                values = [document.get(name) for document in documents]
+                values = list(map(dict.get, documents, repeat(name)))
             else:
-                values = [document[name] for document in documents]
+                values = list(map(itemgetter(name), documents))
             out.append(self.field(name, values, f"{path}.{name}", missing, depth + 1))
         return out
 
@@ -191,9 +191,16 @@ def _quick(values: list[Any]) -> Column | None:
         doubtful = series % 1 == 0
     else:
         return series, kind
-    if (doubtful.sum() or 0) * 8 < len(values):
-        values = [values[place] for place in doubtful.arg_true().to_list()]
-    return (series, kind) if set(map(type, values)) <= {of, NoneType} else None
+    return (series, kind) if set(map(type, _where(doubtful, values))) <= {of, NoneType} else None
+
+
+def _where(doubtful: pl.Series, values: list[Any]) -> Iterable[Any]:
+    """At least the values at which `doubtful` is true: all of them where picking costs as much."""
+    count = doubtful.sum() or 0
+    if count * 3 > len(values):
+        return values
+    places = pl.int_range(len(values), eager=True).filter(doubtful).to_list() if count else ()
+    return map(values.__getitem__, places)
 
 
 _PLAIN: dict[type, tuple[DataType, Any]] = {
@@ -238,9 +245,9 @@ def _arrays(builder: Builder, values: list[Any], entry: FieldReport, depth: int)
     import pyarrow as pa
 
     items = builder.field("item", list(chain.from_iterable(values)), f"{entry.path}[]", depth=depth + 1)
-    offsets = pa.array([0, *accumulate(map(len, values))], pa.int64())
+    ends = pl.Series([0, *map(len, values)], dtype=pl.Int64).cum_sum()
     flat = items.series.to_arrow(compat_level=pl.CompatLevel.newest())
-    array = pa.LargeListArray.from_arrays(offsets, flat)
+    array = pa.LargeListArray.from_arrays(ends.to_arrow(), flat)
     return pl.Series(array), DataType("array", item=items.field.type)
 
 
