@@ -242,12 +242,13 @@ def _objects(builder: Builder, values: list[Any], entry: FieldReport, depth: int
 
 
 def _arrays(builder: Builder, values: list[Any], entry: FieldReport, depth: int) -> Column:
+    import numpy as np
     import pyarrow as pa
 
     items = builder.field("item", list(chain.from_iterable(values)), f"{entry.path}[]", depth=depth + 1)
-    ends = pl.Series([0, *map(len, values)], dtype=pl.Int64).cum_sum()
+    ends = np.fromiter(chain((0,), map(len, values)), np.int64, len(values) + 1).cumsum()
     flat = items.series.to_arrow(compat_level=pl.CompatLevel.newest())
-    array = pa.LargeListArray.from_arrays(ends.to_arrow(), flat)
+    array = pa.LargeListArray.from_arrays(pa.array(ends), flat)
     return pl.Series(array), DataType("array", item=items.field.type)
 
 
