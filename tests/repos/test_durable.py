@@ -165,9 +165,7 @@ async def test_a_file_is_open_once(tmp_path: Path) -> None:
     with pytest.raises(XRepoConnectionError, match="cannot be opened.*close that repo first") as refused:
         await MaterializedRepo.of(path=tmp_path / "kept.duckdb")
     await first.close()
-    assert "kept.duckdb" in str(
-        refused.value
-    )  # what was refused is still referred to, and holds nothing open
+    assert "kept.duckdb" in str(refused.value)  # kept, and holds nothing open
     again = await MaterializedRepo.of(path=tmp_path / "kept.duckdb")
     assert await again.count() == 1
     await again.close()

@@ -79,6 +79,31 @@ def test_without_widening_ints_among_floats_are_mixed() -> None:
     assert column(1, 2.5, widen=False) == "mixed"
 
 
+@pytest.mark.parametrize("at", [1, 50, 98])
+@pytest.mark.parametrize(
+    ("value", "odd"), [(7, True), (0, False), (0.5, True), (0.5, 3), (2.0, 0), (None, 5)]
+)
+def test_one_odd_value_is_found_wherever_it_stands(value: Any, odd: Any, at: int) -> None:
+    first = 2.5 if value is None else value
+    values = [first, *[value] * 98]
+    values[at] = odd
+    report = infer([{"a": value} for value in values]).report
+    assert report["a"].types == {
+        type(first).__name__: len(values) - values.count(None) - 1,
+        type(odd).__name__: 1,
+    }
+    assert not report.clean
+
+
+def test_a_new_name_does_not_hide_a_missing_one() -> None:
+    report = infer([{"a": 1, "b": None}, {"a": 2, "b": None}, {"a": 3, "c": 4}]).report
+    assert [(entry.path, entry.nulls, entry.missing) for entry in report] == [
+        ("a", 0, 0),
+        ("b", 2, 1),
+        ("c", 0, 2),
+    ]
+
+
 def test_null_and_missing_are_told_apart() -> None:
     documents: list[dict[str, Any]] = [
         {"null": None, "gone": 1, "both": None, "in": {"x": None, "y": 1}},

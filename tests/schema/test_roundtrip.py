@@ -117,6 +117,17 @@ def test_what_loading_changes_is_reported(documents: list[dict[str, Any]]) -> No
 
 
 @given(objects().flatmap(lambda documents: st.lists(documents, max_size=6)))
+@settings(max_examples=80, deadline=None)
+def test_every_null_and_every_missing_field_is_counted(documents: list[dict[str, Any]]) -> None:
+    report = infer(documents).report
+    for name in {name for document in documents for name in document}:
+        entry, values = report[name], [document[name] for document in documents if name in document]
+        assert entry.missing == len(documents) - len(values)
+        assert entry.nulls == sum(value is None for value in values)
+        assert entry.present == len(values) - entry.nulls
+
+
+@given(objects().flatmap(lambda documents: st.lists(documents, max_size=6)))
 @settings(max_examples=50, deadline=None)
 def test_a_table_gives_back_its_documents(documents: list[dict[str, Any]]) -> None:
     made = Table(documents=documents)

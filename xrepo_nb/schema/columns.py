@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import accumulate, chain, repeat
-from operator import attrgetter, countOf, sub
+from itertools import chain, repeat
+from operator import attrgetter, countOf, itemgetter, sub
 from types import NoneType
 from typing import Any
 from uuid import UUID
@@ -100,9 +100,9 @@ class Builder:
         out = []
         for name in names:
             if missing := len(documents) - (present[name] or len(documents)):
-                values = [document.get(name) for document in documents]
+                values = list(map(dict.get, documents, repeat(name)))
             else:
-                values = [document[name] for document in documents]
+                values = list(map(itemgetter(name), documents))
             out.append(self.field(name, values, f"{path}.{name}", missing, depth + 1))
         return out
 
@@ -234,14 +234,15 @@ def _objects(builder: Builder, values: list[Any], entry: FieldReport, depth: int
 
 
 def _arrays(builder: Builder, values: list[Any], entry: FieldReport, depth: int) -> Column:
+    import numpy as np
     import pyarrow as pa
 
     if depth > _SHARED and sum(map(len, values)) > _MANY:
         raise Mixed(f"{entry.path} has more than {_MANY:,} elements")
     items = builder.field("item", list(chain.from_iterable(values)), f"{entry.path}[]", depth=depth + 1)
-    offsets = pa.array([0, *accumulate(map(len, values))], pa.int64())
+    ends = np.fromiter(chain((0,), map(len, values)), np.int64, len(values) + 1).cumsum()
     flat = items.series.to_arrow(compat_level=pl.CompatLevel.newest())
-    array = pa.LargeListArray.from_arrays(offsets, flat)
+    array = pa.LargeListArray.from_arrays(pa.array(ends), flat)
     return pl.Series(array), DataType("array", item=items.field.type)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, repeat
-from operator import contains, countOf
+from operator import contains, countOf, is_, itemgetter
 from typing import Any
 
 import polars as pl
@@ -61,7 +61,7 @@ class Growing:
                 return None
             target = self.field.type.to_polars()
             self.pieces = [recast_series(piece, target) for piece in self.pieces]
-        return Nested(pl.concat(self.pieces, rechunk=True), self.field)
+        return Nested(pl.concat(self.pieces), self.field)
 
 
 def plain_documents(part: Sequence[Any]) -> Sequence[dict[str, Any]]:
@@ -75,25 +75,34 @@ def plain_documents(part: Sequence[Any]) -> Sequence[dict[str, Any]]:
 
 def split(part: Sequence[dict[str, Any]], names: list[str]) -> Iterator[tuple[str, list[Any], int]]:
     """The values of each name, None where it is missing, and how often that is. `names` are
-    those known already; others follow."""
-    present = 0
-    for name in names or list(part[0]):
-        values, missing = _values_of(part, name)
-        present += len(part) - missing
+    those known already; those that some documents lack come after the rest, then new ones."""
+    gaps = []
+    for name in names:
+        try:
+            yield name, list(map(itemgetter(name), part)), 0
+        except KeyError:
+            gaps.append(name)
+    lacking = len(names) * len(part) - sum(map(len, part))
+    for name in gaps:
+        values, missing = _with_gaps(part, name, lacking if name is gaps[-1] else None)
+        lacking -= missing
         yield name, values, missing
-    if present < sum(map(len, part)):
-        known = set(names or part[0])
+    if lacking < 0:
+        known = set(names)
         for name in dict.fromkeys(chain.from_iterable(part)):
             if name not in known:
-                yield name, *_values_of(part, name)
+                yield name, *_with_gaps(part, name)
 
 
-def _values_of(part: Sequence[dict[str, Any]], name: str) -> tuple[list[Any], int]:
-    try:
-        return [document[name] for document in part], 0
-    except KeyError:
-        values = [document.get(name) for document in part]
-        return values, countOf(map(contains, part, repeat(name)), False)
+def _with_gaps(
+    part: Sequence[dict[str, Any]], name: str, lacking: int | None = None
+) -> tuple[list[Any], int]:
+    """`lacking`: how often it is missing, and more often if there are names not known yet. It
+    cannot be missing more often than it is None, and that is counted faster."""
+    values = list(map(dict.get, part, repeat(name)))
+    if lacking is not None and countOf(map(is_, values, repeat(None)), True) == lacking:
+        return values, lacking
+    return values, countOf(map(contains, part, repeat(name)), False)
 
 
 def nothing(name: str, count: int) -> Nested:

@@ -85,7 +85,7 @@ def infer(
 def _frame(columns: Sequence[Nested], height: int) -> pl.DataFrame:
     if not columns:
         return pl.DataFrame(height=height)
-    return pl.DataFrame({column.field.name: column.series for column in columns})
+    return pl.DataFrame({column.field.name: column.series for column in columns}).rechunk()
 
 
 def _odd(documents: Sequence[Any]) -> Bad:
@@ -135,7 +135,9 @@ class _Loading:
             widest = max(map(len, part), default=0)
             if widest > MAX_FIELDS:
                 too_many(widest)
-            for name, values, missing in list(split(part, list(growing))):
+            if not growing:
+                growing.update((name, Growing(name, self.builder, start)) for name in part[0])
+            for name, values, missing in split(part, list(growing)):
                 if name not in growing:
                     growing[name] = Growing(name, self.builder, start)
                 growing[name].add(values, missing)
