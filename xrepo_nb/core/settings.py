@@ -30,7 +30,7 @@ class XSettings(BaseSettings):
     spill_directory: Path | None = Field(
         None, description="Where DuckDB spills; a temporary folder if unset."
     )
-    query_timeout: float = Field(60.0, gt=0, description="Seconds that one query may compute.")
+    query_timeout: float = Field(300.0, gt=0, description="Seconds that one query may compute.")
     threads: int | None = Field(None, ge=1, description="Threads of DuckDB; all cores if unset.")
 
 
