@@ -151,6 +151,14 @@ def test_long_conditions_are_interpreted_or_declined(engine: str, given: dict[st
         assert isinstance(error, XRepoUnsupportedError)
 
 
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_long_constant_arrays_are_not_made_for_planning(engine: str) -> None:
+    ranges = {"$zip": {"inputs": [{"$range": [0, 4_000_000]}] * 3}}
+    plan, inputs = parse_pipeline([{"$project": {"v": ranges}}], Scan("t")), {"t": Table(frame=ROWS.head(1))}
+    with pytest.raises((XRepoLimitError, XRepoUnsupportedError)):
+        get_engine(engine).collect(plan, inputs)
+
+
 def test_limits_beyond_any_table() -> None:
     plan = parse_pipeline([{"$limit": 2**63 - 1}, {"$skip": 2**63 - 1}], Scan("t"))
     for engine in ("document", "polars", "duckdb"):

@@ -25,7 +25,7 @@ class _Running(threading.local):
 
     left = STEP
     end = float("inf")
-    most = float("inf")
+    most = 0
 
 
 _running = _Running()
@@ -48,7 +48,12 @@ def _look() -> None:
             f"the query ran longer than {settings().query_timeout:g} s",
             hint="raise XREPO_QUERY_TIMEOUT, or ask for less",
         )
-    if resident() > _running.most:
+    if _running.end == float("inf"):
+        return
+    held = resident()
+    # Short queries never look: what was held before is asked for by the first that does.
+    _running.most = _running.most or held + size_of(settings().memory_limit)
+    if held > _running.most:
         raise XRepoLimitError(
             f"the query needs more than memory_limit allows ({settings().memory_limit})",
             hint="raise XREPO_MEMORY_LIMIT, or ask for less",
@@ -61,14 +66,12 @@ def metered() -> Iterator[None]:
     if _running.end != float("inf"):
         yield
         return
-    chosen = settings()
     _running.left = STEP
-    _running.end = time.monotonic() + chosen.query_timeout
-    _running.most = resident() + size_of(chosen.memory_limit)
+    _running.end = time.monotonic() + settings().query_timeout
     try:
         yield
     finally:
-        _running.end = _running.most = float("inf")
+        _running.end, _running.most = float("inf"), 0
 
 
 def resident() -> int:

@@ -10,6 +10,7 @@ import polars as pl
 
 from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.engines.base import Engine, Inputs
+from xrepo_nb.engines.document.meter import metered
 from xrepo_nb.engines.growth import outgrows
 from xrepo_nb.engines.polars import expressions, join, stages
 from xrepo_nb.engines.polars.frame import Frame, empty_scan, finish, scan, settle
@@ -48,7 +49,8 @@ def lower_frame(
     ordered = keeps_order(plan, inputs)
     lowering = Lowering(lambda name: scan(inputs[name]), _constants(variables), notes, ordered=ordered)
     try:
-        return lowering.frame(plan)
+        with metered():
+            return lowering.frame(plan)
     except RecursionError:
         return decline("a plan that is nested too deeply")
 

@@ -62,11 +62,16 @@ def _folded(expr: Expr, evaluate: Callable[..., Any], constants: Mapping[str, An
         if isinstance(node, Call) and node.op == "$rand":
             return None
     try:
-        with metered():
-            value = evaluate({}, constants)
+        value = evaluate({}, constants)
+        if isinstance(value, list) and len(value) > _LONG:
+            return None
         return MISSING_VALUE if value is MISSING else literal(value)
-    except (XRepoError, Unsupported, RecursionError):
+    except (XRepoError, Unsupported, RecursionError, MemoryError):
         return None
+
+
+_LONG = 100_000
+"""Constant arrays that are longer are not made into a column's value, but made anew where they are used."""
 
 
 def _result(expr: Expr, scope: Scope) -> typing.Value:

@@ -88,10 +88,16 @@ class Context:
         return Value(self.dialect.typed(sql, kind), DataType(kind), "never", literal=value)
 
     def _list(self, value: list[Any]) -> Value:
+        if len(value) > _LONG:
+            decline(f"a constant array of more than {_LONG:,} elements")
         items = [self.literal(item) for item in value]
         item = unified([v.type for v in items])
         sql = exp.Array(expressions=[v.sql for v in items])
         return Value(sql, DataType("array", item=item), "never", literal=value)
+
+
+_LONG = 10_000
+"""Beyond so many elements binding them one by one takes longer than interpreting the plan."""
 
 
 def kind_of(value: Any) -> Kind:

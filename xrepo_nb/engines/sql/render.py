@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoUnsupportedError
+from xrepo_nb.engines.document.meter import metered
 from xrepo_nb.engines.sql.context import Context, Names
 from xrepo_nb.engines.sql.dialects import dialect as dialect_of
 from xrepo_nb.engines.sql.reasons import Unsupported, decline
@@ -94,7 +95,8 @@ def _render(
         name: Source(schema, _table(tables.get(name, name)), order.get(name))
         for name, schema in schemas.items()
     }
-    found = relation(ctx, plan, Sources(sources))
+    with metered():
+        found = relation(ctx, plan, Sources(sources))
     schema = _schema(ctx, found)
     text, params = spoken.generate(found.statement(ctx), ctx.names.values)
     constants = {f.name: found.columns[f.name].literal for f in schema.fields if f.type.kind == "mixed"}

@@ -123,5 +123,5 @@ def _computed(node: e.Expr) -> Any:
 
     try:
         return compile_expression(node)({}, {})
-    except XRepoError:
+    except (XRepoError, MemoryError, RecursionError):
         return decline("an expression of constants on which it fails")
