@@ -79,6 +79,12 @@ def test_usual_plans_are_not(stages: list[dict[str, Any]]) -> None:
     assert outgrows(parse_pipeline(stages, Scan("t")), {"t": Table(frame=ROWS)}) is None
 
 
+def test_documents_are_counted_too() -> None:
+    plan = parse_pipeline([PUSH_ALL], Scan("t"))
+    assert outgrows(plan, {"t": Table(documents=[])}) is None
+    assert outgrows(plan, {"t": Table(documents=ROWS.to_dicts() * 20)}) is not None
+
+
 CHILD = """
 import resource
 resource.setrlimit(resource.RLIMIT_AS, (4 << 30, 4 << 30))

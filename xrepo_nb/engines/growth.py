@@ -125,9 +125,9 @@ class _Estimate:
         return Size(rows, {series.name: _cells(series) for series in frame.iter_columns()})
 
     def frame(self, source: str) -> pl.DataFrame | None:
-        """The rows of a scan, where they are at hand."""
+        """The rows of a scan, where they are at hand; documents are made a frame in any case."""
         table = self.inputs.get(source)
-        return None if table is None or table.is_lazy or not table.is_frame else table.frame
+        return None if table is None or table.is_lazy else table.frame
 
     def within(self, plan: p.Plan, rows: Size) -> Size:
         """The size of a sub-pipeline over rows."""
