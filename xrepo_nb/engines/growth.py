@@ -11,12 +11,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import polars as pl
 
 from xrepo_nb.engines.base import Inputs
 from xrepo_nb.query import expressions as e
 from xrepo_nb.query import plan as p
+from xrepo_nb.schema.table import Table
 
 MAX_STAGES = 100
 """Stages of one plan beyond which planning itself takes seconds."""
@@ -121,8 +123,13 @@ class _Estimate:
         frame = self.frame(source)
         if frame is None:
             return Size(UNKNOWN)
-        rows = float(frame.height)
-        return Size(rows, {series.name: _cells(series) for series in frame.iter_columns()})
+        table = self.inputs[source]
+        known = _SIZES.get(table)
+        if known is None:
+            known = _SIZES[table] = Size(
+                float(frame.height), {s.name: _cells(s) for s in frame.iter_columns()}
+            )
+        return known
 
     def frame(self, source: str) -> pl.DataFrame | None:
         """The rows of a scan, where they are at hand; documents are made a frame in any case."""
@@ -135,6 +142,10 @@ class _Estimate:
         found = inner.size(plan)
         self.peak = max(self.peak, inner.peak)
         return found
+
+
+_SIZES: WeakKeyDictionary[Table, Size] = WeakKeyDictionary()
+"""Of tables that were looked at, which do not change: the elements of arrays are counted once."""
 
 
 def _cells(series: pl.Series) -> float:
