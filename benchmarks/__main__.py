@@ -59,8 +59,8 @@ def _heading() -> str:
     return (
         "# Benchmarks\n\n"
         "Each line is a ratio measured in one run: ours and the alternatives in turn, medians of several\n"
-        "runs, each after an untimed one of its own, against the fastest alternative. `make bench` prints this\n"
-        "page anew.\n\n"
+        "runs, each after an untimed one of its own, against the fastest alternative. `make bench` prints\n"
+        "this page anew.\n\n"
         f"Machine: {os.cpu_count()} cores, {pages:.0f} GiB, Python {platform.python_version()},\n"
         f"{_versions()}."
     )
