@@ -247,11 +247,16 @@ async def test_an_error_leaves_no_transaction_behind(kind: str, tmp_path: Path) 
     await other.close()
 
 
-async def test_ids_that_a_collation_takes_for_one_are_one(tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / "a.db")
-    connection.execute("CREATE TABLE t (id TEXT COLLATE NOCASE, n INTEGER)")
+def _created(folder: Path, statement: str) -> SQLiteResource:
+    """A SQLite file with the table that the statement makes."""
+    connection = sqlite3.connect(folder / "a.db")
+    connection.execute(statement)
     connection.close()
-    async with _closing(SQLiteResource(tmp_path / "a.db")) as source:
+    return SQLiteResource(folder / "a.db")
+
+
+async def test_ids_that_a_collation_takes_for_one_are_one(tmp_path: Path) -> None:
+    async with _closing(_created(tmp_path, "CREATE TABLE t (id TEXT COLLATE NOCASE, n INTEGER)")) as source:
         repo = await opened(source)
         await repo.create({"id": "a"})
         for rows in ([{"id": "A"}], [{"id": "b"}, {"id": "B"}]):
@@ -261,10 +266,7 @@ async def test_ids_that_a_collation_takes_for_one_are_one(tmp_path: Path) -> Non
 
 
 async def test_a_key_that_the_database_gives(tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / "a.db")
-    connection.execute("CREATE TABLE t (id TEXT DEFAULT 'new', n INTEGER)")
-    connection.close()
-    async with _closing(SQLiteResource(tmp_path / "a.db")) as source:
+    async with _closing(_created(tmp_path, "CREATE TABLE t (id TEXT DEFAULT 'new', n INTEGER)")) as source:
         repo = await opened(source)
         assert (await repo.create({"n": 1}))["id"] == "new"
         with pytest.raises(XRepoConflictError):
@@ -273,10 +275,7 @@ async def test_a_key_that_the_database_gives(tmp_path: Path) -> None:
 
 
 async def test_a_declared_key_of_sqlite_may_not_stay_empty(tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / "a.db")
-    connection.execute("CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER)")
-    connection.close()
-    async with _closing(SQLiteResource(tmp_path / "a.db")) as source:
+    async with _closing(_created(tmp_path, "CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER)")) as source:
         repo = await opened(source, key=None)
         with pytest.raises(XRepoValidationError, match="key"):
             await repo.create({"n": 1})
