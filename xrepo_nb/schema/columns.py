@@ -7,7 +7,7 @@ Arrow's constructors with a known type), because a million documents come this w
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -177,22 +177,46 @@ def _several_shapes(documents: Sequence[dict[str, Any]], path: str) -> tuple[lis
 
 
 def _quick(values: list[Any]) -> Column | None:
-    """The column of values that are plain scalars of one type, or None when they seem not to be.
-
-    Polars' strict constructors take bools for ints and both for floats, and do not come back
-    from lists among scalars that hold themselves.
-    """
+    """The column of values that are plain scalars of one type, or None when they seem not to be."""
     first = next((value for value in values if value is not None), None)
     of = type(first)
     if of not in _PLAIN:
         return None
-    if not set(map(type, values)) <= {of, NoneType}:
-        return None
     kind, dtype = _PLAIN[of]
     try:
-        return pl.Series(values, dtype=dtype, strict=True), kind
+        if not _alike(values, of):
+            return None
+        series = pl.Series(values, dtype=dtype, strict=True)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
         return None
+    if of is int and bool in map(type, _flags(series, values)):
+        return None
+    return series, kind
+
+
+def _alike(values: list[Any], of: type) -> bool:
+    """Whether the values are None or of this type, but for bools and enums among ints.
+
+    Polars' strict constructors take ints for floats, and do not come back from lists among
+    scalars that hold themselves. A sum is the fastest look at numbers there is: anything else
+    fails it, or makes it something else; but fractions and floats add up to floats.
+    """
+    if of in (int, bool):
+        try:
+            return type(sum(values)) is int
+        except TypeError:  # at the first None
+            return type(sum(filter(None, values))) is int
+    return countOf(map(type, values), of) == len(values) or set(map(type, values)) <= {of, NoneType}
+
+
+def _flags(series: pl.Series, values: list[Any]) -> Iterable[Any]:
+    """Those of the values that may be bools: all of them where picking costs as much."""
+    doubtful = (series >= 0) & (series <= 1)
+    count = doubtful.sum() or 0
+    if count * 3 > len(values):
+        return values
+    places = pl.int_range(len(values), eager=True).filter(doubtful).to_list() if count else ()
+    return map(values.__getitem__, places)
 
 
 _PLAIN: dict[type, tuple[DataType, Any]] = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, repeat
-from operator import contains, countOf, is_, itemgetter
+from operator import contains, countOf, itemgetter
+from types import NoneType
 from typing import Any
 
 import polars as pl
@@ -73,16 +74,26 @@ def plain_documents(part: Sequence[Any]) -> Sequence[dict[str, Any]]:
     return [dict(document) for document in part]
 
 
-def split(part: Sequence[dict[str, Any]], names: list[str]) -> Iterator[tuple[str, list[Any], int]]:
+def count_names(part: Sequence[dict[str, Any]], usual: int) -> tuple[int, int]:
+    """How many names the documents have, the widest of them and all together; most have `usual`."""
+    widths = list(map(len, part))
+    if widths.count(usual) == len(part):
+        return usual, usual * len(part)
+    return max(widths), sum(widths)
+
+
+def split(
+    part: Sequence[dict[str, Any]], names: list[str], lacking: int
+) -> Iterator[tuple[str, list[Any], int]]:
     """The values of each name, None where it is missing, and how often that is. `names` are
-    those known already; those that some documents lack come after the rest, then new ones."""
+    those known already, of which the documents lack so many, less those not known yet; names
+    that some documents lack come after the rest, then new ones."""
     gaps = []
     for name in names:
         try:
             yield name, list(map(itemgetter(name), part)), 0
         except KeyError:
             gaps.append(name)
-    lacking = len(names) * len(part) - sum(map(len, part))
     for name in gaps:
         values, missing = _with_gaps(part, name, lacking if name is gaps[-1] else None)
         lacking -= missing
@@ -100,7 +111,7 @@ def _with_gaps(
     """`lacking`: how often it is missing, and more often if there are names not known yet. It
     cannot be missing more often than it is None, and that is counted faster."""
     values = list(map(dict.get, part, repeat(name)))
-    if lacking is not None and countOf(map(is_, values, repeat(None)), True) == lacking:
+    if lacking is not None and countOf(map(type, values), NoneType) == lacking:
         return values, lacking
     return values, countOf(map(contains, part, repeat(name)), False)
 

@@ -13,14 +13,23 @@ from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.core.missing import MISSING, Missing
 from xrepo_nb.schema.columns import Builder, Mixed, Nested, type_name
 from xrepo_nb.schema.fitting import Misfits, fitted
-from xrepo_nb.schema.growing import Growing, NoDocuments, is_name, mixed, nothing, plain_documents, split
+from xrepo_nb.schema.growing import (
+    Growing,
+    NoDocuments,
+    count_names,
+    is_name,
+    mixed,
+    nothing,
+    plain_documents,
+    split,
+)
 from xrepo_nb.schema.nesting import MAX_FIELDS, check_nesting, too_many
 from xrepo_nb.schema.report import InferenceReport, Rejected
 from xrepo_nb.schema.schema import Schema
 
 OnReject = Literal["raise", "report", "keep"]
 
-SLICE = 16_384
+SLICE = 16384
 """Documents read in one go: few enough to stay in the processor's cache from one column to the next."""
 
 
@@ -132,12 +141,12 @@ class _Loading:
         growing: dict[str, Growing] = {}
         for start in range(0, len(self.documents), SLICE):
             part = plain_documents(self.documents[start : start + SLICE])
-            widest = max(map(len, part), default=0)
+            widest, present = count_names(part, len(growing) or len(part[0]))
             if widest > MAX_FIELDS:
                 too_many(widest)
             if not growing:
                 growing.update((name, Growing(name, self.builder, start)) for name in part[0])
-            for name, values, missing in split(part, list(growing)):
+            for name, values, missing in split(part, list(growing), len(growing) * len(part) - present):
                 if name not in growing:
                     growing[name] = Growing(name, self.builder, start)
                 growing[name].add(values, missing)
