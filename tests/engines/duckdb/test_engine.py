@@ -80,6 +80,7 @@ PIPELINES: list[list[dict[str, Any]]] = [
     [{"$setWindowFields": {"partitionBy": "$who", "sortBy": {"n": 1}, "output": OUTPUT}}],
     [{"$lookup": {"from": "people", "localField": "who", "foreignField": "who", "as": "found"}}],
     [{"$unionWith": "people"}, {"$sort": {"who": 1}}],
+    [{"$skip": 1}, {"$unionWith": "people"}],
     [{"$facet": {"top": [{"$sort": {"n": -1}}, {"$limit": 2}], "all": [{"$count": "n"}]}}],
 ]  # fmt: skip
 

@@ -43,7 +43,8 @@ def union(ctx: Context, stage: q.UnionWith, sources: Sources) -> Relation:
 
 
 def _wrapped(select: exp.Select) -> Sql:
-    return exp.Subquery(this=select) if select.args.get("limit") or select.args.get("order") else select
+    bare = not any(select.args.get(clause) for clause in ("order", "limit", "offset"))
+    return select if bare else exp.Subquery(this=select)
 
 
 def _sorted_names(selected: Sequence[Sql], fields: int) -> list[Sql]:
