@@ -18,6 +18,7 @@ import polars as pl
 from xrepo_nb.engines.base import Inputs
 from xrepo_nb.query import expressions as e
 from xrepo_nb.query import plan as p
+from xrepo_nb.query.walk import parts_of
 from xrepo_nb.schema.table import Table
 
 MAX_STAGES = 100
@@ -33,18 +34,14 @@ FEW = 100_000
 UNKNOWN = 1_000_000
 """Rows taken for those of a file that is not read yet."""
 
-_POINTS: dict[type, int] = {
-    **dict.fromkeys((p.AddFields, p.Project, p.ReplaceRoot, p.Group, p.UnionWith), 1),
-    **dict.fromkeys((p.Unwind, p.Lookup, p.Facet), 2),
-    p.SetWindowFields: 3,
-}
-_ENOUGH = 3
-
 _REPEATING = frozenset({
     "$concat", "$concatArrays", "$setUnion", "$zip", "$mergeObjects", "$objectToArray", "$arrayToObject",
     "$map", "$setField",
 })  # fmt: skip
 """Operators whose result holds all of their arguments; that of others holds one at most."""
+
+_HOLDING = _REPEATING | {"$reduce", "$replaceAll", "$replaceOne"}
+"""Those, and operators that may hold an argument many times."""
 
 _GATHERING = frozenset({"$push", "$addToSet", "$concatArrays", "$setUnion", "$mergeObjects", "$firstN",
                         "$lastN", "$minN", "$maxN", "$topN", "$bottomN"})  # fmt: skip
@@ -76,7 +73,7 @@ def outgrows(plan: p.Plan, inputs: Inputs) -> str | None:
     nodes = list(plan.walk())
     if len(nodes) > MAX_STAGES:
         return f"a plan of more than {MAX_STAGES} stages"
-    if sum(_POINTS.get(type(node), 0) for node in nodes) < _ENOUGH:
+    if sum(map(_multiplies, nodes)) < _ENOUGH:
         return None
     estimate = _Estimate(inputs, sum(isinstance(node, p.Lookup) for node in nodes))
     given = sum(estimate.size(node).total for node in nodes if isinstance(node, p.Scan))
@@ -84,6 +81,34 @@ def outgrows(plan: p.Plan, inputs: Inputs) -> str | None:
     if estimate.peak > max(MAX_CELLS, TIMES * given):
         return "values that may grow to many times what was given"
     return None
+
+
+_ENOUGH = 3
+_MULTIPLYING: dict[type, int] = {
+    p.UnionWith: 1, p.Bucket: 1, p.Unwind: 2, p.Lookup: 2, p.Facet: 2, p.SetWindowFields: 3,
+}  # fmt: skip
+
+
+def _multiplies(node: Any) -> int:
+    """How much a stage may multiply what it is given: three in all are worth an estimate."""
+    kind = type(node)
+    if kind in (p.AddFields, p.Project):
+        return int(any(len(path) > 1 or _repeats(value) for path, value in node.fields))
+    if kind is p.ReplaceRoot:
+        return int(_repeats(node.root))
+    if kind is p.Group:
+        return int(any(a.op in _GATHERING or any(map(_repeats, a.args)) for a in node.accumulators))
+    return _MULTIPLYING.get(kind, 0)
+
+
+def _repeats(expr: Any) -> bool:
+    """Whether a value may hold several of those that the expression reads."""
+    if type(expr) is e.Call:
+        return expr.op in _HOLDING or any(map(_repeats, parts_of(expr)))
+    return type(expr) in _BUILDING
+
+
+_BUILDING = frozenset({e.DocumentExpr, e.ArrayExpr, e.Variable, e.Let})
 
 
 class _Estimate:

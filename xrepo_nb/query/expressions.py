@@ -7,8 +7,10 @@ A node compares by value; `at`, the place in the query text, is for messages onl
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any
+
+from xrepo_nb.core.frozen import frozen
 
 Path = tuple[str, ...]
 """A dotted field path, split: `("address", "city")`."""
@@ -26,7 +28,7 @@ def attributes(kind: type, holding: str) -> tuple[str, ...]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Expr:
     """Base of all value expressions."""
 
@@ -50,7 +52,7 @@ def _expressions(value: Any) -> Iterator[Expr]:
             yield from _expressions(item)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Literal(Expr):
     """A constant, taken as it is: scalars, lists, documents. Never unhashed by engines."""
 
@@ -60,7 +62,7 @@ class Literal(Expr):
         return iter(())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FieldRef(Expr):
     """`"$a.b"`: a path in the current document; walks into arrays as MongoDB does."""
 
@@ -70,7 +72,7 @@ class FieldRef(Expr):
         return iter(())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Variable(Expr):
     """`"$$name.path"`: a bound variable (`this`, `value`, of `$let`) or a system one.
 
@@ -85,21 +87,21 @@ class Variable(Expr):
         return iter(())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DocumentExpr(Expr):
     """`{"a": expr, ...}`: builds a document; fields whose value is missing are left out."""
 
     items: tuple[tuple[str, Expr], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArrayExpr(Expr):
     """`[expr, ...]`: builds an array; a missing value becomes null."""
 
     items: tuple[Expr, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call(Expr):
     """An operator with its arguments, names as MongoDB writes them.
 
@@ -121,7 +123,7 @@ class Call(Expr):
         return next((value for key, value in self.options if key == name), None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Let(Expr):
     """`$let`: binds variables, each seen by `body` only."""
 

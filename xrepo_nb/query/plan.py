@@ -9,15 +9,16 @@ stage (`Facet`, `Lookup.pipeline`) start at an `Input` leaf.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 from typing import Literal as OneOf
 
+from xrepo_nb.core.frozen import frozen
 from xrepo_nb.query.expressions import Expr, Path, attributes
 from xrepo_nb.query.predicates import Predicate
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """Base of all stages."""
 
@@ -32,7 +33,10 @@ class Plan:
         while waiting:
             node = waiting.pop()
             yield node
-            waiting += reversed(tuple(node.children()))
+            if isinstance(node, Stage) and attributes(type(node), "Plan") == _INPUT:
+                waiting.append(node.input)
+            else:
+                waiting += reversed(tuple(node.children()))
 
     def sources(self) -> tuple[str, ...]:
         """The names of all scanned collections, each once, in the order met."""
@@ -48,6 +52,10 @@ class Plan:
             below = change(_rebuilt(node, below, change))
         assert below is not None
         return below
+
+
+_INPUT = ("input",)
+"""The plans that most stages hold."""
 
 
 def _plans(value: Any) -> Iterator[Plan]:
@@ -78,26 +86,26 @@ def _transformed(value: Any, change: Callable[[Plan], Plan]) -> Any:
     return value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scan(Plan):
     """All rows of a collection, by its name in the namespace or among the engine's inputs."""
 
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Input(Plan):
     """The rows that the enclosing stage hands to a sub-pipeline."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Documents(Plan):
     """`$documents`: literal rows."""
 
     items: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stage(Plan):
     """Base of stages with one input; `at` is its place in the query text, for messages only."""
 
@@ -105,14 +113,14 @@ class Stage(Plan):
     at: str = field(default="", compare=False, repr=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Match(Stage):
     """Keeps the rows for which the predicate holds."""
 
     predicate: Predicate
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SliceOf(Expr):
     """Find-projection `{"path": {"$slice": n}}` or `[skip, n]`."""
 
@@ -121,7 +129,7 @@ class SliceOf(Expr):
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FirstMatch(Expr):
     """Find-projection `$elemMatch`, and positional `path.$` with the filter's own condition."""
 
@@ -131,7 +139,7 @@ class FirstMatch(Expr):
     positional: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Project(Stage):
     """`$project` and find projections.
 
@@ -144,21 +152,21 @@ class Project(Stage):
     inclusive: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddFields(Stage):
     """`$addFields`, `$set`: each expression sees the stage's input row."""
 
     fields: tuple[tuple[Path, Expr], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unset(Stage):
     """Drops the paths."""
 
     paths: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accumulator:
     """One output of a group: `{"name": {op: argument}}`. `options` as in `Call`."""
 
@@ -173,7 +181,7 @@ class Accumulator:
         return next((value for key, value in self.options if key == name), None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Group(Stage):
     """`$group`: one row a distinct value of `key`, as `_id`."""
 
@@ -181,7 +189,7 @@ class Group(Stage):
     accumulators: tuple[Accumulator, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SortKey:
     """One key of a sort; ties keep their order."""
 
@@ -193,7 +201,7 @@ NATURAL = SortKey(("$natural",), descending=True)
 """The only key of a sort that turns round the order in which the rows stand."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sort(Stage):
     """Stable; by MongoDB's order over all types, null and missing first.
 
@@ -208,21 +216,21 @@ class Sort(Stage):
         return self.keys == (NATURAL,)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limit(Stage):
     """The first `count` rows."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Skip(Stage):
     """All but the first `count` rows."""
 
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unwind(Stage):
     """One row an array element."""
 
@@ -231,7 +239,7 @@ class Unwind(Stage):
     preserve_empty: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lookup(Stage):
     """`$lookup`: `right` is read through its own rules, then narrowed to the rows whose
     `foreign` equals this row's `local` (if given), then run through `pipeline` (which starts at
@@ -245,7 +253,7 @@ class Lookup(Stage):
     pipeline: Plan | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GraphLookup(Stage):
     """`$graphLookup`: follows `connect_from` to `connect_to` in `right`, breadth first."""
 
@@ -259,21 +267,21 @@ class GraphLookup(Stage):
     restrict: Predicate | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnionWith(Stage):
     """`$unionWith`, unions of views: the rows of `input`, then those of `other`."""
 
     other: Plan
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Facet(Stage):
     """`$facet`: one row with an array for each branch; branches start at `Input`."""
 
     branches: tuple[tuple[str, Plan], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bucket(Stage):
     """`$bucket`: `[boundaries[i], boundaries[i+1])`; `default` None means rows outside fail."""
 
@@ -284,7 +292,7 @@ class Bucket(Stage):
     default: Any = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BucketAuto(Stage):
     """`$bucketAuto`: `buckets` ranges of about equal row count."""
 
@@ -294,28 +302,28 @@ class BucketAuto(Stage):
     granularity: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReplaceRoot(Stage):
     """`$replaceRoot`, `$replaceWith`."""
 
     root: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Redact(Stage):
     """`$redact`."""
 
     expr: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sample(Stage):
     """`$sample`: `size` rows at random."""
 
     size: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Window:
     """A window frame. `kind` documents: offsets of rows; range: of the sort key's value, in
     `unit` for dates. A bound is a number, `"current"` or `"unbounded"`."""
@@ -326,7 +334,7 @@ class Window:
     unit: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WindowOutput:
     """One output of `$setWindowFields`. `window` None: the whole partition (or as `op` defines)."""
 
@@ -342,7 +350,7 @@ class WindowOutput:
         return next((value for key, value in self.options if key == name), None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetWindowFields(Stage):
     """`$setWindowFields`."""
 
@@ -351,7 +359,7 @@ class SetWindowFields(Stage):
     outputs: tuple[WindowOutput, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Densify(Stage):
     """`$densify`. `bounds` is `"full"`, `"partition"` or a pair (lower, upper)."""
 
@@ -362,7 +370,7 @@ class Densify(Stage):
     bounds: Any
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FillOutput:
     """One field of `$fill`: a `value` expression, or a method `"linear"` or `"locf"`."""
 
@@ -371,7 +379,7 @@ class FillOutput:
     method: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fill(Stage):
     """`$fill`."""
 
@@ -380,7 +388,7 @@ class Fill(Stage):
     outputs: tuple[FillOutput, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Join(Plan):
     """A relational join of two plans, as views make it.
 
@@ -398,14 +406,14 @@ class Join(Plan):
     validate: str = "many_to_many"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Out(Stage):
     """`$out`: terminal; replaces the target collection."""
 
     target: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Merge(Stage):
     """`$merge`: terminal; `when_matched`: replace, keepExisting, merge, fail or a pipeline plan
     over `Input`; `when_not_matched`: insert, discard, fail."""

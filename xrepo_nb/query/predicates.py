@@ -9,13 +9,14 @@ on scalars).
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from xrepo_nb.core.frozen import frozen
 from xrepo_nb.query.expressions import Expr, Path, attributes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Predicate:
     """Base of all predicates."""
 
@@ -35,7 +36,7 @@ class Predicate:
             yield from child.walk()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Constant(Predicate):
     """Matches every row or none: the empty filter, `$alwaysTrue`, `$alwaysFalse`."""
 
@@ -46,28 +47,28 @@ EVERYTHING = Constant(True)
 NOTHING = Constant(False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class And(Predicate):
     """All of `items`; empty means everything."""
 
     items: tuple[Predicate, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Or(Predicate):
     """Any of `items`."""
 
     items: tuple[Predicate, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Not(Predicate):
     """Negation: also of `$ne` (Not Compare $eq), `$nin` (Not In), `$nor` (Not Or)."""
 
     item: Predicate
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Compare(Predicate):
     """`op` is one of `$eq $gt $gte $lt $lte`."""
 
@@ -77,7 +78,7 @@ class Compare(Predicate):
     at: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class In(Predicate):
     """Equal to one of `values`; a compiled pattern (`re.Pattern`) among them matches strings."""
 
@@ -86,7 +87,7 @@ class In(Predicate):
     at: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exists(Predicate):
     """The path is there, be it null (`present`), or is not."""
 
@@ -94,7 +95,7 @@ class Exists(Predicate):
     present: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HasType(Predicate):
     """`types`: BSON type names (`"double"`, `"string"`, ..., `"number"`)."""
 
@@ -102,7 +103,7 @@ class HasType(Predicate):
     types: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Regex(Predicate):
     """`options`: letters out of `imsxu`, sorted."""
 
@@ -112,7 +113,7 @@ class Regex(Predicate):
     at: str = field(default="", compare=False)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mod(Predicate):
     """Number, truncated, modulo `divisor` is `remainder`."""
 
@@ -121,7 +122,7 @@ class Mod(Predicate):
     remainder: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Size(Predicate):
     """The value is an array of `length` elements."""
 
@@ -129,7 +130,7 @@ class Size(Predicate):
     length: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ElemMatch(Predicate):
     """Some one element of the array satisfies `predicate`.
 
@@ -142,7 +143,7 @@ class ElemMatch(Predicate):
     on_values: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class All(Predicate):
     """`$all`: every one of `items` (predicates on the same path) holds; empty matches nothing."""
 
@@ -150,7 +151,7 @@ class All(Predicate):
     items: tuple[Predicate, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bits(Predicate):
     """`op` is one of `$bitsAllSet $bitsAllClear $bitsAnySet $bitsAnyClear`; `mask` an int."""
 
@@ -159,7 +160,7 @@ class Bits(Predicate):
     mask: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JsonSchema(Predicate):
     """The document (or the value at `path`) satisfies a `$jsonSchema`."""
 
@@ -167,14 +168,14 @@ class JsonSchema(Predicate):
     path: Path = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Truth(Predicate):
     """`$expr`: the expression is true by MongoDB's rule (not false, null, missing or zero)."""
 
     expr: Expr
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SampleRate(Predicate):
     """`$sampleRate`: each row by itself with this probability."""
 

@@ -7,34 +7,35 @@ stand for array positions. No field name in an update path begins with `$`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
+from xrepo_nb.core.frozen import frozen
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.plan import Plan, SortKey
 from xrepo_nb.query.predicates import Predicate
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     """Base of the three kinds of update."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Replacement(Update):
     """The document takes the place of the old one; `_id` stays."""
 
     document: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PipelineUpdate(Update):
     """Each document passes through `plan`, stages over `Input`."""
 
     plan: Plan
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """Base of single changes; `path` is what changes."""
 
@@ -42,7 +43,7 @@ class Change:
     at: str = field(default="", compare=False, kw_only=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FieldUpdate(Update):
     """Changes of single fields, on paths that do not touch each other, in the order written.
 
@@ -54,7 +55,7 @@ class FieldUpdate(Update):
     array_filters: tuple[tuple[str, Predicate], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SetValue(Change):
     """`$set`, and `$setOnInsert` (`on_insert`: only in an upsert that inserts)."""
 
@@ -62,19 +63,19 @@ class SetValue(Change):
     on_insert: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnsetField(Change):
     """`$unset`: removes the field; an array element becomes null."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rename(Change):
     """`$rename`: moves the value to `target`."""
 
     target: Path
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Arithmetic(Change):
     """`op` is one of `$inc $mul $min $max`, with a constant."""
 
@@ -82,21 +83,21 @@ class Arithmetic(Change):
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CurrentDate(Change):
     """`$currentDate`: a date, or a BSON timestamp."""
 
     timestamp: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bit(Change):
     """`$bit`: `operations` in order, each `and`, `or` or `xor` with an integer."""
 
     operations: tuple[tuple[str, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Push(Change):
     """`$push`: adds `values` (at `position`, negative from the end), then sorts, then slices.
 
@@ -109,28 +110,28 @@ class Push(Change):
     sort: int | tuple[SortKey, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddToSet(Change):
     """`$addToSet`: adds the `values` that are not there yet."""
 
     values: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pop(Change):
     """`$pop`: removes the last element, or the first."""
 
     first: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PullAll(Change):
     """`$pullAll`, and `$pull` of a plain value: removes elements equal to one of `values`."""
 
     values: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pull(Change):
     """`$pull` with a condition.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 import polars as pl
 import polars.selectors as cs
 
+from xrepo_nb.core.frozen import frozen
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts, SeriesFacts
 from xrepo_nb.engines.polars.values import Value
@@ -35,7 +36,7 @@ def mask_name(name: str) -> str:
     return _MASK + name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Column:
     """One column: its meaning, and the canonical dtype where it has another one.
 
@@ -70,7 +71,7 @@ class Column:
         return Field(name, self.type, self.absence)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Frame:
     """A lazy frame with the meaning of its columns, in the order of the documents' keys.
 

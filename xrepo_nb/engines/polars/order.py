@@ -23,9 +23,10 @@ class Order:
     def __init__(self, keys: Sequence[SortKey], scope: Scope) -> None:
         self.by: list[pl.Expr] = []
         self.descending: list[bool] = []
-        _check_arrays(keys, scope)
-        for key in keys:
-            for expr in _parts(scope.path(key.path), key.descending):
+        values = [scope.path(key.path) for key in keys]
+        _check_arrays(keys, values, scope)
+        for key, value in zip(keys, values, strict=True):
+            for expr in _parts(value, key.descending):
                 self.by.append(expr)
                 self.descending.append(key.descending)
 
@@ -44,12 +45,12 @@ class Order:
         )
 
 
-def _check_arrays(keys: Sequence[SortKey], scope: Scope) -> None:
+def _check_arrays(keys: Sequence[SortKey], values: Sequence[Value], scope: Scope) -> None:
     """Declines keys that lead through arrays, whose elements are chosen for all keys together."""
     for key in keys:
         if any(scope.path(key.path[:end]).kind == "array" for end in range(1, len(key.path))):
             decline("a sort by a field within the elements of an array")
-    if len(keys) > 1 and sum(scope.path(key.path).kind == "array" for key in keys) > 1:
+    if sum(value.kind == "array" for value in values) > 1:
         decline("a sort by several arrays")
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any
 
+from xrepo_nb.core.frozen import frozen
 from xrepo_nb.engines.polars.frame import Frame
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope
@@ -35,7 +36,7 @@ def lowers_stage(*types: type[Plan]) -> Callable[[StageLowering], StageLowering]
     return register
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lowering:
     """One lowering of a plan: where scans find their rows, the caller's constants, notes for `explain`,
     and whether the order of the rows matters, so that joins keep that of their left ones."""

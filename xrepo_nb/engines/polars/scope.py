@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import polars as pl
 
+from xrepo_nb.core.frozen import frozen
 from xrepo_nb.engines.polars.frame import Column, Frame
 from xrepo_nb.engines.polars.paths import reach
 from xrepo_nb.engines.polars.reasons import Unsupported, decline
@@ -33,7 +34,7 @@ _MANY = 1_000
 """Beyond so many arguments Polars takes longer to plan an operator than we to compute it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scope:
     """The current document (columns of a frame, or one value), the bound variables and notes for `explain`.
 

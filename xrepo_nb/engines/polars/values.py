@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
 from functools import lru_cache
@@ -11,6 +11,7 @@ from uuid import UUID
 
 import polars as pl
 
+from xrepo_nb.core.frozen import frozen
 from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts
 from xrepo_nb.engines.polars.logic import Condition, as_expr, conjunction, disjunction, negation
 from xrepo_nb.engines.polars.reasons import decline
@@ -23,7 +24,7 @@ NUMBERS = frozenset({"int", "float"})
 NO_LITERAL: Any = object()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Value:
     """What an expression lowers to.
 

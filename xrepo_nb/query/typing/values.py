@@ -6,9 +6,10 @@ import datetime
 import decimal
 import uuid
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from xrepo_nb.core.frozen import frozen
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import Absence, DataType, Field, Kind
@@ -16,7 +17,7 @@ from xrepo_nb.schema.types import Absence, DataType, Field, Kind
 _NUMERIC: tuple[Kind, ...] = ("int", "float", "decimal")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Value:
     """The type of a value, how it may be absent, and the source fields it comes from."""
 

@@ -45,9 +45,10 @@ def _inclusive(frame: Frame, tree: Tree) -> Frame:
     if "_id" in frame.columns and "_id" not in tree:
         tree = {"_id": True} | tree
     for name, what in tree.items():
-        value = frame.columns[name].value(name) if name in frame.columns else None
-        kept = _included(value, what)
-        if kept is not None:
+        column = frame.columns.get(name)
+        if isinstance(what, Value):
+            values[name] = what
+        elif (kept := _included(column.value(name) if column else None, what)) is not None:
             values[name] = kept
     plain = [n for n, what in tree.items() if what is True and n in values]
     if len(plain) == len(values):
