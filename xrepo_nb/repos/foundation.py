@@ -246,7 +246,7 @@ class RepoFoundation(XObjPrototype, ABC):
         """Whether rows may carry the mark of a soft deletion."""
         return self.metadata.soft_delete and (schema or self._schema).field(narrowing.DELETED_AT) is not None
 
-    def _hides_mark(self, schema: Schema | None = None) -> bool:
+    def _hides_mark(self) -> bool:
         """Whether that mark is the repo's own, and no field of the collection."""
         return self.metadata.soft_delete and narrowing.DELETED_AT not in self._declared
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -52,8 +53,16 @@ async def opened(reached: Mapping[str, XRepo[Any]], operation: Operation) -> Sco
         name: operation.policy if repo is operation.repo else policy_of(repo, identity)
         for name, repo in reached.items()
     }
-    found = {name: await repo._open(identity) for name, repo in reached.items()}
+    found = await _all_opened(reached, identity)
     return Scope(identity, reads_by(operation), reached, found, policies)
+
+
+async def _all_opened(repos: Mapping[str, XRepo[Any]], identity: Identity) -> dict[str, Opened]:
+    """Each repo opened, several side by side."""
+    if len(repos) == 1:
+        return {name: await repo._open(identity) for name, repo in repos.items()}
+    found = await asyncio.gather(*(repo._open(identity) for repo in repos.values()))
+    return dict(zip(repos, found, strict=True))
 
 
 def policy_of(repo: RepoFoundation, identity: Identity) -> Policy:
@@ -111,7 +120,7 @@ async def _definition(name: str, found: Opened, scope: Scope) -> tuple[Plan, Sco
     plan = found.plan.transform(lambda node: Scan(label[node.source]) if isinstance(node, Scan) else node)
     repos = {label[source]: repo for source, repo in found.sources.items()}
     policies = {key: policy_of(repo, scope.identity) for key, repo in repos.items()}
-    below = {key: await repo._open(scope.identity) for key, repo in repos.items()}
+    below = await _all_opened(repos, scope.identity)
     return await narrowed(plan, Scope(scope.identity, Permission.LIST, repos, below, policies))
 
 
@@ -132,7 +141,7 @@ def seen(
     repo: RepoFoundation, schema: Schema, policy: Policy, permission: Permission = Permission.LIST
 ) -> Schema:
     """The schema as the policy shows it, without the repo's own mark of deleted rows."""
-    if repo._hides_mark(schema):
+    if repo._hides_mark() and schema.field(DELETED_AT) is not None:
         schema = schema.select(name for name in schema.names if name != DELETED_AT)
     return schema if policy is OPEN else policy.visible(schema, permission)
 

@@ -66,6 +66,7 @@ class ViewRepo(MaterializedRepo[T]):
         _materialize: bool
         _ttl: float | None
         _kept: dict[str, _Kept]
+        _shaped: tuple[tuple[Schema, ...], Shape] | None
         _locks: dict[str, asyncio.Lock]
         _generation: int
 
@@ -90,6 +91,7 @@ class ViewRepo(MaterializedRepo[T]):
         self._materialize = materialize
         self._ttl = ttl
         self._kept = {}
+        self._shaped = None
         self._locks = {}
         self._generation = 0
         self._follow()
@@ -165,8 +167,11 @@ class ViewRepo(MaterializedRepo[T]):
 
     def _shape(self, identity: Identity) -> Shape:
         schemas = {name: narrowing.visible_schema(repo, identity) for name, repo in self._sources.items()}
+        known = self._shaped
+        if known is not None and all(a is b for a, b in zip(known[0], schemas.values(), strict=True)):
+            return known[1]
         try:
-            return self._define(schemas)
+            shape = self._define(schemas)
         except XRepoConfigurationError:
             if all(repo._acl_manager is None for repo in self._sources.values()):
                 raise
@@ -175,6 +180,8 @@ class ViewRepo(MaterializedRepo[T]):
                 asked=Permission.LIST.value,
                 hint="it is made of fields of its sources that the rules hide",
             ) from None
+        self._shaped = tuple(schemas.values()), shape
+        return shape
 
     def _sources_key(self, identity: Identity) -> str:
         return " ".join(repo._policy_key(identity) for repo in self._sources.values())
