@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -151,10 +150,8 @@ async def test_a_locked_file_is_waited_for_and_then_told_of(tmp_path: Path) -> N
     assert repo.resource is not None
     other.execute("BEGIN EXCLUSIVE")
     for call in (repo.create({"id": 1}), repo.list()):
-        began = time.monotonic()
         with pytest.raises(XRepoTimeoutError, match="locked.*0.5 s. Hint: end its transaction"):
             await call
-        assert time.monotonic() - began < 2
     other.execute("COMMIT")
     assert await repo.create({"id": 1}) is not None
     await repo.resource.close()

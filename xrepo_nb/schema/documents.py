@@ -24,6 +24,10 @@ SLICE = 5_000
 an event loop in another thread, for too long."""
 
 
+_AS_THEY_ARE = frozenset({"string", "int", "float", "bool", "date", "null"})
+"""Kinds whose values Polars gives as they are; of nothing else it makes dicts faster than we do."""
+
+
 def to_documents(
     frame: pl.DataFrame, schema: Schema, start: int = 0, stop: int | None = None
 ) -> list[dict[str, Any]]:
@@ -42,9 +46,13 @@ def to_documents(
     described = {field.name: field for field in schema.fields}
     fields = [described.get(n) or Field(n, from_polars(t)) for n, t in frame.schema.items()]
     out: list[dict[str, Any]] = []
+    as_they_are = bool(fields) and all(f.type.kind in _AS_THEY_ARE and f.absence != "missing" for f in fields)
     with uncollected():
         for at in range(start, stop, SLICE):
             piece = frame.slice(at, min(SLICE, stop - at))
+            if as_they_are:
+                out += piece.to_dicts()
+                continue
             out += _documents([piece[field.name] for field in fields], fields, piece.height)
     return out
 
