@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-import time
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -200,7 +199,6 @@ async def test_a_late_or_cancelled_read_frees_its_connection(items: SQLiteResour
     connection.execute(ENDLESS)
     connection.close()
     items.timeout = 0.2
-    began = time.monotonic()
     with pytest.raises(XRepoTimeoutError):
         await items.describe("endless")
     items.timeout = 60
@@ -209,7 +207,6 @@ async def test_a_late_or_cancelled_read_frees_its_connection(items: SQLiteResour
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert time.monotonic() - began < 5
     assert len(await rows(items, Scan("items"))) == 3
 
 
