@@ -13,6 +13,7 @@ from xrepo_nb.engines.base import Engine, Inputs
 from xrepo_nb.engines.document.meter import metered
 from xrepo_nb.engines.growth import outgrows
 from xrepo_nb.engines.polars import expressions, join, stages
+from xrepo_nb.engines.polars.encoding import codes_for
 from xrepo_nb.engines.polars.frame import Frame, empty_scan, finish, scan, settle
 from xrepo_nb.engines.polars.planning import Lowering
 from xrepo_nb.engines.polars.reasons import Inexact, Unsupported, decline
@@ -47,7 +48,12 @@ def lower_frame(
         decline(grown)
     notes = [] if notes is None else notes
     ordered = keeps_order(plan, inputs)
-    lowering = Lowering(lambda name: scan(inputs[name]), _constants(variables), notes, ordered=ordered)
+    codes = codes_for(plan, inputs)
+
+    def rows(name: str) -> Frame:
+        return scan(inputs[name]).with_codes(codes.get(name, {}))
+
+    lowering = Lowering(rows, _constants(variables), notes, ordered=ordered)
     try:
         with metered():
             return lowering.frame(plan)

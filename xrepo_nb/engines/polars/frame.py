@@ -118,6 +118,13 @@ class Frame:
         """The same columns over other rows of them."""
         return Frame(lazy, self.columns, self.height if height is None else height)
 
+    def with_codes(self, codes: Mapping[str, pl.Series]) -> Frame:
+        """The same rows, with text columns replaced by categories."""
+        if not codes:
+            return self
+        coded = {name: replace(self.columns[name], dtype=pl.String) for name in codes}
+        return Frame(self.lazy.with_columns(codes.values()), {**self.columns, **coded}, self.height)
+
     def schema(self) -> Schema:
         """The schema of the finished frame."""
         return Schema(tuple(col.described(name) for name, col in self.columns.items()))

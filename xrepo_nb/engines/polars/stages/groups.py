@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import pairwise
 
 import polars as pl
@@ -17,8 +18,9 @@ from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, document
 from xrepo_nb.engines.polars.values import NULL_VALUE, Value, literal
-from xrepo_nb.query.expressions import DocumentExpr, Expr, Literal
+from xrepo_nb.query.expressions import DocumentExpr, Expr, FieldRef, Literal
 from xrepo_nb.query.plan import Bucket, Group
+from xrepo_nb.schema.types import DataType
 
 _PART = "\0key\0"
 
@@ -37,8 +39,22 @@ def grouped(frame: Frame, key: Expr, outputs: Mapping[str, Value], scope: Scope)
     if isinstance(key, Literal):
         return _whole(frame, scope.typed(key), outputs)
     if isinstance(key, DocumentExpr) and key.items:
-        return _by_parts(frame, {name: scope.typed(item) for name, item in key.items}, outputs)
-    return _by_value(frame, scope.typed(key).nullable(), outputs)
+        return _by_parts(frame, {name: _key(frame, item, scope) for name, item in key.items}, outputs)
+    return _by_value(frame, _key(frame, key, scope).nullable(), outputs)
+
+
+def _key(frame: Frame, key: Expr, scope: Scope) -> Value:
+    """The value of a key; text that is kept as categories is grouped as such."""
+    value = scope.typed(key)
+    if value.kind == "string" and isinstance(key, FieldRef) and len(key.path) == 1:
+        (name,) = key.path
+        if frame.columns[name].dtype is not None:
+            return replace(value, expr=column(name), type=CATEGORIES)
+    return value
+
+
+CATEGORIES = DataType("string")
+"""Text, of a key that is a column of categories: told apart by identity."""
 
 
 def _by_value(frame: Frame, key: Value, outputs: Mapping[str, Value]) -> Frame:
@@ -50,7 +66,10 @@ def _by(frame: Frame, keys: Mapping[str, Value], outputs: Mapping[str, Value]) -
     exprs = [e for name, value in outputs.items() for e in assignments(name, value)]
     by = [value.expr.alias(name) for name, value in keys.items()]
     columns = {n: column_of(v) for n, v in keys.items()} | {n: column_of(v) for n, v in outputs.items()}
-    return Frame(frame.lazy.group_by(by).agg(exprs), columns, frame.height)
+    made = frame.lazy.group_by(by).agg(exprs)
+    if texts := [column(name).cast(pl.String) for name, value in keys.items() if value.type is CATEGORIES]:
+        made = made.with_columns(texts)
+    return Frame(made, columns, frame.height)
 
 
 def _by_parts(frame: Frame, parts: Mapping[str, Value], outputs: Mapping[str, Value]) -> Frame:
