@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import builtins
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
 
 import polars as pl
 
@@ -19,6 +17,7 @@ from xrepo_nb.core.errors import (
     XRepoValidationError,
 )
 from xrepo_nb.core.missing import MISSING
+from xrepo_nb.core.turns import Turns
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.query.plan import Match, Plan, Scan
 from xrepo_nb.query.predicates import And, Compare, In, Or, Predicate
@@ -54,7 +53,7 @@ class ConnectedRepo(XRepo[T]):
 
     if TYPE_CHECKING:  # plain attributes: Pydantic's private ones are slow to read
         _collection: str | None
-        _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
+        _turns: Turns
 
     def __init__(
         self,
@@ -81,7 +80,7 @@ class ConnectedRepo(XRepo[T]):
         metadata = metadata or default_metadata(name, model_class, resource.name)
         super().__init__(resource, model_class, metadata, known)
         self._collection = collection
-        self._turns = WeakKeyDictionary()
+        self._turns = Turns()
         if not self._key:
             self._key = next(((n,) for n in ("_id", "id") if known.field(n) is not None), ())
 
@@ -188,7 +187,7 @@ class ConnectedRepo(XRepo[T]):
     # Writing.
 
     def _turn(self) -> AbstractAsyncContextManager[Any]:
-        return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        return self._turns.of()
 
     async def _apply(self, change: Change, partial: bool = False) -> WriteResult:
         self._must_take(change.kind)

@@ -225,7 +225,7 @@ class MaterializedRepo(XRepo[T]):
     def _is_small(self) -> bool:
         return self._storage.is_quick and self._storage.height <= reading.FEW
 
-    async def _size(self) -> int | None:
+    async def _size(self, identity: Identity) -> int | None:
         return int(self._storage.table().frame.estimated_size())
 
 

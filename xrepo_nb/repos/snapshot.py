@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from xrepo_nb.core.offload import offload
 from xrepo_nb.core.progress import progress
-from xrepo_nb.governance.identity import ANONYMOUS
+from xrepo_nb.governance.identity import ANONYMOUS, Identity
 from xrepo_nb.query.plan import Scan
 from xrepo_nb.repos.connected import ConnectedRepo
 from xrepo_nb.repos.execution import execute, gather
@@ -62,7 +62,7 @@ class ResourceSnapshot(MaterializedRepo[T]):
         loaded = await offload(load, known, table, model_class, primary_key=key, path=path)
         return cls(origin, loaded, model_class, **options)
 
-    async def _refreshed(self) -> None:
+    async def _refreshed(self, identity: Identity) -> None:
         table = await _read(self._origin)
         loaded = await offload(load, self._origin._schema, table, self._model_class)
         self._storage.replace_all(loaded.frame, loaded.schema)
