@@ -64,9 +64,8 @@ class ResourceSnapshot(MaterializedRepo[T]):
 
     async def _refreshed(self, identity: Identity) -> None:
         table = await _read(self._origin)
-        loaded = await offload(load, self._origin._schema, table, self._model_class)
-        self._storage.replace_all(loaded.frame, loaded.schema)
-        self._schema = loaded.schema
+        known, model = self._origin._schema, self._model_class
+        await self._put(await offload(load, known, table, model, primary_key=self._key))
 
 
 async def _read(origin: ConnectedRepo[Any]) -> Table:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from xrepo_nb.core.errors import (
     XRepoConfigurationError,
     XRepoConflictError,
+    XRepoConnectionError,
     XRepoError,
     XRepoPermissionError,
     XRepoValidationError,
@@ -342,7 +343,7 @@ def must_be_applied(result: WriteResult, repo: XRepo[Any]) -> None:
     if outcome == "failed":
         raise _failure(result.errors.get(0, "the source refused it"), repo)
     if outcome == "unknown":
-        raise XRepoError(
+        raise XRepoConnectionError(
             "the source was lost before it answered", hint="read the record to see whether it changed"
         )
 
