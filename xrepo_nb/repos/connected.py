@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import polars as pl
 
+from xrepo_nb.core.closing import closing
 from xrepo_nb.core.errors import (
     XRepoConfigurationError,
     XRepoConflictError,
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from xrepo_nb.engines.explain import Explanation
 
 T = TypeVar("T")
-
-_SCHEMALESS = frozenset({"memory", "mongodb", "redis"})
-"""Sources whose records may have any field."""
 
 
 class ConnectedRepo(XRepo[T]):
@@ -119,18 +117,20 @@ class ConnectedRepo(XRepo[T]):
     async def _stream(self, plan: Plan, size: int) -> AsyncIterator[Table]:
         native, residual = self._split(plan)
         if isinstance(residual, Scan):
-            async for table in self.source.scan(self._collection, ScanRequest(native, size)):
-                yield table
+            async with closing(self.source.scan(self._collection, ScanRequest(native, size))) as tables:
+                async for table in tables:
+                    yield table
             return
         rest, table = await self._scan(plan)
-        async for batch in streamed(rest, {self.metadata.name: table}, size):
-            yield batch
+        async with closing(streamed(rest, {self.metadata.name: table}, size)) as batches:
+            async for batch in batches:
+                yield batch
 
     async def _explained(self, plan: Plan, analyze: bool) -> tuple[Plan, Explanation, Table]:
         from xrepo_nb.query.typing import output_schema
 
         native, residual = self._split(plan)
-        text = explaining.native_text(self.source, native, self._schema, self._collection)
+        text = self.source.native_text(self._collection, native, self._schema)
         if analyze:
             residual, table = await self._scan(plan)
         else:
@@ -255,6 +255,9 @@ class ConnectedRepo(XRepo[T]):
             out[name] = None if value is MISSING and tabular else value
         return out
 
+    async def _size(self, identity: Identity) -> int | None:
+        return await self.source.size_bytes(self._collection)
+
     def _id_of(self, document: dict[str, Any]) -> Any:
         """The id, None where the source is left to give one."""
         try:
@@ -264,7 +267,7 @@ class ConnectedRepo(XRepo[T]):
 
     @property
     def _closed(self) -> bool:
-        return self.source.connection_type not in _SCHEMALESS
+        return not self.source.capabilities.any_field
 
     def _known_fields(self) -> Schema | None:
         return super()._known_fields() if self._closed else None

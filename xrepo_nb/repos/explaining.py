@@ -16,8 +16,6 @@ from xrepo_nb.query.plan import Plan, Scan
 from xrepo_nb.repos import narrowing, reading
 from xrepo_nb.repos.execution import at_hand_inputs, independent, replaced
 from xrepo_nb.repos.operation import Operation
-from xrepo_nb.resources.base import XResource
-from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
 if TYPE_CHECKING:
@@ -90,20 +88,6 @@ def _grafted(tree: Explanation, native: Mapping[str, Explanation]) -> Explanatio
     if below is not None:
         return below
     return replace(tree, children=tuple(_grafted(child, native) for child in tree.children))
-
-
-_DIALECTS = {"sqlite": "sqlite", "duckdb": "duckdb", "postgresql": "postgres", "mysql": "mysql"}
-
-
-def native_text(source: XResource, plan: Plan, schema: Schema, collection: str | None) -> str | None:
-    """The query that a source of SQL gets, with places for the values."""
-    dialect = _DIALECTS.get(source.connection_type)
-    if dialect is None:
-        return None
-    from xrepo_nb.engines.sql.render import render
-
-    name = plan.sources()[0]
-    return render(plan, dialect, {name: schema}, tables={name: collection or name}).sql
 
 
 def pushed(plan: Plan, source: str, text: str | None, table: Table | None) -> Explanation:

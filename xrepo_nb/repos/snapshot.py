@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from xrepo_nb.core.offload import offload
@@ -60,7 +61,7 @@ class ResourceSnapshot(MaterializedRepo[T]):
         table = await _read(origin)
         known = Schema.of(schema)
         loaded = await offload(load, known, table, model_class, primary_key=key, path=path)
-        return cls(origin, loaded, model_class, **options)
+        return cls(origin, replace(loaded, closed=origin._closed), model_class, **options)
 
     async def _refreshed(self, identity: Identity) -> None:
         table = await _read(self._origin)

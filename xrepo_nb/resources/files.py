@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
+from xrepo_nb.core.closing import closing
 from xrepo_nb.core.errors import (
     XRepoConfigurationError,
     XRepoConnectionError,
@@ -75,7 +76,7 @@ class FileResource(XResource):
     changes. Rows are scanned lazily, except where a format's page says that they are held.
     """
 
-    capabilities = Capabilities(lazy=True, live=True)
+    capabilities = Capabilities(lazy=True)
     formats: tuple[Format, ...]
 
     def __init__(
@@ -128,7 +129,7 @@ class FileResource(XResource):
         """
         return (await offload(self._table, collection)).schema
 
-    async def size_bytes(self, collection: str | None = None) -> int:
+    async def size_bytes(self, collection: str | None = None) -> int | None:
         """How many bytes the files of the collection have now."""
         files = await offload(self._files)
         stamp = await offload(_stamp, files[one_of(files, collection)])
@@ -142,8 +143,9 @@ class FileResource(XResource):
         """The rows of the plan, in batches."""
         table = await offload(self._table, collection)
         with reading(table.schema.name):
-            async for batch in run(request, table):
-                yield batch
+            async with closing(run(request, table)) as batches:
+                async for batch in batches:
+                    yield batch
 
     def _files(self) -> Files:
         with _allowed():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from xrepo_nb.core.closing import closing
 from xrepo_nb.core.errors import XRepoConfigurationError
 from xrepo_nb.core.offload import offload
 from xrepo_nb.core.prototype import XObjPrototype
@@ -188,7 +188,7 @@ class XInspector:
         native = "Limit" in self.resource.capabilities.stages
         plan: Plan = Limit(Scan(name), sample + 1) if native else Scan(name)
         batches: list[Table] = []
-        async with aclosing(self.resource.scan(name, ScanRequest(plan))) as scan:  # type: ignore[type-var]
+        async with closing(self.resource.scan(name, ScanRequest(plan))) as scan:
             async for batch in scan:
                 batches.append(batch)
                 if sum(map(len, batches)) > sample:

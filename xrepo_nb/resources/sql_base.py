@@ -233,13 +233,12 @@ class SQLFileResource(XResource):
 
         return await self._in_turn("delete", work)
 
-    def native_text(self, collection: str | None, plan: Plan) -> str | None:
-        """The SQL that the plan over this collection becomes; None while nothing is known of it."""
-        schema = self._schemas.get(collection or next(iter(self._schemas), ""))
-        if schema is None:
-            return None
-        native, _ = parted(plan, self.dialect, schema)
-        return self._rendered(None, native, schema).sql
+    def native_text(self, collection: str | None, plan: Plan, schema: Schema) -> str | None:
+        """The SQL of the part of the plan that the database runs."""
+        name = collection or schema.name or next(iter(self._schemas), "")
+        known = self._schemas.get(name) or schema.replace(name=name)
+        native, _ = parted(plan, self.dialect, known)
+        return self._rendered(None, native, known).sql
 
     def _batches(self, connection: Any, request: ScanRequest, schema: Schema) -> Batches:
         native, above = parted(request.plan, self.dialect, schema)
