@@ -8,8 +8,6 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import polars as pl
-
 from xrepo_nb.core.closing import closing
 from xrepo_nb.core.errors import (
     XRepoConfigurationError,
@@ -112,7 +110,7 @@ class ConnectedRepo(XRepo[T]):
     async def _scan(self, plan: Plan) -> tuple[Plan, Table]:
         native, residual = self._split(plan)
         tables = [table async for table in self.source.scan(self._collection, ScanRequest(native))]
-        return residual, joined(tables, self._schema)
+        return residual, Table.joined(tables, self._schema)
 
     async def _stream(self, plan: Plan, size: int) -> AsyncIterator[Table]:
         native, residual = self._split(plan)
@@ -135,7 +133,7 @@ class ConnectedRepo(XRepo[T]):
             residual, table = await self._scan(plan)
         else:
             schema = output_schema(native, {self.metadata.name: self._schema})
-            table = Table(frame=pl.DataFrame(schema=schema.to_polars()), schema=schema)
+            table = Table.empty(schema)
         kind = self.source.connection_type
         return residual, explaining.pushed(native, kind, text, table if analyze else None), table
 
@@ -308,15 +306,3 @@ def united(first: WriteResult, second: WriteResult) -> WriteResult:
     padded = (*first.documents, *[None] * (before - len(first.documents)))
     errors = {**first.errors, **{before + at: reason for at, reason in second.errors.items()}}
     return WriteResult(first.outcomes + second.outcomes, errors, (*padded, *second.documents))
-
-
-def joined(tables: Sequence[Table], schema: Schema) -> Table:
-    """The rows of batches of one scan as one table."""
-    if not tables:
-        return Table(frame=pl.DataFrame(schema=schema.to_polars()), schema=schema)
-    if len(tables) == 1:
-        return tables[0]
-    if all(table.is_frame for table in tables):
-        frame = pl.concat([table.frame for table in tables], how="vertical_relaxed", rechunk=False)
-        return Table(frame=frame, schema=tables[0].schema)
-    return Table(documents=[document for table in tables for document in table.documents])

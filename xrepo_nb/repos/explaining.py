@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from xrepo_nb.core.offload import offload
 from xrepo_nb.engines.explain import Explanation, explain_plan
 from xrepo_nb.governance.policy import OPEN, Policy
@@ -73,7 +71,7 @@ async def _visible(name: str, scope: narrowing.Scope, analyze: bool) -> Table:
     schema = narrowing.seen(
         scope.repos[name], scope.opened[name].schema, scope.policies[name], scope.permission
     )
-    return Table(frame=pl.DataFrame(schema=schema.to_polars()), schema=schema)
+    return Table.empty(schema)
 
 
 def _noted(tree: Explanation, scans: frozenset[str]) -> Explanation:

@@ -81,11 +81,7 @@ async def _cut(
     stop = total if window.limit is None else start + bounded(window.limit, "limit")
     if (start, stop) == (0, total):
         return found, total
-    if table.is_frame:
-        cut = Table(frame=table.frame.slice(start, stop - start), schema=table.schema)
-    else:
-        cut = Table(documents=table.documents[start:stop])
-    return Answer(cut, found.engine, found.cached), total
+    return Answer(table.slice(start, stop - start), found.engine, found.cached), total
 
 
 async def count(repo: XRepo[Any], plan: Plan, operation: Operation, engine: str = "auto") -> int:

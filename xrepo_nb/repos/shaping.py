@@ -38,14 +38,9 @@ def _documents(table: Table) -> list[dict[str, Any]]:
 
 def slices(table: Table, size: int = SLICE) -> Iterator[list[dict[str, Any]]]:
     """The rows as documents, `size` at a time."""
-    if not table.is_frame:
-        documents = table.documents
-        for start in range(0, len(documents), size):
-            yield [copied(document) for document in documents[start : start + size]]
-        return
-    frame, schema = table.frame, table.schema
-    for start in range(0, frame.height, size):
-        yield list(Table(frame=frame.slice(start, size), schema=schema).documents)
+    for start in range(0, len(table), size):
+        part = table.slice(start, size).documents
+        yield list(part) if table.is_frame else [copied(document) for document in part]
 
 
 async def records_of(table: Table, model: type[BaseModel] | None, grant: Grant) -> list[Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakMethod, finalize
 
@@ -84,7 +84,7 @@ class ViewRepo(MaterializedRepo[T]):
         must_not_read_itself(name, sources)
         shape = define({source: repo._schema for source, repo in sources.items()})
         schema = shape.schema.replace(name=name)
-        empty = Loaded(schema_frame(schema), schema, (), declared=frozenset(schema.names))
+        empty = Loaded(Table.empty(schema).frame, schema, (), declared=frozenset(schema.names))
         super().__init__(model_class=model_class, name=name, metadata=metadata, loaded=empty)
         self._sources = dict(sources)
         self._define = define
@@ -285,17 +285,8 @@ def must_not_read_itself(name: str, sources: Mapping[str, XRepo[Any]]) -> None:
             waiting += [(inner, (*path, inner.metadata.name)) for inner in repo._sources.values()]
 
 
-def schema_frame(schema: Schema) -> Any:
-    """An empty frame of the schema."""
-    import polars as pl
-
-    return pl.DataFrame(schema=schema.to_polars())
-
-
 def described(found: Schema, known: Schema) -> Schema:
     """The schema of computed rows, with the lineage and the rest that the view's own has."""
-    from dataclasses import replace
-
     fields = []
     for field in found.fields:
         own = known.field(field.name)

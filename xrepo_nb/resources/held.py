@@ -71,7 +71,7 @@ class Collection:
         else:
             documents = list(self._documents.values())
             if not documents:
-                return Table(frame=pl.DataFrame(schema=self._schema.to_polars()), schema=self._schema)
+                return Table.empty(self._schema)
             table, self.report = table_of(documents)
             key = self._schema.primary_key
         self._schema = table.schema.replace(name=self._name, primary_key=key)
