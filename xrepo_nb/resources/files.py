@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import polars as pl
 
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
     from xrepo_nb.schema.report import InferenceReport
 
 Stamp = tuple[tuple[str, int, int, int], ...]
+"""What tells files from ones that were changed: path, time, size and inode of each."""
+
+OnError = Literal["raise", "report"]
+"""What becomes of rows that cannot be read: an error, or an entry in the report."""
 
 
 @dataclass(frozen=True, slots=True)
