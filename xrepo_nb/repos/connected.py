@@ -289,7 +289,7 @@ async def skipping(write: Callable[[Change], Awaitable[WriteResult]], change: Ch
         try:
             return united(done, await write(replace(change, items=items)))
         except XRepoValidationError as error:
-            told: WriteResult | None = getattr(error, "result", None)
+            told: WriteResult | None = error.result
             if told is None or not told.errors:
                 raise
         at, reason = next(iter(told.errors.items()))

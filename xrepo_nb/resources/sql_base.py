@@ -25,6 +25,7 @@ from xrepo_nb.core.offload import offload
 from xrepo_nb.core.settings import settings
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.resources.base import ScanRequest, WriteResult, XResource
+from xrepo_nb.resources.outcomes import attach, outcomes_of
 from xrepo_nb.resources.sql_files import Lease, Mark, database_file, mark_of, must_be_the_file
 from xrepo_nb.resources.sql_finishing import finished, parted
 from xrepo_nb.resources.sql_keys import (
@@ -36,7 +37,7 @@ from xrepo_nb.resources.sql_keys import (
     must_hit_one,
 )
 from xrepo_nb.resources.sql_statements import delete_sql, insert_sql, update_sql
-from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, attach, each, outcomes_of
+from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, each
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -215,7 +216,7 @@ class SQLFileResource(XResource):
                 connection, statements, schema, lambda a: must_hit_one(a, schema.name, known_by)
             )
             stored = iter(self._decode([row for rows in answers for row in rows], schema).documents)
-            return outcomes_of(answers, [next(stored) if rows else None for rows in answers])
+            return outcomes_of(list(map(bool, answers)), [next(stored) if rows else None for rows in answers])
 
         return await self._in_turn("update", work)
 
@@ -229,7 +230,7 @@ class SQLFileResource(XResource):
             answers = self._apply(
                 connection, statements, schema, lambda a: must_hit_one(a, schema.name, known_by)
             )
-            return outcomes_of(answers, [None] * len(ids))
+            return outcomes_of(list(map(bool, answers)), [None] * len(ids))
 
         return await self._in_turn("delete", work)
 
