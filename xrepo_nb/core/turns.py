@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Hashable
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from weakref import WeakValueDictionary
+
+from xrepo_nb.core.by_loop import ByLoop
 
 
 class Turns:
@@ -22,11 +24,8 @@ class Turns:
     """
 
     def __init__(self) -> None:
-        self._locks: WeakKeyDictionary[
-            asyncio.AbstractEventLoop, WeakValueDictionary[Hashable, asyncio.Lock]
-        ] = WeakKeyDictionary()
+        self._locks: ByLoop[WeakValueDictionary[Hashable, asyncio.Lock]] = ByLoop(WeakValueDictionary)
 
     def of(self, key: Hashable = None) -> asyncio.Lock:
         """The lock of that key for tasks of the running loop."""
-        locks = self._locks.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
-        return locks.setdefault(key, asyncio.Lock())
+        return self._locks().setdefault(key, asyncio.Lock())
