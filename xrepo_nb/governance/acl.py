@@ -11,8 +11,8 @@ from xrepo_nb.core.errors import XRepoPermissionError
 from xrepo_nb.governance.combine import combine
 from xrepo_nb.governance.identity import Identity, resolve
 from xrepo_nb.governance.names import must_name_fields
-from xrepo_nb.governance.policy import OPEN, FieldSet, Grant, Policy
-from xrepo_nb.governance.rules import EVERYONE, ACLRule, Conditions, Permission
+from xrepo_nb.governance.policy import OPEN, Grant, Policy
+from xrepo_nb.governance.rules import ACLRule, Permission
 from xrepo_nb.query.typing.comparable import moments_in
 from xrepo_nb.schema.schema import Schema
 
@@ -116,19 +116,6 @@ class ACLManager:
         from xrepo_nb.engines.document import compile_predicate
 
         return bool(compile_predicate(grant.check)(dict(data)))
-
-
-__all__ = [
-    "EVERYONE",
-    "OPEN",
-    "ACLManager",
-    "ACLRule",
-    "Conditions",
-    "FieldSet",
-    "Grant",
-    "Permission",
-    "Policy",
-]
 
 
 def _typed(grant: Grant, schema: Schema) -> Grant:
