@@ -208,7 +208,9 @@ def _stamp(paths: Sequence[Path]) -> Stamp:
     try:
         states = [(path, path.stat()) for path in paths]
     except OSError as error:
-        raise XRepoConnectionError("a file went away while it was opened", asked=error.filename) from error
+        raise XRepoConnectionError(
+            "a file went away while it was opened", asked=error.filename, hint="try again"
+        ) from error
     return tuple((str(path), state.st_mtime_ns, state.st_size, state.st_ino) for path, state in states)
 
 

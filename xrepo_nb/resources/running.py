@@ -59,7 +59,9 @@ async def in_threads(items: Iterator[T], patience: float | None = None) -> Async
             step = asyncio.ensure_future(offload(next, items, _END))
             done, _ = await asyncio.wait([step], timeout=patience)
             if not done:
-                raise XRepoTimeoutError(f"no rows came within {patience} s")
+                raise XRepoTimeoutError(
+                    f"no rows came within {patience} s", hint="allow more time, or ask for less"
+                )
             item = step.result()
             if item is _END:
                 return

@@ -342,7 +342,9 @@ class SQLFileResource(XResource):
         writing = self._writing
         while not writing.acquire(blocking=False):
             if time.monotonic() > deadline:
-                raise XRepoTimeoutError(f"{self.path.name}: other writes took longer than {self.timeout} s")
+                raise XRepoTimeoutError(
+                    f"{self.path.name}: other writes took longer than {self.timeout} s", hint="try again"
+                )
             await asyncio.sleep(_PAUSE)
         return writing
 
@@ -379,7 +381,7 @@ class SQLFileResource(XResource):
     ) -> Statement:
         values, identity = self._encoded(record, schema), self._identity(record_id, schema, key)
         if not values:
-            raise XRepoValidationError("a change names no field")
+            raise XRepoValidationError("a change names no field", exists=schema.names)
         sql = update_sql(schema.name, tuple(values), tuple(identity), self._returned(schema), self.dialect)
         return Statement(sql, (*values.values(), *identity.values()), values)
 

@@ -85,7 +85,9 @@ async def interruptible(connection: Any, work: Callable[[], T], patience: float,
         raise
     if not task.done():
         await _interrupt(connection, task)
-        raise XRepoTimeoutError(f"{name} gave no answer within {patience} s")
+        raise XRepoTimeoutError(
+            f"{name} gave no answer within {patience} s", hint="allow more time by timeout=, or ask for less"
+        )
     return task.result()
 
 
