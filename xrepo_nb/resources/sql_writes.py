@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
 from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.resources.outcomes import attach
+from xrepo_nb.schema.types import HELD
 
 T = TypeVar("T")
 Answers = list[list[tuple[Any, ...]]]
@@ -36,22 +36,11 @@ class RecordError(Exception):
 
 
 ACCEPTED: Mapping[str, tuple[type, ...]] = {
-    "string": (str,),
-    "int": (int,),
+    **HELD,
     "float": (float, int),
-    "decimal": (Decimal, int),
-    "bool": (bool,),
-    "datetime": (datetime,),
-    "date": (date,),
-    "time": (time,),
-    "duration": (timedelta,),
     "binary": (bytes, bytearray, memoryview, UUID),
-    "uuid": (UUID,),
-    "object": (dict,),
-    "array": (list, tuple),
 }
 """What a column of each kind takes."""
-
 
 _INTEGERS = range(-(2**63), 2**63)
 
