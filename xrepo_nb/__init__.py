@@ -34,9 +34,10 @@ if TYPE_CHECKING:
     from xrepo_nb.core.missing import MISSING
     from xrepo_nb.core.prototype import XObjPrototype
     from xrepo_nb.core.settings import XSettings
-    from xrepo_nb.governance.acl import ACLManager, ACLRule, Permission
+    from xrepo_nb.governance.acl import ACLManager
     from xrepo_nb.governance.audit import AuditEntry, AuditLog, AuditLogger
     from xrepo_nb.governance.identity import Identity, acting_as, forget_identity, register_identity
+    from xrepo_nb.governance.rules import ACLRule, Permission
     from xrepo_nb.observe.events import Event, Events
     from xrepo_nb.observe.stats import RepoStats, StatsCollector
     from xrepo_nb.query.builder import F
@@ -71,9 +72,10 @@ _HOMES = {
     "core.missing": ("MISSING",),
     "core.prototype": ("XObjPrototype",),
     "core.settings": ("XSettings",),
-    "governance.acl": ("ACLManager", "ACLRule", "Permission"),
+    "governance.acl": ("ACLManager",),
     "governance.audit": ("AuditEntry", "AuditLog", "AuditLogger"),
     "governance.identity": ("Identity", "acting_as", "forget_identity", "register_identity"),
+    "governance.rules": ("ACLRule", "Permission"),
     "observe.events": ("Event", "Events"),
     "observe.stats": ("RepoStats", "StatsCollector"),
     "query.builder": ("F",),

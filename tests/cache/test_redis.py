@@ -1,5 +1,6 @@
 """The redis backend, against a real server on a free port."""
 
+import asyncio
 import shutil
 import socket
 import subprocess
@@ -72,3 +73,12 @@ async def test_a_server_that_is_not_there_is_a_connection_error():
         await manager.get_ns("ns.x")
     assert "secret" not in str(caught.value)
     await manager.close()
+
+
+def test_each_event_loop_has_connections_of_its_own(url):
+    """As in a script that runs one `asyncio.run` after the other."""
+    names = CacheManager(backend="redis", url=url)
+    for number in range(3):
+        asyncio.run(names.register_ns("ns.settings.n", number))
+        assert asyncio.run(names.get_ns("ns.settings.n")) == number
+    assert len(names._cache._redis._made) == 1

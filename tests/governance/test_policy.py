@@ -4,9 +4,11 @@ import pytest
 
 from xrepo_nb.core.errors import XRepoPermissionError
 from xrepo_nb.engines.document import DocumentEngine
-from xrepo_nb.governance.acl import OPEN, ACLManager, ACLRule, Permission
+from xrepo_nb.governance.acl import ACLManager
 from xrepo_nb.governance.identity import Identity
+from xrepo_nb.governance.policy import OPEN
 from xrepo_nb.governance.rewrite import govern
+from xrepo_nb.governance.rules import ACLRule, Permission
 from xrepo_nb.query.parsing import parse_pipeline
 from xrepo_nb.query.plan import Scan
 from xrepo_nb.schema.schema import Schema

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from xrepo_nb.core.errors import XRepoConfigurationError
-from xrepo_nb.governance.acl import ACLManager, ACLRule
+from xrepo_nb.governance.acl import ACLManager
 from xrepo_nb.governance.identity import (
     ANONYMOUS,
     Identity,
@@ -14,7 +14,7 @@ from xrepo_nb.governance.identity import (
     register_identity,
     resolve,
 )
-from xrepo_nb.governance.rules import MissingAttribute, parsed_rules, substitute
+from xrepo_nb.governance.rules import ACLRule, MissingAttribute, parsed_rules, substitute
 from xrepo_nb.repos.metadata import RepoMetadata
 
 

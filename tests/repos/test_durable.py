@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
+import threading
+import time as time_module
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -13,9 +16,11 @@ from uuid import UUID
 import polars as pl
 import pytest
 
+import xrepo_nb as xr
 from xrepo_nb import (
     MISSING,
     MaterializedRepo,
+    RepoMetadata,
     XRepoConfigurationError,
     XRepoConflictError,
     XRepoConnectionError,
@@ -168,4 +173,66 @@ async def test_a_file_is_open_once(tmp_path: Path) -> None:
     assert "kept.duckdb" in str(refused.value)  # kept, and holds nothing open
     again = await MaterializedRepo.of(path=tmp_path / "kept.duckdb")
     assert await again.count() == 1
+    await again.close()
+
+
+async def test_of_writers_that_add_one_id_at_once_one_wins(tmp_path: Path) -> None:
+    repo = await MaterializedRepo.of([{"_id": 0}], path=tmp_path / "kept.duckdb")
+    made = await asyncio.gather(*(repo.create({"_id": 1, "v": v}) for v in range(4)), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in made) == ["XRepoConflictError"] * 3 + ["dict"]
+    assert await repo.count() == 2
+    await repo.close()
+
+
+async def test_a_write_that_is_cut_off_is_whole_and_seen(tmp_path: Path) -> None:
+    """The caller leaves when the change is on disk; what was kept of the rows is made anew."""
+    metadata = RepoMetadata(name="kept", cache_enabled=True)
+    repo = await MaterializedRepo.of([{"_id": 0}], path=tmp_path / "kept.duckdb", metadata=metadata)
+    view = await xr.join("all", [repo, [{"_id": 9}]], register=False)
+    assert (await repo.count({"_id__gte": 0}), await view.count()) == (1, 2)
+    file = repo._loaded.file
+    assert file is not None
+    begun, append = threading.Event(), file.append
+
+    def slow(edits: Any) -> None:
+        begun.set()
+        time_module.sleep(0.1)
+        append(edits)
+
+    file.append = slow  # type: ignore[method-assign]
+    writing = asyncio.ensure_future(repo.create({"_id": 1}))
+    await asyncio.to_thread(begun.wait, 10)
+    writing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert (await repo.count({"_id__gte": 0}), await view.count()) == (2, 3)
+    [entry] = [entry for entry in repo.audit if entry.operation == "create"]
+    assert entry.outcome == "unknown"
+    again = await reopened(repo, tmp_path / "kept.duckdb")
+    assert await again.count() == 2
+    await again.close()
+
+
+async def test_out_replaces_rows_in_a_file_too(tmp_path: Path) -> None:
+    path = tmp_path / "kept.duckdb"
+    repo = await MaterializedRepo.of([{"_id": 0, "v": 1}], name="kept", path=path)
+    await repo.create({"_id": 5, "v": 5})
+    other = MaterializedRepo(data=[{"_id": 7, "v": 7}], name="other")
+    await other.aggregate([{"$out": "kept"}], repos={"kept": repo})
+    await repo.create({"_id": 8, "v": 8})
+    again = await reopened(repo, path)
+    assert await again.list() == [{"_id": 7, "v": 7}, {"_id": 8, "v": 8}]
+    await again.close()
+
+
+async def test_a_refreshed_copy_of_a_source_is_in_its_file(tmp_path: Path) -> None:
+    source, path = tmp_path / "a.csv", tmp_path / "kept.duckdb"
+    source.write_text("n,id,v\n1,1,a\n")
+    repo = await xr.open(source, path=path, primary_key="n", model=False, register=False)
+    await repo.update(1, {"v": "changed"})
+    source.write_text("n,id,v\n1,1,a\n2,1,b\n")
+    await repo.refresh()
+    assert repo.key == repo.schema.primary_key == ("n",)
+    again = await reopened(repo, path)
+    assert [row["v"] for row in await again.list()] == ["a", "b"] and again.key == ("n",)
     await again.close()

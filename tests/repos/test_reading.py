@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +240,27 @@ async def test_the_rows_as_they_stand(users: Any, table: Any, tmp_path: Any) -> 
     assert [row.n for row in await file.list(sort={"$natural": 1}, limit=2)] == [2, 1]
     with pytest.raises(XRepoUnsupportedError, match="no order"):
         await table.list(sort=order)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"filters": {"m": {"$gt": 0}}}, {"sort": "m"}, {"filters": {"d__gt": "2024-01-15"}}],
+    ids=["filter", "sort", "date"],
+)
+async def test_explain_shows_the_sql_of_what_the_database_is_left_with(tmp_path: Path, asked: Any) -> None:
+    """It cannot compare mixed values or dates as documents do: those are finished here."""
+    with closing(sqlite3.connect(tmp_path / "a.db")) as connection, connection:
+        connection.execute("CREATE TABLE a (id INTEGER PRIMARY KEY, m, d DATE)")
+        connection.executemany(
+            "INSERT INTO a VALUES (?, ?, ?)", [(1, 1, "2024-01-01"), (2, "x", "2024-02-01")]
+        )
+    repo = await xr.open(tmp_path / "a.db", model=False, register=False)
+    [text] = [node.native for node in (await repo.explain(**asked)).walk() if node.native]
+    assert text.startswith("SELECT") and "WHERE" not in text and "ORDER" not in text
+    await repo.resource.close()
+
+
+async def test_statistics_of_files_tell_their_size(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,n\n1,2\n")
+    repo = await xr.open(tmp_path / "a.csv", register=False)
+    assert (await repo.get_statistics()).storage_size_bytes == 9

@@ -324,3 +324,28 @@ async def test_a_caller_is_an_identity_or_an_id() -> None:
     repo: Any = MaterializedRepo(data=[{"id": 1}])
     with pytest.raises(XRepoConfigurationError, match="a caller is an Identity or a user id, not a int"):
         await repo.count(user_id=5)
+
+
+async def test_a_view_tells_each_caller_its_own_counts() -> None:
+    regions = MaterializedRepo(data=[{"region": "EU"}, {"region": "US"}], name="regions")
+    with xr.acting_as(BOSS):
+        view = await xr.join("v", {"people": people(), "regions": regions}, on="region", register=False)
+        await view.get_statistics()
+        assert view.statistics.total_count == 3
+    with xr.acting_as(EU):
+        assert view.statistics.total_count == 0 and not view.statistics.field_cardinalities
+        await view.get_statistics()
+        assert view.statistics.total_count == 2
+    with xr.acting_as(READER):
+        whole = (await view.frame()).estimated_size()
+        own = (await view.get_statistics(user_id=EU)).storage_size_bytes
+    assert own == (await view.frame(user_id=EU)).estimated_size() < whole
+
+
+async def test_a_view_is_refreshed_for_the_caller_that_is_named() -> None:
+    regions = MaterializedRepo(data=[{"region": "EU", "_id": 1}], name="regions")
+    view = await xr.join("v", {"people": people(), "regions": regions}, on="region", register=False)
+    await view.refresh(user_id=READER)
+    assert await view.count(user_id=READER) == 3
+    with pytest.raises(XRepoPermissionError):
+        await view.refresh()

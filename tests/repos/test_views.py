@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import polars as pl
@@ -287,3 +290,33 @@ async def test_statistics_tell_the_size_of_the_rows_kept(flights: Any, airlines:
     assert (await view.get_statistics()).storage_size_bytes == (await view.frame()).estimated_size() > 0
     kept_nowhere = await joined(flights, airlines, materialize=False)
     assert (await kept_nowhere.get_statistics()).storage_size_bytes is None
+
+
+async def test_sources_forget_a_view_that_is_gone(flights: Any, airlines: Any) -> None:
+    view = await joined(flights, airlines)
+    assert flights.events.wants("created") and airlines.events.wants("refreshed")
+    del view
+    gc.collect()
+    assert not any(
+        repo.events.wants("created") or repo.events.wants("refreshed") for repo in (flights, airlines)
+    )
+
+
+def test_threads_compute_one_view_at_once(flights: Any, airlines: Any) -> None:
+    """Each thread has an event loop of its own, and several tasks in it that wait for the rows."""
+    view = asyncio.run(joined(flights, airlines))
+    asyncio.run(flights.create({"_id": 9, "carrier": "AA", "delay": 0.0}))
+    ready = threading.Barrier(4)
+    computed = type(view)._compute
+
+    async def together(*args: Any) -> Any:
+        await asyncio.to_thread(ready.wait, 20)
+        return await computed(view, *args)
+
+    async def counts() -> list[int]:
+        return list(await asyncio.gather(*(view.count() for _ in range(3))))
+
+    view._compute = together
+    with ThreadPoolExecutor(4) as threads:
+        found = [thread.result() for thread in [threads.submit(asyncio.run, counts()) for _ in range(4)]]
+    assert found == [[5, 5, 5]] * 4

@@ -22,6 +22,7 @@ from xrepo_nb import (
     XRepoUnsupportedError,
     XRepoValidationError,
 )
+from xrepo_nb.repos.storage import Edit
 
 
 class User(XObjPrototype):
@@ -366,3 +367,29 @@ def make_table(kind: str, path: Path, sql: str) -> None:
     connection: Any = sqlite3.connect(path) if kind == "sqlite" else duckdb.connect(str(path))
     connection.execute(sql)
     connection.close()
+
+
+async def test_what_is_known_of_changed_records_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xrepo_nb.repos.storage._TOLD_APART", 10)
+    log, counted = MaterializedRepo(data=[{"n": 1}]), MaterializedRepo(data=[{"_id": 0, "n": 0}])
+    await asyncio.gather(*(log.create({"n": n}) for n in range(100)))
+    await asyncio.gather(*(counted.create({"_id": i, "n": 0}) for i in range(1, 30)))
+    await asyncio.gather(*(asyncio.to_thread(_count_up, counted, 30) for _ in range(3)))
+    assert (await log.count(), await counted.count(), (await counted.read(0))["n"]) == (101, 30, 90)
+    assert max(len(repo._storage._revisions) for repo in (log, counted)) <= 10
+
+
+async def test_a_record_that_another_thread_adds_in_between_is_kept(users: MaterializedRepo[Any]) -> None:
+    storage = users._storage
+    has = storage.has
+
+    def beaten(record_id: Any) -> bool:
+        taken = has(record_id)
+        if not taken:
+            storage.apply([Edit(record_id, {"_id": record_id, "name": "first"}, storage.revision(record_id))])
+        return taken
+
+    storage.has = beaten  # type: ignore[method-assign]
+    with pytest.raises(XRepoConflictError, match="exists already"):
+        await users.create({"_id": 9, "name": "second"})
+    assert (await users.read(9))["name"] == "first"

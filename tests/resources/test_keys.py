@@ -223,7 +223,7 @@ async def test_the_source_itself_takes_back_what_hit_several_records(source: XRe
     ):
         with pytest.raises(XRepoConflictError, match=r"^2 records") as caught:
             await call
-        assert caught.value.result.outcomes == ("skipped", "failed")  # type: ignore[attr-defined]
+        assert caught.value.result.outcomes == ("skipped", "failed")
     assert await source.query(collection="pairs") == ROWS["pairs"]
     with pytest.raises(XRepoUnsupportedError, match="no primary key"):
         await source.update("pairs", [(1, {"n": 0})])
@@ -301,7 +301,7 @@ async def test_many_records_at_once(tmp_path: Path) -> None:
         assert len(made) == 5_000
         with pytest.raises(XRepoConflictError) as caught:
             await repo.bulk_create([{"id": n} for n in range(5_010, 9_000)] + [{"id": 10}])
-        assert caught.value.result.outcomes.index("failed") == 3_990  # type: ignore[attr-defined]
+        assert caught.value.result.outcomes.index("failed") == 3_990
 
 
 async def test_a_source_that_knows_other_ids_is_not_written_by_them() -> None:

@@ -96,7 +96,7 @@ async def test_a_batch_applies_as_a_whole_or_not_at_all() -> None:
     ):
         with pytest.raises(XRepoValidationError) as caught:
             await attempt
-        outcomes = caught.value.result.outcomes  # type: ignore[attr-defined]
+        outcomes = caught.value.result.outcomes
         assert outcomes.count("failed") == 1 and "applied" not in outcomes
         assert await source.query() == ROWS
 

@@ -118,8 +118,8 @@ async def test_filters_select_what_the_document_engine_selects(
 
 
 async def test_filters_are_pushed_down(items: SQLiteResource) -> None:
-    await items.describe("items")
-    text = items.native_text("items", Match(Scan("items"), parse_filter({"n": {"$gt": 1}})))
+    schema = await items.describe("items")
+    text = items.native_text("items", Match(Scan("items"), parse_filter({"n": {"$gt": 1}})), schema)
     assert text is not None and "WHERE" in text and ":p1" in text
 
 

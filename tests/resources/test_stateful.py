@@ -56,7 +56,7 @@ class Writing(RuleBasedStateMachine):
             return
         with pytest.raises(XRepoConflictError) as caught:
             self.run(self.source.insert(COLLECTION, records))
-        result: WriteResult = caught.value.result  # type: ignore[attr-defined]
+        result: WriteResult = caught.value.result
         assert sorted({*result.outcomes} | {"skipped"}) == ["failed", "skipped"]
 
     @rule(changes=st.lists(st.tuples(ids, fields), min_size=1, max_size=3))

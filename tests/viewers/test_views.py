@@ -271,5 +271,5 @@ def test_a_repo_that_the_caller_may_not_list_shows_no_count() -> None:
 @pytest.mark.parametrize(("source", "shown"), [("planes", 1), ("planes.db", 2)])
 def test_a_source_of_the_same_name_is_not_said_twice(source: str, shown: int) -> None:
     schema = Schema.of({"fields": {"seats": {"type": "int"}}}).replace(name="planes", source=source)
-    for drawn in (SchemaView.of(schema), RepoView("connected repo", "planes", schema)):
+    for drawn in (SchemaView(schema), RepoView("connected repo", "planes", schema)):
         assert drawn.body().partition("<table")[0].partition("xr-scroll")[0].count("planes") == shown

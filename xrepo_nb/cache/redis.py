@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
+from xrepo_nb.core.by_loop import ByLoop
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConnectionError, XRepoUnsupportedError
 from xrepo_nb.core.settings import settings
 
@@ -17,7 +18,8 @@ class RedisRepo:
 
     Takes what JSON has: text, numbers, booleans, None, lists and dicts of them. A live object (a
     repo, a resource, a class) is refused with `XRepoUnsupportedError`: it belongs into the memory
-    backend. Raises `XRepoConnectionError` when redis does not answer.
+    backend. Raises `XRepoConnectionError` when redis does not answer. Each event loop has connections
+    of its own; `close` closes those of the running one.
     """
 
     def __init__(self, url: str | None = None, prefix: str = "xrepo:") -> None:
@@ -32,7 +34,8 @@ class RedisRepo:
         location = url or (secret.get_secret_value() if secret else "redis://localhost:6379/0")
         self._failures = (redis.RedisError, OSError)
         # Without the driver's introduction, which it would look up on disk at each connection.
-        self._redis: Any = Redis.from_url(location, socket_timeout=settings().timeout, driver_info=None)
+        options: dict[str, Any] = {"socket_timeout": settings().timeout, "driver_info": None}
+        self._redis: ByLoop[Any] = ByLoop(lambda: Redis.from_url(location, **options))
         self._prefix = prefix
 
     async def get(self, key: str, default: Any = None) -> Any:
@@ -53,7 +56,7 @@ class RedisRepo:
         """The keys that match a shell-style pattern, sorted. Scans; does not block the server."""
         start = len(self._prefix)
         try:
-            found = [key async for key in self._redis.scan_iter(match=_escaped(self._prefix) + pattern)]
+            found = [key async for key in self._redis().scan_iter(match=_escaped(self._prefix) + pattern)]
         except self._failures as error:
             raise _unreachable(error) from error
         return sorted(key.decode()[start:] for key in found)
@@ -65,11 +68,11 @@ class RedisRepo:
 
     async def close(self) -> None:
         """Closes the connections."""
-        await self._redis.aclose()
+        await self._redis().aclose()
 
     async def _ask(self, command: str, *args: Any, **options: Any) -> Any:
         try:
-            return await getattr(self._redis, command)(*args, **options)
+            return await getattr(self._redis(), command)(*args, **options)
         except self._failures as error:
             raise _unreachable(error) from error
 

@@ -40,11 +40,14 @@ class XRepoError(Exception):
     """Base of every error that xrepo_nb raises.
 
     `asked` is what the caller named, `exists` the names that there are, `hint` one
-    sentence on what to do. Without a hint the nearest existing name is proposed.
+    sentence on what to do. Without a hint the nearest existing name is proposed. `result` tells what
+    became of each record (a `WriteResult`) where a bulk write failed, and else is None.
 
     >>> str(XRepoError("column 'agee' not found", asked="agee", exists=["age", "name"]))
     "column 'agee' not found; there are: age, name. Hint: did you mean 'age'?"
     """
+
+    result: Any = None
 
     def __init__(
         self,

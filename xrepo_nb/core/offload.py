@@ -20,3 +20,15 @@ async def offload(work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) ->
     3
     """
     return await asyncio.to_thread(work, *args, **kwargs)
+
+
+async def offload_whole(work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    """As `offload`, but a cancelled caller leaves only when the thread has ended."""
+    task = asyncio.ensure_future(offload(work, *args, **kwargs))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()  # looked at, so that asyncio does not complain
+        raise

@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from xrepo_nb.core.bounded import Bounded
 from xrepo_nb.core.errors import XRepoPermissionError
 from xrepo_nb.governance.combine import combine
 from xrepo_nb.governance.identity import Identity, resolve
 from xrepo_nb.governance.names import must_name_fields
-from xrepo_nb.governance.policy import OPEN, FieldSet, Grant, Policy
-from xrepo_nb.governance.rules import EVERYONE, ACLRule, Conditions, Permission
+from xrepo_nb.governance.policy import OPEN, Grant, Policy
+from xrepo_nb.governance.rules import ACLRule, Permission
 from xrepo_nb.query.typing.comparable import moments_in
 from xrepo_nb.schema.schema import Schema
 
 _KEPT = 256
+"""Callers whose policies are kept at once."""
 
 
 class ACLManager:
@@ -28,7 +30,7 @@ class ACLManager:
     def __init__(self, repo: Any, rules: Sequence[ACLRule] = ()) -> None:
         self._repo = repo
         self._rules: tuple[ACLRule, ...] = ()
-        self._policies: dict[str, Policy] = {}
+        self._policies: Bounded[str, Policy] = Bounded(_KEPT)
         self._version = 0
         self.rules = tuple(rules)
 
@@ -68,8 +70,6 @@ class ACLManager:
         key = identity.key
         found = self._policies.get(key)
         if found is None:
-            if len(self._policies) >= _KEPT:
-                self._policies.clear()
             found = self._policies[key] = self._make(identity, key)
         return found
 
@@ -116,19 +116,6 @@ class ACLManager:
         from xrepo_nb.engines.document import compile_predicate
 
         return bool(compile_predicate(grant.check)(dict(data)))
-
-
-__all__ = [
-    "EVERYONE",
-    "OPEN",
-    "ACLManager",
-    "ACLRule",
-    "Conditions",
-    "FieldSet",
-    "Grant",
-    "Permission",
-    "Policy",
-]
 
 
 def _typed(grant: Grant, schema: Schema) -> Grant:

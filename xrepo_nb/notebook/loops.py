@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from xrepo_nb.core.closing import closing
 from xrepo_nb.core.errors import XRepoConfigurationError
 
 R = TypeVar("R")
@@ -45,9 +46,8 @@ def iterate(items: AsyncIterator[R]) -> Iterator[R]:
             return ()
 
     async def close() -> None:
-        closing = getattr(items, "aclose", None)
-        if closing is not None:
-            await closing()
+        async with closing(items):
+            pass
 
     try:
         while item := run(following()):

@@ -36,7 +36,7 @@ def aggregated(config: Mapping[str, Any], name: str = "") -> Callable[[Mapping[s
     stages = _stages(keys, outputs, config.get("filters"))
 
     def define(schemas: Mapping[str, Schema]) -> Shape:
-        return _shape(schemas, config, stages, keys, name)
+        return _shape(schemas, config, stages, name)
 
     return define
 
@@ -52,9 +52,7 @@ def _stages(keys: tuple[str, ...], outputs: Mapping[str, Any], filters: Any) -> 
     return stages
 
 
-def _shape(
-    schemas: Mapping[str, Schema], config: Mapping[str, Any], stages: Any, keys: tuple[str, ...], name: str
-) -> Shape:
+def _shape(schemas: Mapping[str, Schema], config: Mapping[str, Any], stages: Any, name: str) -> Shape:
     from xrepo_nb.query.check import check_fields
     from xrepo_nb.query.parsing import parse_pipeline
     from xrepo_nb.query.typing import output_schema

@@ -321,10 +321,10 @@ class XRepo(RepoFoundation, Generic[T]):
 
     async def refresh(self, user_id: User = None) -> None:
         """Forgets what was kept of the source, so that the next read sees its present state."""
-        async with Operation(self, "refresh", Permission.LIST, user_id):
+        async with Operation(self, "refresh", Permission.LIST, user_id) as operation:
             if self._cache is not None:
                 self._cache.invalidate()
-            await self._refreshed()
+            await self._refreshed(operation.identity)
 
     # What it tells without being asked for rows.
 

@@ -15,13 +15,20 @@ from xrepo_nb.core.errors import (
 from xrepo_nb.repos.change import Change, Current, Item, Kind, Stale
 from xrepo_nb.repos.documents import as_key
 from xrepo_nb.repos.rows import BulkCount, BulkRows
-from xrepo_nb.repos.writing import OnError, Writer, finish, required_key, shown_record, stored_at
+from xrepo_nb.repos.writing import (
+    ATTEMPTS,
+    OnError,
+    Writer,
+    finish,
+    refused,
+    required_key,
+    shown_record,
+    stored_at,
+)
 from xrepo_nb.resources.base import WriteResult
 
 if TYPE_CHECKING:
     from xrepo_nb.repos.base import XRepo
-
-_ATTEMPTS = 20
 
 
 async def create(writer: Writer, data: Sequence[Any], on_error: OnError) -> BulkRows[Any]:
@@ -167,17 +174,16 @@ async def _applied(
 def _incomplete(repo: XRepo[Any], result: WriteResult) -> XRepoValidationError:
     index, reason = next(iter(result.errors.items()))
     applied = result.outcomes.count("applied")
-    kind = XRepoConflictError if "exists" in reason or "duplicate" in reason.lower() else XRepoValidationError
-    error = kind(
+    error = refused(reason)(
         f"{repo.metadata.name}: record {index} of {len(result.outcomes)}: {reason}; {applied} were written",
         hint='pass on_error="skip" to keep those that can be taken',
     )
-    error.result = result  # type: ignore[attr-defined]
+    error.result = result
     return error
 
 
 async def _repeated(attempt: Callable[[], Awaitable[WriteResult]]) -> WriteResult:
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         try:
             return await attempt()
         except Stale:

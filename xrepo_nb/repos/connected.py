@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import builtins
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakKeyDictionary
 
-import polars as pl
-
+from xrepo_nb.core.closing import closing
 from xrepo_nb.core.errors import (
     XRepoConfigurationError,
     XRepoConflictError,
@@ -19,6 +16,7 @@ from xrepo_nb.core.errors import (
     XRepoValidationError,
 )
 from xrepo_nb.core.missing import MISSING
+from xrepo_nb.core.turns import Turns
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.query.plan import Match, Plan, Scan
 from xrepo_nb.query.predicates import And, Compare, In, Or, Predicate
@@ -38,9 +36,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_SCHEMALESS = frozenset({"memory", "mongodb", "redis"})
-"""Sources whose records may have any field."""
-
 
 class ConnectedRepo(XRepo[T]):
     """A collection of a resource, read when asked and never loaded whole.
@@ -54,7 +49,7 @@ class ConnectedRepo(XRepo[T]):
 
     if TYPE_CHECKING:  # plain attributes: Pydantic's private ones are slow to read
         _collection: str | None
-        _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
+        _turns: Turns
 
     def __init__(
         self,
@@ -81,7 +76,7 @@ class ConnectedRepo(XRepo[T]):
         metadata = metadata or default_metadata(name, model_class, resource.name)
         super().__init__(resource, model_class, metadata, known)
         self._collection = collection
-        self._turns = WeakKeyDictionary()
+        self._turns = Turns()
         if not self._key:
             self._key = next(((n,) for n in ("_id", "id") if known.field(n) is not None), ())
 
@@ -115,28 +110,30 @@ class ConnectedRepo(XRepo[T]):
     async def _scan(self, plan: Plan) -> tuple[Plan, Table]:
         native, residual = self._split(plan)
         tables = [table async for table in self.source.scan(self._collection, ScanRequest(native))]
-        return residual, joined(tables, self._schema)
+        return residual, Table.joined(tables, self._schema)
 
     async def _stream(self, plan: Plan, size: int) -> AsyncIterator[Table]:
         native, residual = self._split(plan)
         if isinstance(residual, Scan):
-            async for table in self.source.scan(self._collection, ScanRequest(native, size)):
-                yield table
+            async with closing(self.source.scan(self._collection, ScanRequest(native, size))) as tables:
+                async for table in tables:
+                    yield table
             return
         rest, table = await self._scan(plan)
-        async for batch in streamed(rest, {self.metadata.name: table}, size):
-            yield batch
+        async with closing(streamed(rest, {self.metadata.name: table}, size)) as batches:
+            async for batch in batches:
+                yield batch
 
     async def _explained(self, plan: Plan, analyze: bool) -> tuple[Plan, Explanation, Table]:
         from xrepo_nb.query.typing import output_schema
 
         native, residual = self._split(plan)
-        text = explaining.native_text(self.source, native, self._schema, self._collection)
+        text = self.source.native_text(self._collection, native, self._schema)
         if analyze:
             residual, table = await self._scan(plan)
         else:
             schema = output_schema(native, {self.metadata.name: self._schema})
-            table = Table(frame=pl.DataFrame(schema=schema.to_polars()), schema=schema)
+            table = Table.empty(schema)
         kind = self.source.connection_type
         return residual, explaining.pushed(native, kind, text, table if analyze else None), table
 
@@ -188,7 +185,7 @@ class ConnectedRepo(XRepo[T]):
     # Writing.
 
     def _turn(self) -> AbstractAsyncContextManager[Any]:
-        return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        return self._turns.of()
 
     async def _apply(self, change: Change, partial: bool = False) -> WriteResult:
         self._must_take(change.kind)
@@ -256,6 +253,9 @@ class ConnectedRepo(XRepo[T]):
             out[name] = None if value is MISSING and tabular else value
         return out
 
+    async def _size(self, identity: Identity) -> int | None:
+        return await self.source.size_bytes(self._collection)
+
     def _id_of(self, document: dict[str, Any]) -> Any:
         """The id, None where the source is left to give one."""
         try:
@@ -265,7 +265,7 @@ class ConnectedRepo(XRepo[T]):
 
     @property
     def _closed(self) -> bool:
-        return self.source.connection_type not in _SCHEMALESS
+        return not self.source.capabilities.any_field
 
     def _known_fields(self) -> Schema | None:
         return super()._known_fields() if self._closed else None
@@ -289,7 +289,7 @@ async def skipping(write: Callable[[Change], Awaitable[WriteResult]], change: Ch
         try:
             return united(done, await write(replace(change, items=items)))
         except XRepoValidationError as error:
-            told: WriteResult | None = getattr(error, "result", None)
+            told: WriteResult | None = error.result
             if told is None or not told.errors:
                 raise
         at, reason = next(iter(told.errors.items()))
@@ -306,15 +306,3 @@ def united(first: WriteResult, second: WriteResult) -> WriteResult:
     padded = (*first.documents, *[None] * (before - len(first.documents)))
     errors = {**first.errors, **{before + at: reason for at, reason in second.errors.items()}}
     return WriteResult(first.outcomes + second.outcomes, errors, (*padded, *second.documents))
-
-
-def joined(tables: Sequence[Table], schema: Schema) -> Table:
-    """The rows of batches of one scan as one table."""
-    if not tables:
-        return Table(frame=pl.DataFrame(schema=schema.to_polars()), schema=schema)
-    if len(tables) == 1:
-        return tables[0]
-    if all(table.is_frame for table in tables):
-        frame = pl.concat([table.frame for table in tables], how="vertical_relaxed", rechunk=False)
-        return Table(frame=frame, schema=tables[0].schema)
-    return Table(documents=[document for table in tables for document in table.documents])

@@ -66,8 +66,9 @@ class DurableFile:
         return self._written(loaded) if len(changes) > _LONG else loaded
 
     def start(self, loaded: Loaded) -> Loaded:
-        """Puts rows into a new file. Blocking."""
-        return self._written(replace(loaded, file=self))
+        """Makes rows all that the file holds. Blocking."""
+        with self._lock:
+            return self._written(replace(loaded, file=self))
 
     def append(self, edits: Sequence[Edit]) -> None:
         """Makes changes durable: they are on disk when this returns. Blocking."""

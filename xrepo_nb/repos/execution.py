@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from xrepo_nb.core.closing import closing
 from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.core.offload import offload
 from xrepo_nb.engines.base import Inputs
@@ -211,8 +212,9 @@ async def streamed(plan: Plan, inputs: Inputs, size: int, engine: str = "auto") 
 
     with _scanned(inputs):
         chosen = await offload(choose, plan, inputs, engine)
-        async for table in in_threads(chosen.stream(plan, inputs, size)):
-            yield table
+        async with closing(in_threads(chosen.stream(plan, inputs, size))) as tables:
+            async for table in tables:
+                yield table
 
 
 async def at_hand(table: Table) -> Table:

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
-
 from xrepo_nb.core.offload import offload
 from xrepo_nb.engines.explain import Explanation, explain_plan
 from xrepo_nb.governance.policy import OPEN, Policy
@@ -16,8 +14,6 @@ from xrepo_nb.query.plan import Plan, Scan
 from xrepo_nb.repos import narrowing, reading
 from xrepo_nb.repos.execution import at_hand_inputs, independent, replaced
 from xrepo_nb.repos.operation import Operation
-from xrepo_nb.resources.base import XResource
-from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
 if TYPE_CHECKING:
@@ -75,7 +71,7 @@ async def _visible(name: str, scope: narrowing.Scope, analyze: bool) -> Table:
     schema = narrowing.seen(
         scope.repos[name], scope.opened[name].schema, scope.policies[name], scope.permission
     )
-    return Table(frame=pl.DataFrame(schema=schema.to_polars()), schema=schema)
+    return Table.empty(schema)
 
 
 def _noted(tree: Explanation, scans: frozenset[str]) -> Explanation:
@@ -90,20 +86,6 @@ def _grafted(tree: Explanation, native: Mapping[str, Explanation]) -> Explanatio
     if below is not None:
         return below
     return replace(tree, children=tuple(_grafted(child, native) for child in tree.children))
-
-
-_DIALECTS = {"sqlite": "sqlite", "duckdb": "duckdb", "postgresql": "postgres", "mysql": "mysql"}
-
-
-def native_text(source: XResource, plan: Plan, schema: Schema, collection: str | None) -> str | None:
-    """The query that a source of SQL gets, with places for the values."""
-    dialect = _DIALECTS.get(source.connection_type)
-    if dialect is None:
-        return None
-    from xrepo_nb.engines.sql.render import render
-
-    name = plan.sources()[0]
-    return render(plan, dialect, {name: schema}, tables={name: collection or name}).sql
 
 
 def pushed(plan: Plan, source: str, text: str | None, table: Table | None) -> Explanation:

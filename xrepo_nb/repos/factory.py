@@ -31,7 +31,7 @@ RepoType = Literal["connected", "materialized"]
 SchemaLike = Schema | Mapping[str, Any]
 
 _MATERIALISED = frozenset({"rest_api", "rest", "websocket", "event_stream", "sse"})
-"""Sources that are read once into memory, unless asked otherwise: each read of them is costly or gone."""
+"""Kinds that are read once into memory unless asked otherwise, whatever they say of themselves."""
 
 
 class XRepoFactory:
@@ -207,8 +207,9 @@ class XRepoFactory:
             return "materialized" if materialized else "connected"
         if data is not None:
             return "materialized"
-        kind = getattr(resource, "connection_type", None)
-        return "materialized" if kind in _MATERIALISED else "connected"
+        kind, able = (getattr(resource, name, None) for name in ("connection_type", "capabilities"))
+        once = kind in _MATERIALISED or (able is not None and not able.live)
+        return "materialized" if once else "connected"
 
     @classmethod
     def _create_repo(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.schema.schema import Schema
-from xrepo_nb.schema.types import Field
+from xrepo_nb.schema.types import HELD, Field
 
 if TYPE_CHECKING:
     from xrepo_nb.repos.storage import Storage
@@ -78,25 +77,8 @@ def _as_float(value: Any, field: Field) -> Any:
     return value
 
 
-_PYTHON: dict[str, tuple[type, ...]] = {
-    "string": (str,),
-    "int": (int,),
-    "float": (float,),
-    "decimal": (Decimal, int),
-    "bool": (bool,),
-    "datetime": (datetime,),
-    "date": (date,),
-    "time": (time,),
-    "duration": (timedelta,),
-    "binary": (bytes,),
-    "uuid": (UUID,),
-    "object": (dict,),
-    "array": (list, tuple),
-}
-
-
 def _fits(value: Any, field: Field) -> bool:
-    wanted = _PYTHON.get(field.type.kind)
+    wanted = HELD.get(field.type.kind)
     if wanted is None:
         return True
     if isinstance(value, bool) and field.type.kind != "bool":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import ConfigDict
 
 from xrepo_nb.cache import CacheManager
+from xrepo_nb.core.bounded import Bounded
 from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.core.prototype import XObjPrototype
 from xrepo_nb.governance.acl import ACLManager
@@ -35,6 +36,9 @@ from xrepo_nb.schema.types import DataType, Field
 if TYPE_CHECKING:
     from xrepo_nb.engines.explain import Explanation
 
+_MEASURED = 256
+"""Effective policies for which the last counts are kept."""
+
 User = str | Identity | None
 """Who asks: a user id, an identity, or None for whoever `acting_as` names."""
 
@@ -56,7 +60,7 @@ class RepoFoundation(XObjPrototype, ABC):
         _cache: CacheManager | None
         _acl_manager: ACLManager | None
         _events: Events
-        _measured: dict[str, dict[str, Any]]
+        _measured: Bounded[str, dict[str, Any]]
         _declared: frozenset[str]
         _key: tuple[str, ...]
         _report: InferenceReport | None
@@ -79,7 +83,7 @@ class RepoFoundation(XObjPrototype, ABC):
         self._declared = frozenset(self._schema.names)
         self._key = self._schema.primary_key
         self._events = Events()
-        self._measured = {}
+        self._measured = Bounded(_MEASURED)
         self._report = None
         self._initialize_components()
 
@@ -201,12 +205,12 @@ class RepoFoundation(XObjPrototype, ABC):
         """Whether it has so few rows that leaving some out saves nothing."""
         return False
 
-    async def _size(self) -> int | None:
-        """The bytes that its rows take, where known."""
+    async def _size(self, identity: Identity) -> int | None:
+        """The bytes that the rows take which the identity reads, where known."""
         return None
 
-    async def _refreshed(self) -> None:
-        """Forgets what is kept of the source."""
+    async def _refreshed(self, identity: Identity) -> None:
+        """Forgets what is kept of the source, and makes anew what the identity reads."""
 
     def _translated(self, filters: Any, identity: Identity) -> Any:
         """The filters in terms of this repo's own fields."""

@@ -98,8 +98,7 @@ def _documents(
             f"row {wrong} is a {kind}, not a dict", hint="pass a list of dicts, or a frame"
         )
     if not documents:
-        schema = wanted or Schema(())
-        return Table(frame=pl.DataFrame(schema=schema.to_polars()), schema=schema), None
+        return Table.empty(wanted or Schema(())), None
     inferred = infer(documents, schema=wanted, on_reject=on_reject)
     return Table(frame=inferred.frame, schema=inferred.schema), inferred.report
 

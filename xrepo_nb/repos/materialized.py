@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,7 +13,7 @@ from xrepo_nb.core.errors import (
     XRepoPermissionError,
     XRepoUnsupportedError,
 )
-from xrepo_nb.core.offload import offload
+from xrepo_nb.core.offload import offload, offload_whole
 from xrepo_nb.governance.identity import Identity, resolve
 from xrepo_nb.repos import fitting, reading
 from xrepo_nb.repos.base import XRepo
@@ -150,34 +151,45 @@ class MaterializedRepo(XRepo[T]):
 
     async def _apply(self, change: Change, partial: bool = False) -> WriteResult:
         storage = self._storage
+        taken: dict[int, str] = {}
         if change.kind == "create":
-            if self._key and not storage.is_indexed:
-                await offload(storage.build_index)
-            taken = self._taken(change)
-            if taken and not partial:
-                index = next(iter(taken))
-                raise XRepoConflictError(f"{self.metadata.name}: {taken[index]}", asked=", ".join(self._key))
-        else:
-            taken = {}
-        edits = [
-            Edit(item.id if self._key else object(), item.document, self._revision(change, item))
-            for index, item in enumerate(change.items)
-            if index not in taken
-        ]
-        file = self._loaded.file
-        if file is None:
-            stale = storage.apply(edits)
-        else:
-            stale = await offload(storage.apply, edits, lambda: file.append(edits))
-        if stale:
+            taken = await self._added(change, partial)
+        elif await self._stale([Edit(i.id, i.document, i.revision) for i in change.items]):
             raise Stale
         if storage.is_full or (not self._closed and self._widens(change)):
             self._schema = (await offload(storage.fold)).schema
         outcomes = tuple("failed" if i in taken else "applied" for i in range(len(change.items)))
         return WriteResult(outcomes, taken)
 
-    def _revision(self, change: Change, item: Any) -> int:
-        return self._storage.revision(item.id) if change.kind == "create" else item.revision
+    async def _added(self, change: Change, partial: bool) -> dict[int, str]:
+        """Adds the records; the indexes of those whose id is taken, if `partial` lets them be.
+
+        Revisions are looked at before ids, so that a record which another writer adds in between
+        makes the edits stale: then its id is found taken.
+        """
+        storage = self._storage
+        if self._key and not storage.is_indexed:
+            await offload(storage.build_index)
+        while True:
+            revisions = [storage.revision(item.id) for item in change.items]
+            taken = self._taken(change)
+            if taken and not partial:
+                index = next(iter(taken))
+                raise XRepoConflictError(f"{self.metadata.name}: {taken[index]}", asked=", ".join(self._key))
+            edits = [
+                Edit(item.id if self._key else object(), item.document, revision)
+                for index, (item, revision) in enumerate(zip(change.items, revisions, strict=True))
+                if index not in taken
+            ]
+            if not await self._stale(edits):
+                return taken
+
+    async def _stale(self, edits: Sequence[Edit]) -> bool:
+        """Applies the edits, unless one is stale; whether that is so."""
+        file = self._loaded.file
+        if file is None:
+            return bool(self._storage.apply(edits))
+        return bool(await offload_whole(self._storage.apply, edits, lambda: file.append(edits)))
 
     def _taken(self, change: Change) -> dict[int, str]:
         """The indexes whose id exists already, or stands twice in the change."""
@@ -203,12 +215,16 @@ class MaterializedRepo(XRepo[T]):
             raise XRepoUnsupportedError(
                 f"$out cannot replace {self.metadata.name}, of which you reach only a part", hint="use $merge"
             )
-        if self._loaded.file is not None:
-            raise XRepoUnsupportedError("$out cannot replace a repo kept in a file", hint="use $merge")
         schema = self._schema if self._closed else None
         loaded = await offload(load, schema, documents, self._model_class, primary_key=self._key)
         removal.rows = self._storage.height
-        self._storage.replace_all(loaded.frame, loaded.schema)
+        await self._put(loaded)
+
+    async def _put(self, loaded: Loaded) -> None:
+        """Puts other rows in the place of all, in the file too."""
+        file, kept = self._loaded.file, replace(loaded, closed=self._closed, declared=self._declared)
+        before = None if file is None else lambda: file.start(kept)
+        await offload_whole(self._storage.replace_all, loaded.frame, loaded.schema, before)
         self._schema = loaded.schema
 
     def _completed(self, document: dict[str, Any]) -> dict[str, Any]:
@@ -225,7 +241,7 @@ class MaterializedRepo(XRepo[T]):
     def _is_small(self) -> bool:
         return self._storage.is_quick and self._storage.height <= reading.FEW
 
-    async def _size(self) -> int | None:
+    async def _size(self, identity: Identity) -> int | None:
         return int(self._storage.table().frame.estimated_size())
 
 

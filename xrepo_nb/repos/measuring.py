@@ -27,7 +27,7 @@ def known(repo: XRepo[Any]) -> RepoStats:
     """The statistics as of the last count for whoever acts now. No I/O."""
     identity = resolve()
     policy = OPEN if repo._acl_manager is None else repo._acl_manager.policy(identity)
-    return _snapshot(repo, repo._measured.get(policy.version, {}), policy, identity)
+    return _snapshot(repo, repo._measured.get(repo._policy_key(identity), {}), policy, identity)
 
 
 async def measure(repo: XRepo[Any], operation: Operation) -> RepoStats:
@@ -41,8 +41,8 @@ async def measure(repo: XRepo[Any], operation: Operation) -> RepoStats:
         i.name: {"fields": list(i.fields), "unique": i.unique} for i in indexes if set(i.fields) <= set(shown)
     }
     if operation.policy is OPEN:
-        counted["storage_size_bytes"] = await repo._size()
-    repo._measured[operation.policy.version] = counted
+        counted["storage_size_bytes"] = await repo._size(operation.identity)
+    repo._measured[repo._policy_key(operation.identity)] = counted
     return _snapshot(repo, counted, operation.policy, operation.identity)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +24,6 @@ from xrepo_nb.resources.base import XResource
 from xrepo_nb.schema.inference import OnReject
 from xrepo_nb.schema.report import InferenceReport
 from xrepo_nb.schema.schema import Schema
-
-_PARAMETERS = (
-    "collection",
-    "name",
-    "model",
-    "schema",
-    "materialized",
-    "path",
-    "primary_key",
-    "on_reject",
-    "rules",
-    "metadata",
-    "register",
-    "progress",
-)
 
 
 async def open(
@@ -91,9 +77,10 @@ async def open(
 def _no_config(config: Mapping[str, Any]) -> None:
     """Rows in hand have no resource to configure: a setting that nobody takes is a mistake."""
     if config:
-        asked = next(iter(config))
+        asked, own = next(iter(config)), signature(open).parameters
+        taken = [*(name for name in own if name not in ("target", "config")), "on_reject"]
         raise XRepoConfigurationError(
-            f"open() takes no {asked!r} for rows in hand", asked=asked, exists=_PARAMETERS
+            f"open() takes no {asked!r} for rows in hand", asked=asked, exists=taken
         )
 
 

@@ -7,7 +7,7 @@ from time import perf_counter
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final
 
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoPermissionError
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConnectionError, XRepoPermissionError
 from xrepo_nb.governance.audit import AuditEntry, Outcome
 from xrepo_nb.governance.identity import Identity, resolve
 from xrepo_nb.governance.policy import OPEN, Grant, Policy
@@ -27,6 +27,7 @@ _EVENTS: Final = {
     "bulk_delete": "deleted",
     "refresh": "refreshed",
 }
+_WRITES: Final = frozenset({Permission.CREATE, Permission.UPDATE, Permission.DELETE})
 
 
 class Operation:
@@ -87,6 +88,8 @@ class Operation:
         self._finish(error)
         if error is None:
             self._tell()
+        elif self._outcome(error) == "unknown":
+            self._forget()
 
     def _finish(self, error: BaseException | None) -> None:
         repo = self.repo
@@ -95,9 +98,25 @@ class Operation:
             if self._entry.entity_id is None and len(self.ids) == 1:
                 self._entry.entity_id = self.ids[0]
             failure = {"error": type(error).__name__} if error is not None else {}
-            repo._audit_logger.end(self._entry, _outcome(error), rows=self.rows, **self.details, **failure)
+            repo._audit_logger.end(
+                self._entry, self._outcome(error), rows=self.rows, **self.details, **failure
+            )
         if repo._stats_collector is not None:
             repo._stats_collector.record(self.name, self.duration_ms, 0 if error else self.rows)
+
+    def _outcome(self, error: BaseException | None) -> Outcome:
+        if error is None:
+            return "applied"
+        if isinstance(error, XRepoPermissionError):
+            return "denied"
+        cut_off = isinstance(error, XRepoConnectionError) or not isinstance(error, Exception)
+        return "unknown" if cut_off and self.permission in _WRITES else "failed"
+
+    def _forget(self) -> None:
+        """A write that was cut off may have taken effect: nothing that was kept of the rows is trusted."""
+        if self.repo._cache is not None:
+            self.repo._cache.invalidate()
+        self.repo.events.emit(Event("refreshed", self.repo.metadata.name))
 
     def _tell(self) -> None:
         repo, name = self.repo, _EVENTS.get(self.name, "read")
@@ -105,12 +124,6 @@ class Operation:
             repo.events.emit(
                 Event(name, repo.metadata.name, self.identity.user_id, self.ids, self.rows, self.duration_ms)
             )
-
-
-def _outcome(error: BaseException | None) -> Outcome:
-    if error is None:
-        return "applied"
-    return "denied" if isinstance(error, XRepoPermissionError) else "failed"
 
 
 def _check_names(changes: Any) -> None:

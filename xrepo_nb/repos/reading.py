@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from xrepo_nb.core.closing import closing
 from xrepo_nb.core.errors import XRepoNotFoundError, XRepoUnsupportedError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.core.offload import offload
@@ -80,11 +81,7 @@ async def _cut(
     stop = total if window.limit is None else start + bounded(window.limit, "limit")
     if (start, stop) == (0, total):
         return found, total
-    if table.is_frame:
-        cut = Table(frame=table.frame.slice(start, stop - start), schema=table.schema)
-    else:
-        cut = Table(documents=table.documents[start:stop])
-    return Answer(cut, found.engine, found.cached), total
+    return Answer(table.slice(start, stop - start), found.engine, found.cached), total
 
 
 async def count(repo: XRepo[Any], plan: Plan, operation: Operation, engine: str = "auto") -> int:
@@ -106,10 +103,11 @@ async def stream(
     """The matching records, a batch at a time in memory."""
     async with Operation(repo, "stream", Permission.LIST, user) as operation:
         plan = windowed(matching(repo, filters, operation), sort, 0, None)
-        async for table in _batches(repo, plan, operation, batch_size, engine):
-            for record in await records_of(table, repo.model_class, operation.grant):
-                operation.rows += 1
-                yield record
+        async with closing(_batches(repo, plan, operation, batch_size, engine)) as tables:
+            async for table in tables:
+                for record in await records_of(table, repo.model_class, operation.grant):
+                    operation.rows += 1
+                    yield record
 
 
 async def _batches(
@@ -119,12 +117,13 @@ async def _batches(
     plan = checked(plan, scope)
     plan, scope = await narrowed(plan, scope)
     if all(found.table is None for found in scope.opened.values()) and len(scope.repos) == 1:
-        async for table in next(iter(scope.repos.values()))._stream(plan, size):
+        batches = next(iter(scope.repos.values()))._stream(plan, size)
+    else:
+        rest, inputs = await gather(plan, scope.opened, scope.repos)
+        batches = streamed(rest, inputs, size, engine)
+    async with closing(batches) as tables:
+        async for table in tables:
             yield table
-        return
-    rest, inputs = await gather(plan, scope.opened, scope.repos)
-    async for table in streamed(rest, inputs, size, engine):
-        yield table
 
 
 async def frame_of(table: Table) -> pl.DataFrame:

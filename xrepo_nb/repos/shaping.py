@@ -8,7 +8,7 @@ from enum import Enum
 from functools import lru_cache
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, create_model
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from xrepo_nb.core.errors import XRepoValidationError
@@ -16,7 +16,7 @@ from xrepo_nb.core.offload import offload
 from xrepo_nb.core.plain import plain as plain_scalar
 from xrepo_nb.governance.policy import Grant
 from xrepo_nb.repos.documents import copied
-from xrepo_nb.schema.rows import to_models
+from xrepo_nb.schema.rows import list_adapter, to_models
 from xrepo_nb.schema.table import Table
 
 SLICE = 5_000
@@ -38,14 +38,9 @@ def _documents(table: Table) -> list[dict[str, Any]]:
 
 def slices(table: Table, size: int = SLICE) -> Iterator[list[dict[str, Any]]]:
     """The rows as documents, `size` at a time."""
-    if not table.is_frame:
-        documents = table.documents
-        for start in range(0, len(documents), size):
-            yield [copied(document) for document in documents[start : start + size]]
-        return
-    frame, schema = table.frame, table.schema
-    for start in range(0, frame.height, size):
-        yield list(Table(frame=frame.slice(start, size), schema=schema).documents)
+    for start in range(0, len(table), size):
+        part = table.slice(start, size).documents
+        yield list(part) if table.is_frame else [copied(document) for document in part]
 
 
 async def records_of(table: Table, model: type[BaseModel] | None, grant: Grant) -> list[Any]:
@@ -72,15 +67,10 @@ def record_of(document: dict[str, Any], model: type[BaseModel] | None, grant: Gr
 def validated(model: type[BaseModel], documents: list[dict[str, Any]]) -> list[Any]:
     """Instances of the model; raises `XRepoValidationError` that names fields, not values."""
     try:
-        return _adapter(model).validate_python(documents)
+        return list_adapter(model).validate_python(documents)
     except ValidationError as error:
         hint = "pass a model that fits, or none to get dicts"
         raise mismatch(error, model, hint, first=1) from None
-
-
-@lru_cache(maxsize=256)
-def _adapter(model: type[BaseModel]) -> TypeAdapter[list[Any]]:
-    return TypeAdapter(list[model])  # type: ignore[valid-type]
 
 
 def mismatch(

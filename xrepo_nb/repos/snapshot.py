@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from xrepo_nb.core.offload import offload
 from xrepo_nb.core.progress import progress
-from xrepo_nb.governance.identity import ANONYMOUS
+from xrepo_nb.governance.identity import ANONYMOUS, Identity
 from xrepo_nb.query.plan import Scan
 from xrepo_nb.repos.connected import ConnectedRepo
 from xrepo_nb.repos.execution import execute, gather
@@ -60,13 +61,12 @@ class ResourceSnapshot(MaterializedRepo[T]):
         table = await _read(origin)
         known = Schema.of(schema)
         loaded = await offload(load, known, table, model_class, primary_key=key, path=path)
-        return cls(origin, loaded, model_class, **options)
+        return cls(origin, replace(loaded, closed=origin._closed), model_class, **options)
 
-    async def _refreshed(self) -> None:
+    async def _refreshed(self, identity: Identity) -> None:
         table = await _read(self._origin)
-        loaded = await offload(load, self._origin._schema, table, self._model_class)
-        self._storage.replace_all(loaded.frame, loaded.schema)
-        self._schema = loaded.schema
+        known, model = self._origin._schema, self._model_class
+        await self._put(await offload(load, known, table, model, primary_key=self._key))
 
 
 async def _read(origin: ConnectedRepo[Any]) -> Table:

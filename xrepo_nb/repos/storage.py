@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +20,9 @@ _FULL = 50_000
 
 _QUICK = 20_000
 """Rows and changes up to which folding takes so little that a thread would cost more."""
+
+_TOLD_APART = 100_000
+"""Changed records whose revisions are known one by one."""
 
 _DEAD = 1_000
 """Dead rows, besides a tenth of all, beyond which they are dropped."""
@@ -85,11 +88,6 @@ class Storage:
         self._folding = threading.Lock()
 
     @property
-    def schema(self) -> Schema:
-        """The schema as of the last fold: rows added since may have widened it."""
-        return self._base.schema
-
-    @property
     def height(self) -> int:
         """The number of records."""
         return self.table().frame.height
@@ -153,7 +151,7 @@ class Storage:
         """A number that grows with every change of the record."""
         return self._revisions.get(record_id, self._since)
 
-    def apply(self, edits: Sequence[Edit], before: Callable[[], None] | None = None) -> list[int]:
+    def apply(self, edits: Sequence[Edit], before: Callable[[], object] | None = None) -> list[int]:
         """Applies all edits, or none: then the indexes of those whose revision no longer holds.
 
         `before` runs once they are known to hold and before any shows; when it raises, none does.
@@ -169,20 +167,26 @@ class Storage:
                 self._changes += 1
                 self._revisions[edit.id] = self._changes
                 self._overlay[edit.id] = edit.document
+            if len(self._revisions) > _TOLD_APART:
+                self._renumber()
         return []
 
-    def add(self, documents: Iterable[dict[str, Any]]) -> None:
-        """Adds records to a storage without a key."""
-        self.apply([Edit(object(), document, 0) for document in documents])
-
-    def replace_all(self, frame: pl.DataFrame, schema: Schema) -> None:
-        """Puts other rows in the place of all that there are."""
+    def replace_all(
+        self, frame: pl.DataFrame, schema: Schema, before: Callable[[], object] | None = None
+    ) -> None:
+        """Puts other rows in the place of all that there are; `before` as of `apply`."""
         with self._folding, self._lock:
+            if before is not None:
+                before()
             self._overlay = {}
             self._changes += 1
-            self._since, self._revisions = self._changes, {}
+            self._renumber()
             self._base = _Base(frame, schema)
             self._folded = Table(frame=frame, schema=schema)
+
+    def _renumber(self) -> None:
+        """Gives all records one new revision: edits under way find theirs stale, and are made again."""
+        self._since, self._revisions = self._changes, {}
 
     def fold(self) -> Table:
         """Folds the overlay into the base, and gives the snapshot as of its start. Blocking."""

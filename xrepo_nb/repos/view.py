@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import builtins
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
-from weakref import WeakMethod
+from weakref import WeakMethod, finalize
 
+from xrepo_nb.core.bounded import Bounded
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoPermissionError, XRepoUnsupportedError
 from xrepo_nb.core.progress import progress
+from xrepo_nb.core.turns import Turns
 from xrepo_nb.governance.identity import Identity, resolve
 from xrepo_nb.governance.rules import Permission
-from xrepo_nb.observe.events import Event
+from xrepo_nb.observe.events import Event, Events, Handler
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.repos import by_source, narrowing, reading
 from xrepo_nb.repos.base import XRepo
@@ -65,9 +66,9 @@ class ViewRepo(MaterializedRepo[T]):
         _define: Definition
         _materialize: bool
         _ttl: float | None
-        _kept: dict[str, _Kept]
         _shaped: tuple[tuple[Schema, ...], Shape] | None
-        _locks: dict[str, asyncio.Lock]
+        _kept: Bounded[str, _Kept]
+        _computing: Turns
         _generation: int
 
     def __init__(
@@ -84,15 +85,15 @@ class ViewRepo(MaterializedRepo[T]):
         must_not_read_itself(name, sources)
         shape = define({source: repo._schema for source, repo in sources.items()})
         schema = shape.schema.replace(name=name)
-        empty = Loaded(schema_frame(schema), schema, (), declared=frozenset(schema.names))
+        empty = Loaded(Table.empty(schema).frame, schema, (), declared=frozenset(schema.names))
         super().__init__(model_class=model_class, name=name, metadata=metadata, loaded=empty)
         self._sources = dict(sources)
         self._define = define
         self._materialize = materialize
         self._ttl = ttl
-        self._kept = {}
         self._shaped = None
-        self._locks = {}
+        self._kept = Bounded(_KEPT)
+        self._computing = Turns()
         self._generation = 0
         self._follow()
         if self._acl_manager is not None:
@@ -141,11 +142,9 @@ class ViewRepo(MaterializedRepo[T]):
 
     async def _fresh(self, identity: Identity, shape: Shape) -> _Kept:
         key = self._sources_key(identity)
-        async with self._locks.setdefault(key, asyncio.Lock()):
+        async with self._computing.of(key):
             kept = self._kept.get(key)
             if kept is None or self._is_stale(kept):
-                if len(self._kept) >= _KEPT:
-                    self._kept.clear()
                 kept = self._kept[key] = await self._compute(identity, shape)
             return kept
 
@@ -218,9 +217,11 @@ class ViewRepo(MaterializedRepo[T]):
             if method is not None:
                 method(event)
 
-        for repo in self._sources.values():
-            for name in ("created", "updated", "deleted", "refreshed"):
-                repo.events.on(name, forget)
+        followed = [repo.events for repo in self._sources.values()]
+        for events in followed:
+            for name in _CHANGES:
+                events.on(name, forget)
+        finalize(self, _unfollow, followed, forget).atexit = False
 
     def _changed(self, event: Event) -> None:
         self._generation += 1
@@ -228,15 +229,15 @@ class ViewRepo(MaterializedRepo[T]):
             self._cache.invalidate()
         self.events.emit(Event("refreshed", self.metadata.name))
 
-    async def _refreshed(self) -> None:
+    async def _refreshed(self, identity: Identity) -> None:
         self._generation += 1
-        await self._open(resolve())
+        await self._open(identity)
 
     def _is_small(self) -> bool:
         return False
 
-    async def _size(self) -> int | None:
-        found = self._at_hand(resolve())
+    async def _size(self, identity: Identity) -> int | None:
+        found = self._at_hand(identity)
         return None if found is None or found.table is None else int(found.table.frame.estimated_size())
 
     # It takes no writes.
@@ -264,8 +265,17 @@ class ViewRepo(MaterializedRepo[T]):
         )
 
 
+_CHANGES = ("created", "updated", "deleted", "refreshed")
+"""Events of a source after which a view's rows are stale."""
+
 _KEPT = 32
 """Effective policies for which a view keeps its rows at once."""
+
+
+def _unfollow(followed: Sequence[Events], handler: Handler) -> None:
+    for events in followed:
+        for name in _CHANGES:
+            events.off(name, handler)
 
 
 def must_not_read_itself(name: str, sources: Mapping[str, XRepo[Any]]) -> None:
@@ -282,17 +292,8 @@ def must_not_read_itself(name: str, sources: Mapping[str, XRepo[Any]]) -> None:
             waiting += [(inner, (*path, inner.metadata.name)) for inner in repo._sources.values()]
 
 
-def schema_frame(schema: Schema) -> Any:
-    """An empty frame of the schema."""
-    import polars as pl
-
-    return pl.DataFrame(schema=schema.to_polars())
-
-
 def described(found: Schema, known: Schema) -> Schema:
     """The schema of computed rows, with the lineage and the rest that the view's own has."""
-    from dataclasses import replace
-
     fields = []
     for field in found.fields:
         own = known.field(field.name)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from xrepo_nb.core.errors import (
     XRepoConfigurationError,
     XRepoConflictError,
-    XRepoError,
+    XRepoConnectionError,
     XRepoPermissionError,
     XRepoValidationError,
 )
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 
 OnError = Literal["raise", "skip"]
 
-_ATTEMPTS = 20
+ATTEMPTS = 20
+"""How often a change is made anew because somebody else's came in between."""
 
 
 class Writer:
@@ -254,7 +255,7 @@ async def _written(
     A record that was changed or removed between the look at it and its change is looked at again.
     """
     record_id = as_key(given, required_key(writer.repo))
-    for _ in range(_ATTEMPTS):
+    for _ in range(ATTEMPTS):
         current = await writer.current(record_id, deleted=deleted)
         if current is None:
             return None
@@ -340,16 +341,18 @@ def must_be_applied(result: WriteResult, repo: XRepo[Any]) -> None:
     """Raises when the single record of a result was not applied."""
     outcome = result.outcomes[0]
     if outcome == "failed":
-        raise _failure(result.errors.get(0, "the source refused it"), repo)
+        reason = result.errors.get(0, "the source refused it")
+        raise refused(reason)(f"{repo.metadata.name}: {reason}")
     if outcome == "unknown":
-        raise XRepoError(
+        raise XRepoConnectionError(
             "the source was lost before it answered", hint="read the record to see whether it changed"
         )
 
 
-def _failure(reason: str, repo: XRepo[Any]) -> XRepoError:
-    kind = XRepoConflictError if "exists" in reason or "duplicate" in reason.lower() else XRepoValidationError
-    return kind(f"{repo.metadata.name}: {reason}")
+def refused(reason: str) -> type[XRepoValidationError]:
+    """The kind of error that a source's reason for not taking a record tells of."""
+    taken = "exists" in reason or "duplicate" in reason.lower()
+    return XRepoConflictError if taken else XRepoValidationError
 
 
 def stored_at(result: WriteResult, index: int, item: Item) -> dict[str, Any]:

@@ -35,14 +35,17 @@ class Capabilities:
     """Changes records in place."""
     delete: bool = False
     """Removes records."""
+    any_field: bool = False
+    """Its records may have any field; those of a table have the columns that it has."""
     any_key: bool = False
     """Its writes take `key=`: fields that records are known by in place of the primary key."""
     transactions: bool = False
     """A bulk write applies as a whole or not at all."""
     watch: bool = False
     """Tells of changes as they happen."""
-    live: bool = False
-    """Each read sees the source's present state (false: a stream or endpoint to materialise)."""
+    live: bool = True
+    """It can be read again and again (false: each read is costly or gone, so that a repo reads it
+    once into memory, unless asked otherwise)."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,11 @@ class WriteResult:
 
 
 class XResource(ABC):
-    """Where data lives. Every method may be called from several tasks at once."""
+    """Where data lives. Every method may be called from several tasks at once, and cancelled.
+
+    What the driver raises is turned into an `XRepoError`: `XRepoConnectionError` when the source
+    is lost. Nothing blocks the event loop; all but `native_text` may do I/O.
+    """
 
     connection_type: ClassVar[str]
     """The name in `ResourceFactory.create(name, ...)`: mongodb, postgresql, csv, rest_api ..."""
@@ -100,13 +107,24 @@ class XResource(ABC):
 
     @abstractmethod
     def scan(self, collection: str | None, request: ScanRequest) -> AsyncIterator[Table]:
-        """The rows of `request.plan`, in batches; nothing is read before the first is asked for."""
+        """The rows of `request.plan`, in batches; nothing is read before the first is asked for.
+
+        An asynchronous generator: when it is closed or cancelled, its connection is free."""
 
     async def table(self, collection: str | None) -> Table:
         """The collection as a table whose rows are read when asked for, or are at hand; only where
         `capabilities.lazy`. Its `origin` names Parquet files that hold just these rows, for
         engines that read such files themselves."""
         raise self._unsupported("hand out a lazy frame")
+
+    def native_text(self, collection: str | None, plan: Plan, schema: Schema) -> str | None:
+        """What a plan over the collection becomes in the source's own language, with places for the
+        values, for people to read; None where there is no such text. `schema` as the caller knows it."""
+        return None
+
+    async def size_bytes(self, collection: str | None = None) -> int | None:
+        """How many bytes the collection takes where it is kept; None when that is not known."""
+        return None
 
     async def query(
         self,

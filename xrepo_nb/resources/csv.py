@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import polars as pl
 
@@ -23,13 +23,11 @@ from xrepo_nb.resources.csv_types import (
     described,
     typed,
 )
-from xrepo_nb.resources.files import FileResource, Format, Loaded
+from xrepo_nb.resources.files import FileResource, Format, Loaded, OnError
 from xrepo_nb.resources.paths import extension
 from xrepo_nb.resources.selection import Selection
 from xrepo_nb.resources.union import aligned, require_equal
 from xrepo_nb.schema.report import Rejected
-
-OnError = Literal["raise", "report"]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import polars as pl
-
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.core.offload import offload
 from xrepo_nb.query.plan import Limit, Match, Plan, Scan, Skip, Sort
@@ -82,18 +80,5 @@ def _finished(residual: Plan, batches: Sequence[Table], schema: Schema) -> list[
         return [document for batch in batches for document in batch.documents]
     from xrepo_nb.engines.select import ready
 
-    whole = _whole(batches, schema)
-    inputs = dict.fromkeys(residual.sources(), whole)
+    inputs = dict.fromkeys(residual.sources(), Table.joined(batches, schema))
     return list(ready(residual, inputs).collect().documents)
-
-
-def _whole(batches: Sequence[Table], schema: Schema) -> Table:
-    if not batches:
-        return Table(frame=pl.DataFrame(schema=schema.to_polars()), schema=schema)
-    if len(batches) == 1:
-        return batches[0]
-    if all(batch.is_frame for batch in batches):
-        return Table(frame=pl.concat([batch.frame for batch in batches]), schema=batches[0].schema)
-    return Table(
-        documents=[document for batch in batches for document in batch.documents], schema=batches[0].schema
-    )

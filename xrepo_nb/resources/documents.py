@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar
 
 from xrepo_nb.core.errors import XRepoValidationError
-from xrepo_nb.resources.files import Loaded
+from xrepo_nb.resources.files import FileResource, Format, Loaded, OnError
 from xrepo_nb.resources.json_text import NotJSON
+from xrepo_nb.resources.selection import Selection
 from xrepo_nb.resources.union import require_equal
 from xrepo_nb.schema.inference import infer
 from xrepo_nb.schema.report import Rejected
 from xrepo_nb.schema.schema import Schema
 
-OnError = Literal["raise", "report"]
+
+@dataclass(frozen=True)
+class DocumentFormat(Format):
+    """A format of documents: how the text is encoded, and what becomes of items that are none."""
+
+    encoding: str = "utf-8"
+    on_error: OnError = "raise"
+
+
+class DocumentFileResource(FileResource):
+    """Files of documents; a subclass says in which format."""
+
+    format: ClassVar[type[DocumentFormat]]
+
+    def __init__(
+        self,
+        file_path: str | Path | None = None,
+        *,
+        root: str | Path | None = None,
+        pattern: str | Mapping[str, str] | None = None,
+        union_by_name: bool = False,
+        encoding: str = "utf-8",
+        on_error: OnError = "raise",
+        name: str | None = None,
+    ) -> None:
+        selection, format = Selection.of(file_path, root, pattern), self.format(encoding, on_error)
+        super().__init__(selection, [format], name=name, union_by_name=union_by_name)
 
 
 @dataclass(slots=True)

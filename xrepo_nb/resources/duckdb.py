@@ -75,7 +75,6 @@ class DuckDBResource(SQLFileResource):
         delete=True,
         any_key=True,
         transactions=True,
-        live=True,
     )
 
     _database: Any = None

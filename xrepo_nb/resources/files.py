@@ -9,10 +9,11 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import polars as pl
 
+from xrepo_nb.core.closing import closing
 from xrepo_nb.core.errors import (
     XRepoConfigurationError,
     XRepoConnectionError,
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
     from xrepo_nb.schema.report import InferenceReport
 
 Stamp = tuple[tuple[str, int, int, int], ...]
+"""What tells files from ones that were changed: path, time, size and inode of each."""
+
+OnError = Literal["raise", "report"]
+"""What becomes of rows that cannot be read: an error, or an entry in the report."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ class FileResource(XResource):
     changes. Rows are scanned lazily, except where a format's page says that they are held.
     """
 
-    capabilities = Capabilities(lazy=True, live=True)
+    capabilities = Capabilities(lazy=True)
     formats: tuple[Format, ...]
 
     def __init__(
@@ -128,7 +133,7 @@ class FileResource(XResource):
         """
         return (await offload(self._table, collection)).schema
 
-    async def size_bytes(self, collection: str | None = None) -> int:
+    async def size_bytes(self, collection: str | None = None) -> int | None:
         """How many bytes the files of the collection have now."""
         files = await offload(self._files)
         stamp = await offload(_stamp, files[one_of(files, collection)])
@@ -142,8 +147,9 @@ class FileResource(XResource):
         """The rows of the plan, in batches."""
         table = await offload(self._table, collection)
         with reading(table.schema.name):
-            async for batch in run(request, table):
-                yield batch
+            async with closing(run(request, table)) as batches:
+                async for batch in batches:
+                    yield batch
 
     def _files(self) -> Files:
         with _allowed():
@@ -202,7 +208,9 @@ def _stamp(paths: Sequence[Path]) -> Stamp:
     try:
         states = [(path, path.stat()) for path in paths]
     except OSError as error:
-        raise XRepoConnectionError("a file went away while it was opened", asked=error.filename) from error
+        raise XRepoConnectionError(
+            "a file went away while it was opened", asked=error.filename, hint="try again"
+        ) from error
     return tuple((str(path), state.st_mtime_ns, state.st_size, state.st_ino) for path, state in states)
 
 

@@ -12,7 +12,7 @@ import polars as pl
 
 from xrepo_nb.core.errors import XRepoConflictError, XRepoUnsupportedError, XRepoValidationError
 from xrepo_nb.resources.base import WriteResult
-from xrepo_nb.resources.sql_writes import attach
+from xrepo_nb.resources.outcomes import attach, outcomes_of
 from xrepo_nb.resources.tables import table_of
 from xrepo_nb.schema.report import InferenceReport
 from xrepo_nb.schema.schema import Schema
@@ -62,7 +62,8 @@ class Collection:
                     raise attach(error, at, len(items)) from None
             batch.apply()
             self._table = None
-            return _outcomes(results)
+            stored = [None if found is None else dict(found) for found in results]
+            return outcomes_of([found is not None for found in stored], stored)
 
     def _made(self) -> Table:
         if self._documents is None:
@@ -71,7 +72,7 @@ class Collection:
         else:
             documents = list(self._documents.values())
             if not documents:
-                return Table(frame=pl.DataFrame(schema=self._schema.to_polars()), schema=self._schema)
+                return Table.empty(self._schema)
             table, self.report = table_of(documents)
             key = self._schema.primary_key
         self._schema = table.schema.replace(name=self._name, primary_key=key)
@@ -265,11 +266,3 @@ def _is_key(columns: pl.DataFrame) -> bool:
 
 def _with(table: Table, schema: Schema) -> Table:
     return Table(lazy=table.lazy, schema=schema) if table.is_lazy else Table(frame=table.frame, schema=schema)
-
-
-def _outcomes(results: Sequence[Document | None]) -> WriteResult:
-    missing = {at: "no record with this id" for at, found in enumerate(results) if found is None}
-    outcomes = tuple("skipped" if found is None else "applied" for found in results)
-    return WriteResult(
-        outcomes, missing, tuple(dict(found) if found is not None else None for found in results)
-    )

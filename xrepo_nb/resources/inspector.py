@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
 
+from xrepo_nb.core.closing import closing
 from xrepo_nb.core.errors import XRepoConfigurationError
 from xrepo_nb.core.offload import offload
 from xrepo_nb.core.prototype import XObjPrototype
@@ -188,13 +188,13 @@ class XInspector:
         native = "Limit" in self.resource.capabilities.stages
         plan: Plan = Limit(Scan(name), sample + 1) if native else Scan(name)
         batches: list[Table] = []
-        async with aclosing(self.resource.scan(name, ScanRequest(plan))) as scan:  # type: ignore[type-var]
+        async with closing(self.resource.scan(name, ScanRequest(plan))) as scan:
             async for batch in scan:
                 batches.append(batch)
                 if sum(map(len, batches)) > sample:
                     break
         whole = sum(map(len, batches)) <= sample
-        return await offload(_joined, batches, sample, described), whole
+        return await offload(lambda: Table.joined(batches, described).slice(0, sample)), whole
 
     async def _few_valued(self, name: str, seen: Seen) -> dict[str, tuple[Any, ...]]:
         """The values of fields that have few in all rows, where these can be looked through."""
@@ -210,13 +210,3 @@ class XInspector:
             for name, column in zip(found, columns, strict=True)
         }
         return {name: tuple(all_of) for name, all_of in values.items() if len(all_of) <= FEW}
-
-
-def _joined(batches: list[Table], sample: int, described: Schema) -> Table:
-    if not batches:
-        return Table(frame=pl.DataFrame(schema=described.to_polars()), schema=described)
-    if all(batch.is_frame for batch in batches):
-        return Table(
-            frame=pl.concat([batch.frame for batch in batches]).head(sample), schema=batches[0].schema
-        )
-    return Table(documents=[document for batch in batches for document in batch.documents][:sample])

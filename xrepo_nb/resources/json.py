@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.resources.bytes import whole_text
-from xrepo_nb.resources.documents import OnError, Read, held
-from xrepo_nb.resources.files import FileResource, Format, Loaded
+from xrepo_nb.resources.documents import DocumentFileResource, DocumentFormat, Read, held
+from xrepo_nb.resources.files import Loaded
 from xrepo_nb.resources.json_text import NotJSON, as_document, parse
-from xrepo_nb.resources.selection import Selection
 from xrepo_nb.schema.report import Rejected
 
 
 @dataclass(frozen=True)
-class JSONFormat(Format):
+class JSONFormat(DocumentFormat):
     """JSON: the whole file is one value, an array of objects or one object."""
 
     name: ClassVar[str] = "json"
     extensions: ClassVar[tuple[str, ...]] = (".json",)
-
-    encoding: str = "utf-8"
-    on_error: OnError = "raise"
 
     def load(self, paths: Sequence[Path], union_by_name: bool = False) -> Loaded:
         return held(paths, [self._read(path) for path in paths], union_by_name)
@@ -60,7 +56,7 @@ def _unreadable(path: Path, error: NotJSON) -> XRepoValidationError:
     )
 
 
-class JSONResource(FileResource):
+class JSONResource(DocumentFileResource):
     """JSON files: one, a folder of them, or a pattern; read-only.
 
     A file is an array of documents, or one document. It is held in memory, typed where its
@@ -73,17 +69,4 @@ class JSONResource(FileResource):
     """
 
     connection_type = "json"
-
-    def __init__(
-        self,
-        file_path: str | Path | None = None,
-        *,
-        root: str | Path | None = None,
-        pattern: str | Mapping[str, str] | None = None,
-        union_by_name: bool = False,
-        encoding: str = "utf-8",
-        on_error: OnError = "raise",
-        name: str | None = None,
-    ) -> None:
-        selection = Selection.of(file_path, root, pattern)
-        super().__init__(selection, [JSONFormat(encoding, on_error)], name=name, union_by_name=union_by_name)
+    format = JSONFormat

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
+from xrepo_nb.core.closing import closing
 from xrepo_nb.core.offload import offload
 from xrepo_nb.resources.base import Capabilities, ScanRequest, WriteResult, XResource
 from xrepo_nb.resources.held import Collection, Stage, changed, inserted, removed
@@ -33,7 +34,7 @@ class MemoryResource(XResource):
 
     connection_type = "memory"
     capabilities = Capabilities(
-        lazy=True, insert=True, update=True, delete=True, any_key=True, transactions=True, live=True
+        lazy=True, insert=True, update=True, delete=True, any_field=True, any_key=True, transactions=True
     )
 
     def __init__(
@@ -81,8 +82,9 @@ class MemoryResource(XResource):
 
     async def scan(self, collection: str | None, request: ScanRequest) -> AsyncIterator[Table]:
         """The rows of the plan over the state of now, in batches."""
-        async for batch in run(request, await offload(self._table, collection)):
-            yield batch
+        async with closing(run(request, await offload(self._table, collection))) as batches:
+            async for batch in batches:
+                yield batch
 
     async def insert(
         self, collection: str | None, records: Sequence[dict[str, Any]], *, key: Sequence[str] = ()

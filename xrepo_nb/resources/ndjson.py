@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
@@ -12,11 +12,17 @@ from typing import ClassVar
 import polars as pl
 
 from xrepo_nb.resources.bytes import is_plain, line_blocks
-from xrepo_nb.resources.documents import OnError, Read, broken, held, kinds
-from xrepo_nb.resources.files import FileResource, Format, Loaded
+from xrepo_nb.resources.documents import (
+    DocumentFileResource,
+    DocumentFormat,
+    Read,
+    broken,
+    held,
+    kinds,
+)
+from xrepo_nb.resources.files import Loaded
 from xrepo_nb.resources.json_text import NotJSON, as_document, parse
 from xrepo_nb.resources.merging import merge_reports, merge_schemas
-from xrepo_nb.resources.selection import Selection
 from xrepo_nb.resources.union import require_equal
 from xrepo_nb.schema.inference import infer
 from xrepo_nb.schema.report import InferenceReport, Rejected
@@ -29,14 +35,11 @@ _NOT_JSON = (b"NaN", b"Infinity")
 
 
 @dataclass(frozen=True)
-class NDJSONFormat(Format):
+class NDJSONFormat(DocumentFormat):
     """NDJSON: every document is looked at before a type is decided."""
 
     name: ClassVar[str] = "ndjson"
     extensions: ClassVar[tuple[str, ...]] = (".ndjson", ".jsonl")
-
-    encoding: str = "utf-8"
-    on_error: OnError = "raise"
 
     def load(self, paths: Sequence[Path], union_by_name: bool = False) -> Loaded:
         return self._scanned(paths, union_by_name) or self._held(paths, union_by_name)
@@ -100,7 +103,7 @@ def _merged(first: Inferred | None, second: Inferred | None) -> Inferred | None:
     return None if schema is None else (schema, merge_reports(first[1], second[1], schema))
 
 
-class NDJSONResource(FileResource):
+class NDJSONResource(DocumentFileResource):
     """NDJSON files: one, a folder of them, or a pattern; read-only.
 
     Every document is looked at, in blocks, before a type is decided; where all fields are typed
@@ -114,19 +117,4 @@ class NDJSONResource(FileResource):
     """
 
     connection_type = "ndjson"
-
-    def __init__(
-        self,
-        file_path: str | Path | None = None,
-        *,
-        root: str | Path | None = None,
-        pattern: str | Mapping[str, str] | None = None,
-        union_by_name: bool = False,
-        encoding: str = "utf-8",
-        on_error: OnError = "raise",
-        name: str | None = None,
-    ) -> None:
-        selection = Selection.of(file_path, root, pattern)
-        super().__init__(
-            selection, [NDJSONFormat(encoding, on_error)], name=name, union_by_name=union_by_name
-        )
+    format = NDJSONFormat

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from xrepo_nb.core.closing import closing
 from xrepo_nb.core.errors import XRepoTimeoutError, XRepoValidationError
 from xrepo_nb.core.offload import offload
 from xrepo_nb.resources.base import ScanRequest
@@ -34,8 +35,9 @@ async def run(request: ScanRequest, table: Table) -> AsyncIterator[Table]:
 
     Raises `XRepoTimeoutError` when a batch takes longer than the request allows.
     """
-    async for batch in in_threads(_batches(request, table), request.timeout):
-        yield batch
+    async with closing(in_threads(_batches(request, table), request.timeout)) as batches:
+        async for batch in batches:
+            yield batch
 
 
 def _batches(request: ScanRequest, table: Table) -> Iterator[Table]:
@@ -57,7 +59,9 @@ async def in_threads(items: Iterator[T], patience: float | None = None) -> Async
             step = asyncio.ensure_future(offload(next, items, _END))
             done, _ = await asyncio.wait([step], timeout=patience)
             if not done:
-                raise XRepoTimeoutError(f"no rows came within {patience} s")
+                raise XRepoTimeoutError(
+                    f"no rows came within {patience} s", hint="allow more time, or ask for less"
+                )
             item = step.result()
             if item is _END:
                 return

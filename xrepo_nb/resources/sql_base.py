@@ -7,6 +7,8 @@ import threading
 import time
 from abc import abstractmethod
 from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from weakref import WeakValueDictionary
@@ -25,7 +27,9 @@ from xrepo_nb.core.offload import offload
 from xrepo_nb.core.settings import settings
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.resources.base import ScanRequest, WriteResult, XResource
-from xrepo_nb.resources.sql_files import Lease, Mark, database_file, mark_of, must_be_the_file
+from xrepo_nb.resources.outcomes import attach, outcomes_of
+from xrepo_nb.resources.sql_connections import Connections, interruptible
+from xrepo_nb.resources.sql_files import Mark, database_file, mark_of, must_be_the_file
 from xrepo_nb.resources.sql_finishing import finished, parted
 from xrepo_nb.resources.sql_keys import (
     is_watched,
@@ -36,7 +40,7 @@ from xrepo_nb.resources.sql_keys import (
     must_hit_one,
 )
 from xrepo_nb.resources.sql_statements import delete_sql, insert_sql, update_sql
-from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, attach, each, outcomes_of
+from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, each
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -48,9 +52,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Batches = Generator[Table, None, None]
 
-_IDLE = 4
-_KNOCK = 0.05
 _PAUSE = 0.002
+"""Seconds between two looks whether it is one's turn to write."""
 _TURNS: WeakValueDictionary[Path, Any] = WeakValueDictionary()
 """The lock of each file that is open: its writers take turns, also those of other resources."""
 
@@ -78,15 +81,15 @@ class SQLFileResource(XResource):
         self._root = root
         self.read_only = read_only
         self.timeout = timeout or settings().timeout
-        self._idle: list[Any] = []
-        self._leasing = threading.Lock()
+        self._connections = Connections(partial(self._translating, self._new_connection))
         self._writing = threading.Lock()
         self._mark: Mark | None = None
-        self._open = False
         self._schemas: dict[str, Schema] = {}
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({self.path.name!r}, {'open' if self._open else 'closed'})"
+        return (
+            f"{type(self).__name__}({self.path.name!r}, {'open' if self._connections.is_open else 'closed'})"
+        )
 
     # What a driver supplies; all of it blocks.
 
@@ -138,22 +141,20 @@ class SQLFileResource(XResource):
     # The contract.
 
     async def connect(self) -> None:
-        if not self._open:
+        if not self._connections.is_open:
             self.path = await offload(database_file, self.path, self._root)
-            async with self._leased(connecting=True) as connection:
+            async with self._connections.leased() as connection:
                 await self._run(connection, self._tables, connection)
                 self._mark = await offload(mark_of, self.path)
                 self._writing = _TURNS.setdefault(self.path, threading.Lock())
-                self._open = True
+                self._connections.is_open = True
 
     async def close(self) -> None:
-        self._open = False
-        with self._leasing:
-            idle, self._idle = self._idle, []
-        await offload(self._close_all, idle)
+        self._connections.is_open = False
+        await offload(self._close)
 
     async def validate_connection(self) -> bool:
-        if not self._open or not await offload(self.path.exists):
+        if not self._connections.is_open or not await offload(self.path.exists):
             return False
         try:
             async with self._leased() as connection:
@@ -215,7 +216,7 @@ class SQLFileResource(XResource):
                 connection, statements, schema, lambda a: must_hit_one(a, schema.name, known_by)
             )
             stored = iter(self._decode([row for rows in answers for row in rows], schema).documents)
-            return outcomes_of(answers, [next(stored) if rows else None for rows in answers])
+            return outcomes_of(list(map(bool, answers)), [next(stored) if rows else None for rows in answers])
 
         return await self._in_turn("update", work)
 
@@ -229,17 +230,16 @@ class SQLFileResource(XResource):
             answers = self._apply(
                 connection, statements, schema, lambda a: must_hit_one(a, schema.name, known_by)
             )
-            return outcomes_of(answers, [None] * len(ids))
+            return outcomes_of(list(map(bool, answers)), [None] * len(ids))
 
         return await self._in_turn("delete", work)
 
-    def native_text(self, collection: str | None, plan: Plan) -> str | None:
-        """The SQL that the plan over this collection becomes; None while nothing is known of it."""
-        schema = self._schemas.get(collection or next(iter(self._schemas), ""))
-        if schema is None:
-            return None
-        native, _ = parted(plan, self.dialect, schema)
-        return self._rendered(None, native, schema).sql
+    def native_text(self, collection: str | None, plan: Plan, schema: Schema) -> str | None:
+        """The SQL of the part of the plan that the database runs."""
+        name = collection or schema.name or next(iter(self._schemas), "")
+        known = self._schemas.get(name) or schema.replace(name=name)
+        native, _ = parted(plan, self.dialect, known)
+        return self._rendered(None, native, known).sql
 
     def _batches(self, connection: Any, request: ScanRequest, schema: Schema) -> Batches:
         native, above = parted(request.plan, self.dialect, schema)
@@ -263,21 +263,10 @@ class SQLFileResource(XResource):
 
     # Leases.
 
-    def _leased(self, connecting: bool = False) -> Lease:
-        if not self._open and not connecting:
+    def _leased(self) -> AbstractAsyncContextManager[Any]:
+        if not self._connections.is_open:
             raise XRepoConnectionError(f"{self.path.name} is not connected", hint="await resource.connect()")
-        return Lease(self)
-
-    def _take_idle(self) -> Any | None:
-        with self._leasing:
-            return self._idle.pop() if self._idle else None
-
-    def _keep_idle(self, connection: Any) -> bool:
-        with self._leasing:
-            keep = self._open and len(self._idle) < _IDLE
-            if keep:
-                self._idle.append(connection)
-        return keep
+        return self._connections.leased()
 
     async def _run(
         self,
@@ -287,30 +276,8 @@ class SQLFileResource(XResource):
         timeout: float | None = None,  # noqa: ASYNC109 - the driver is to be interrupted, not only the wait
     ) -> T:
         """Runs blocking `work` on the leased connection; leaves only when the driver is done with it."""
-        task = asyncio.ensure_future(offload(self._translating, work, *args))
-        try:
-            await asyncio.wait({task}, timeout=timeout or self.timeout)
-        except asyncio.CancelledError:
-            await self._interrupt(connection, task)
-            raise
-        if not task.done():
-            await self._interrupt(connection, task)
-            raise XRepoTimeoutError(f"{self.path.name} gave no answer within {timeout or self.timeout} s")
-        return task.result()
-
-    async def _interrupt(self, connection: Any, task: asyncio.Future[Any]) -> None:
-        """Knocks until the driver lets go: an interrupt before its statement began would be lost."""
-        cancelled = False
-        while not task.done():
-            connection.interrupt()
-            try:
-                await asyncio.wait({task}, timeout=_KNOCK)
-            except asyncio.CancelledError:
-                cancelled = True
-        if not task.cancelled():
-            task.exception()
-        if cancelled:
-            raise asyncio.CancelledError
+        translated = partial(self._translating, work, *args)
+        return await interruptible(connection, translated, timeout or self.timeout, self.path.name)
 
     def _translating(self, work: Callable[..., T], *args: Any) -> T:
         try:
@@ -321,9 +288,8 @@ class SQLFileResource(XResource):
                 raise
             raise ours from None
 
-    def _close_all(self, idle: Sequence[Any]) -> None:
-        for connection in idle:
-            connection.close()
+    def _close(self) -> None:
+        self._connections.close()
         self._free()
 
     # Schemas.
@@ -376,7 +342,9 @@ class SQLFileResource(XResource):
         writing = self._writing
         while not writing.acquire(blocking=False):
             if time.monotonic() > deadline:
-                raise XRepoTimeoutError(f"{self.path.name}: other writes took longer than {self.timeout} s")
+                raise XRepoTimeoutError(
+                    f"{self.path.name}: other writes took longer than {self.timeout} s", hint="try again"
+                )
             await asyncio.sleep(_PAUSE)
         return writing
 
@@ -413,7 +381,7 @@ class SQLFileResource(XResource):
     ) -> Statement:
         values, identity = self._encoded(record, schema), self._identity(record_id, schema, key)
         if not values:
-            raise XRepoValidationError("a change names no field")
+            raise XRepoValidationError("a change names no field", exists=schema.names)
         sql = update_sql(schema.name, tuple(values), tuple(identity), self._returned(schema), self.dialect)
         return Statement(sql, (*values.values(), *identity.values()), values)
 

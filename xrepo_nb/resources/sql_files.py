@@ -1,16 +1,11 @@
-"""The file behind a SQL source: finding it, knowing it again, and leasing connections to it."""
+"""The file behind a SQL source: finding it, and knowing it again."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from xrepo_nb.core.errors import XRepoConnectionError
-from xrepo_nb.core.offload import offload
 from xrepo_nb.resources.paths import Root
-
-if TYPE_CHECKING:
-    from xrepo_nb.resources.sql_base import SQLFileResource
 
 Mark = tuple[int, int]
 """What tells a file from one that has taken its place."""
@@ -36,25 +31,6 @@ def must_be_the_file(path: Path, mark: Mark | None) -> None:
         raise XRepoConnectionError(
             f"{path.name} was {became} since it was opened", asked=path.name, hint="open it again"
         )
-
-
-class Lease:
-    """A connection for one operation: `async with` takes it and gives it back."""
-
-    __slots__ = ("connection", "resource")
-
-    def __init__(self, resource: SQLFileResource) -> None:
-        self.resource = resource
-
-    async def __aenter__(self) -> Any:
-        free = self.resource._take_idle()
-        self.connection = free or await offload(self.resource._new_connection)
-        return self.connection
-
-    async def __aexit__(self, *failure: object) -> None:
-        connection: Any = self.connection
-        if not self.resource._keep_idle(connection):
-            await offload(connection.close)
 
 
 def database_file(file_path: str | Path, root: str | Path | None) -> Path:

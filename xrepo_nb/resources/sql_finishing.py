@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-import polars as pl
-
 from xrepo_nb.engines.select import choose, ready
 from xrepo_nb.query import plan as q
 from xrepo_nb.schema.schema import Schema
@@ -38,20 +36,8 @@ def finished(source: str, batches: Iterable[Table], above: Sequence[q.Stage], si
         rest = replace(stage, input=rest)
     if all(isinstance(stage, _BY_ROW) for stage in above):
         for batch in batches:
-            yield _run(rest, source, batch)
+            yield ready(rest, {source: batch}).collect()
     else:
-        table = _together(list(batches))
+        tables = list(batches)
+        table = Table.joined(tables, tables[0].schema)
         yield from choose(rest, {source: table}).stream(rest, {source: table}, size)
-
-
-def _run(plan: q.Plan, source: str, table: Table) -> Table:
-    return ready(plan, {source: table}).collect()
-
-
-def _together(tables: Sequence[Table]) -> Table:
-    if len(tables) == 1:
-        return tables[0]
-    schema = tables[0].schema
-    if schema.is_typed:
-        return Table(frame=pl.concat([table.frame for table in tables]), schema=schema)
-    return Table(documents=[document for table in tables for document in table.documents], schema=schema)

@@ -7,8 +7,9 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoConflictError, XRepoUnsupportedError, XRepoValidationError
+from xrepo_nb.resources.outcomes import attach
 from xrepo_nb.resources.sql_statements import repeats_sql
-from xrepo_nb.resources.sql_writes import Answers, attach
+from xrepo_nb.resources.sql_writes import Answers
 from xrepo_nb.schema.schema import Schema
 
 Run = Callable[[str, Sequence[Any]], Sequence[tuple[Any, ...]]]

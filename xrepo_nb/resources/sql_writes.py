@@ -1,16 +1,16 @@
-"""Writes of SQL sources: what a column takes, one statement a record, and what became of each."""
+"""Writes of SQL sources: what a column takes, one statement a record."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
-from xrepo_nb.core.errors import XRepoError, XRepoValidationError
-from xrepo_nb.resources.base import WriteResult
+from xrepo_nb.core.errors import XRepoValidationError
+from xrepo_nb.resources.outcomes import attach
+from xrepo_nb.schema.types import HELD
 
 T = TypeVar("T")
 Answers = list[list[tuple[Any, ...]]]
@@ -36,22 +36,11 @@ class RecordError(Exception):
 
 
 ACCEPTED: Mapping[str, tuple[type, ...]] = {
-    "string": (str,),
-    "int": (int,),
+    **HELD,
     "float": (float, int),
-    "decimal": (Decimal, int),
-    "bool": (bool,),
-    "datetime": (datetime,),
-    "date": (date,),
-    "time": (time,),
-    "duration": (timedelta,),
     "binary": (bytes, bytearray, memoryview, UUID),
-    "uuid": (UUID,),
-    "object": (dict,),
-    "array": (list, tuple),
 }
 """What a column of each kind takes."""
-
 
 _INTEGERS = range(-(2**63), 2**63)
 
@@ -77,13 +66,6 @@ def misfit(name: str, value: Any, held: object) -> XRepoValidationError:
     return XRepoValidationError(f"column {name!r} cannot keep {given}: it holds {held}", asked=name)
 
 
-def attach(error: XRepoError, at: int, total: int) -> XRepoError:
-    """The error with `result`: what became of each record of a bulk that was taken back."""
-    outcomes = tuple("failed" if i == at else "skipped" for i in range(total))
-    error.result = WriteResult(outcomes, {at: error.message})  # type: ignore[attr-defined]
-    return error
-
-
 def each(records: Sequence[T], build: Callable[[T], Statement]) -> list[Statement]:
     """A statement for each record; the error of a bad one tells which it was."""
     statements = []
@@ -93,9 +75,3 @@ def each(records: Sequence[T], build: Callable[[T], Statement]) -> list[Statemen
         except XRepoValidationError as error:
             raise attach(error, at, len(records)) from None
     return statements
-
-
-def outcomes_of(answers: Sequence[Sequence[Any]], documents: Sequence[dict[str, Any] | None]) -> WriteResult:
-    missing = {at: "no record with this id" for at, rows in enumerate(answers) if not rows}
-    outcomes = tuple("applied" if rows else "skipped" for rows in answers)
-    return WriteResult(outcomes, missing, tuple(documents))

@@ -61,7 +61,6 @@ class SQLiteResource(SQLFileResource):
         delete=True,
         any_key=True,
         transactions=True,
-        live=True,
     )
 
     def _new_connection(self) -> sqlite3.Connection:

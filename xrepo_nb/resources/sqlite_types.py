@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xrepo_nb.schema.schema import Index, Schema
 from xrepo_nb.schema.types import DataType, Field, Kind
@@ -52,15 +52,17 @@ def _indexes(connection: sqlite3.Connection, table: str) -> tuple[Index, ...]:
     return tuple(found)
 
 
-class _Range:
+class _Range(NamedTuple):
     """The least and greatest storage class among a column's values, and whether nulls occur.
 
     By name blob < integer < real < text, so that the two tell which classes there are as far
     as it matters: one only, integers and reals, or something else.
     """
 
-    def __init__(self, low: str | None, high: str | None, nulls: bool, odd: bool) -> None:
-        self.low, self.high, self.nulls, self.odd = low, high, nulls, odd
+    low: str | None
+    high: str | None
+    nulls: bool
+    odd: bool
 
     @property
     def only(self) -> str | None:

@@ -15,7 +15,6 @@ from xrepo_nb.schema.inference import infer
 from xrepo_nb.schema.report import FieldReport, InferenceReport
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
-from xrepo_nb.schema.types import Field
 
 
 class Made(NamedTuple):
@@ -75,13 +74,9 @@ def _from_frame(given: pl.DataFrame | pl.LazyFrame) -> Made:
     frame, notes = stored(given)
     nulls = frame.null_count().row(0) if frame.width else ()
     schema = Schema.from_polars(frame.schema)
-    fields = tuple(f if n else _never(f) for f, n in zip(schema.fields, nulls, strict=True))
+    fields = tuple(f if n else replace(f, absence="never") for f, n in zip(schema.fields, nulls, strict=True))
     schema = schema.replace(fields=fields)
     return Made(Table(frame=frame, schema=schema), _report(schema, notes, frame.height))
-
-
-def _never(field: Field) -> Field:
-    return replace(field, absence="never")
 
 
 def _report(schema: Schema, notes: Mapping[str, str], rows: int) -> InferenceReport:
@@ -110,8 +105,7 @@ def _from_pandas(given: Any) -> Made:
     names = list(given.columns)
     fields = {f.name: f for f in (*typed.table.schema.fields, *inferred.schema.fields)}
     frame = pl.concat([typed.table.frame, inferred.frame], how="horizontal").select(names)
-    entries = typed.report.fields | inferred.report.fields
-    report = InferenceReport(frame.height, {path: entries[path] for path in entries})
+    report = InferenceReport(frame.height, typed.report.fields | inferred.report.fields)
     return Made(Table(frame=frame, schema=Schema(tuple(fields[name] for name in names))), report)
 
 

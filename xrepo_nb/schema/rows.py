@@ -38,7 +38,7 @@ def to_models(frame: pl.DataFrame, schema: Schema, model: type[M]) -> list[M]:
     [User(id=1, name='Ada')]
     """
     over_json = frame.height >= _WORTH_IT and _json_is_exact(frame, schema, model)
-    adapter = _adapter(model)
+    adapter = list_adapter(model)
     out: list[M] = []
     with uncollected():
         for start in range(0, frame.height, SLICE):
@@ -54,7 +54,8 @@ def to_models(frame: pl.DataFrame, schema: Schema, model: type[M]) -> list[M]:
 
 
 @lru_cache(maxsize=256)
-def _adapter(model: type[M]) -> TypeAdapter[list[M]]:
+def list_adapter(model: type[M]) -> TypeAdapter[list[M]]:
+    """What validates a list of such models."""
     return TypeAdapter(list[model])  # type: ignore[valid-type]
 
 

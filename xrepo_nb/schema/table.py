@@ -8,7 +8,6 @@ from typing import Any
 
 import polars as pl
 
-from xrepo_nb.core.missing import MISSING
 from xrepo_nb.schema.schema import Schema
 
 
@@ -38,6 +37,32 @@ class Table:
         self._schema = schema
         self.origin = tuple(origin)
         """The Parquet files that a lazy frame scans as they are, so that an engine may read them itself."""
+
+    @classmethod
+    def empty(cls, schema: Schema) -> Table:
+        """No rows of that schema."""
+        return cls(frame=pl.DataFrame(schema=schema.to_polars()), schema=schema)
+
+    @classmethod
+    def joined(cls, tables: Sequence[Table], schema: Schema) -> Table:
+        """The rows of batches, one after the other; of none, no rows of that schema.
+
+        What frames hold is not copied; the schema of documents is inferred from all of them.
+        """
+        if not tables:
+            return cls.empty(schema)
+        if len(tables) == 1:
+            return tables[0]
+        if all(table.is_frame for table in tables):
+            frame = pl.concat([table.frame for table in tables], how="vertical_relaxed", rechunk=False)
+            return cls(frame=frame, schema=tables[0].schema)
+        return cls(documents=[document for table in tables for document in table.documents])
+
+    def slice(self, start: int, length: int) -> Table:
+        """Up to `length` rows from `start` on, in the form that is at hand."""
+        if self.is_frame:
+            return Table(frame=self.frame.slice(start, length), schema=self.schema)
+        return Table(documents=self.documents[start : start + length])
 
     @property
     def is_frame(self) -> bool:
@@ -98,6 +123,3 @@ class Table:
 
         inferred = infer(self._documents or [], self._schema, on_reject="keep", widen=False)
         self._frame, self._schema = inferred.frame, inferred.schema
-
-
-__all__ = ["MISSING", "Table"]

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any, Literal, get_args
+from uuid import UUID
 
 import polars as pl
 
@@ -65,6 +69,24 @@ class DataType:
             return pl.List(self.item.to_polars() if self.item else pl.Null)
         return _STORAGE[self.kind]
 
+
+HELD: Mapping[str, tuple[type, ...]] = {
+    "string": (str,),
+    "int": (int,),
+    "float": (float,),
+    "decimal": (Decimal, int),
+    "bool": (bool,),
+    "datetime": (datetime,),
+    "date": (date,),
+    "time": (time,),
+    "duration": (timedelta,),
+    "binary": (bytes,),
+    "uuid": (UUID,),
+    "object": (dict,),
+    "array": (list, tuple),
+}
+"""The Python types whose values a field of each kind holds as they are; other kinds hold any. A bool is
+no int here, and a datetime no date."""
 
 _STORAGE: dict[str, Any] = {
     "string": pl.String,

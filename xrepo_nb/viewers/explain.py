@@ -21,11 +21,6 @@ class ExplainView(View):
 
     explanation: Explanation
 
-    @classmethod
-    def of(cls, explanation: Explanation) -> ExplainView:
-        """The view of an explanation."""
-        return cls(explanation)
-
     def body(self) -> Html:
         stages = list(self.explanation.walk())
         measured = any(stage.milliseconds is not None for stage in stages)

@@ -19,11 +19,6 @@ class InferenceView(View):
     report: InferenceReport
     name: str = ""
 
-    @classmethod
-    def of(cls, report: InferenceReport) -> InferenceView:
-        """The view of a report."""
-        return cls(report)
-
     def body(self) -> Html:
         report = self.report
         verdict = "clean" if report.clean else "needs a look"

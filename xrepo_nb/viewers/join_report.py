@@ -17,11 +17,6 @@ class JoinReportView(View):
     report: JoinReport
     name: str = ""
 
-    @classmethod
-    def of(cls, report: JoinReport) -> JoinReportView:
-        """The view of a report."""
-        return cls(report)
-
     def body(self) -> Html:
         headers = [
             "join",

@@ -35,7 +35,7 @@ def picture(found: list[Link]) -> Html:
     height = _STEP * (max(len(origins), len(columns)) + 1)
     content = [
         tag("title", f"{len(columns)} columns from {len(origins)} fields"),
-        [_curve(origins[link.origin], columns[link.column], link) for link in found],
+        [_curve(origins[link.origin], columns[link.column]) for link in found],
         [_node(name, row, 0) for name, row in origins.items()],
         [_node(name, row, _WIDTH + _GAP) for name, row in columns.items()],
     ]
@@ -73,7 +73,7 @@ def _node(name: str, row: int, x: int) -> Html:
     return tag("g", tag("title", name), box, label)
 
 
-def _curve(left: int, right: int, link: Link) -> Html:
+def _curve(left: int, right: int) -> Html:
     start, end = _WIDTH, _WIDTH + _GAP
     middle = (start + end) // 2
     path = f"M{start} {_y(left)}C{middle} {_y(left)} {middle} {_y(right)} {end} {_y(right)}"

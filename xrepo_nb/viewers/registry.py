@@ -16,12 +16,12 @@ Viewer = Callable[[Any], View]
 _viewers: dict[str, Viewer | str] = {
     "xrepo_nb.repos.base.XRepo": "xrepo_nb.viewers.repo:RepoView.of",
     "xrepo_nb.repos.rows.Rows": "xrepo_nb.viewers.rows:rows_view",
-    "xrepo_nb.engines.explain.Explanation": "xrepo_nb.viewers.explain:ExplainView.of",
-    "xrepo_nb.repos.join.JoinReport": "xrepo_nb.viewers.join_report:JoinReportView.of",
+    "xrepo_nb.engines.explain.Explanation": "xrepo_nb.viewers.explain:ExplainView",
+    "xrepo_nb.repos.join.JoinReport": "xrepo_nb.viewers.join_report:JoinReportView",
     "xrepo_nb.schema.table.Table": "xrepo_nb.viewers.table:TableView.of",
-    "xrepo_nb.schema.schema.Schema": "xrepo_nb.viewers.schema:SchemaView.of",
-    "xrepo_nb.schema.report.InferenceReport": "xrepo_nb.viewers.inference:InferenceView.of",
-    "xrepo_nb.observe.stats.RepoStats": "xrepo_nb.viewers.statistics:StatisticsView.of",
+    "xrepo_nb.schema.schema.Schema": "xrepo_nb.viewers.schema:SchemaView",
+    "xrepo_nb.schema.report.InferenceReport": "xrepo_nb.viewers.inference:InferenceView",
+    "xrepo_nb.observe.stats.RepoStats": "xrepo_nb.viewers.statistics:StatisticsView",
     "xrepo_nb.governance.audit.AuditLog": "xrepo_nb.viewers.audit:AuditView.of",
     "xrepo_nb.governance.audit.AuditEntry": "xrepo_nb.viewers.audit:AuditView.of_entry",
 }

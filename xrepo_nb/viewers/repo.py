@@ -14,7 +14,7 @@ from xrepo_nb.viewers.html import Html, join
 from xrepo_nb.viewers.parts import count, fold, heading, note
 from xrepo_nb.viewers.schema import SchemaView
 from xrepo_nb.viewers.statistics import milliseconds
-from xrepo_nb.viewers.table import ROWS, TableView, head
+from xrepo_nb.viewers.table import ROWS, TableView
 
 
 @dataclass(frozen=True, repr=False)
@@ -85,7 +85,7 @@ class RepoView(View):
 
 
 def _first(glimpsed: Table, name: str, total: int | None) -> TableView:
-    return TableView(glimpsed.schema, head(glimpsed, ROWS), name=name, total=total)
+    return TableView(glimpsed.schema, glimpsed.slice(0, ROWS).documents, name=name, total=total)
 
 
 def _remarks(repo: Any) -> Iterator[str]:

@@ -28,11 +28,6 @@ class SchemaView(View):
 
     schema: Schema
 
-    @classmethod
-    def of(cls, schema: Schema) -> SchemaView:
-        """The view of a schema."""
-        return cls(schema)
-
     def body(self) -> Html:
         schema = self.schema
         facts = [count(len(schema.fields), "field"), schema.source if schema.source != schema.name else None]

@@ -26,11 +26,6 @@ class StatisticsView(View):
     name: str = ""
     calls: Mapping[str, int] = field(default_factory=dict)
 
-    @classmethod
-    def of(cls, stats: RepoStats) -> StatisticsView:
-        """The view of these statistics."""
-        return cls(stats)
-
     def body(self) -> Html:
         return join([heading("statistics", self.name), self.counts(), self.speed(), self.fields()])
 

@@ -49,7 +49,7 @@ class TableView(View):
             return cls(table.schema, (), total=total, **options)
         source = partial(repo_of, lambda: table.documents, table.schema)
         total = len(table) if total is None else total
-        return cls(table.schema, head(table, rows), total=total, source=source, **options)
+        return cls(table.schema, table.slice(0, rows).documents, total=total, source=source, **options)
 
     def body(self) -> Html:
         return join([self.head(), self.grid(), note(self.caption())])
@@ -109,13 +109,6 @@ def repo_of(documents: Callable[[], Sequence[Mapping[str, Any]]], schema: Schema
     from xrepo_nb.repos.materialized import MaterializedRepo
 
     return MaterializedRepo(schema=schema, data=documents(), name=name)
-
-
-def head(table: Table, rows: int) -> Sequence[dict[str, Any]]:
-    """The first rows as documents, converting no more than those."""
-    if table.is_frame:
-        return Table(frame=table.frame.head(rows), schema=table.schema).documents
-    return table.documents[:rows]
 
 
 def header(field: Field, schema: Schema) -> Html:
