@@ -30,7 +30,7 @@ from xrepo_nb.schema.table import Table
 if TYPE_CHECKING:
     from xrepo_nb.engines.sql.render import Rendered
 
-_PATIENCE = 0.9
+_PATIENCE = 0.8
 """The part of the timeout for which SQLite itself waits for a lock, so that it tells of it first."""
 
 
