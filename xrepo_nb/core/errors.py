@@ -18,8 +18,8 @@ Each error carries what was asked, what exists and one hint, and prints all thre
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
 
 _SHOWN = 12
 
@@ -45,6 +45,8 @@ class XRepoError(Exception):
     >>> str(XRepoError("column 'agee' not found", asked="agee", exists=["age", "name"]))
     "column 'agee' not found; there are: age, name. Hint: did you mean 'age'?"
     """
+
+    _render_traceback_: ClassVar[Callable[[XRepoError], list[str]]]  # IPython's hook, set from above
 
     def __init__(
         self,
