@@ -1,4 +1,4 @@
-"""Progress bars: tqdm's, for work that takes longer than half a second."""
+"""Progress bars: tqdm's, for work that takes longer than a second."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from typing import Any
 
 from xrepo_nb.core import progress as core
 
-DELAY = 0.5
-"""Seconds of work before a bar appears."""
+DELAY = 1.0
+"""Seconds of work before a bar appears: the first call of a process, which loads drivers, takes less."""
 
 
 def install() -> None:

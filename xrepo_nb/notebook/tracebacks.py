@@ -12,7 +12,6 @@ from pathlib import Path
 from types import TracebackType
 
 from xrepo_nb.core.errors import XRepoError
-from xrepo_nb.core.settings import settings
 from xrepo_nb.notebook.display import running_shell
 
 _PACKAGE = str(Path(__file__).parents[1]) + os.sep
@@ -28,6 +27,8 @@ def render(error: XRepoError) -> list[str]:
 
     Whole with `%xmode Verbose`, and with `XREPO_FULL_TRACEBACK`. The error keeps all its frames.
     """
+    from xrepo_nb.core.settings import settings
+
     shell = running_shell()
     if shell is None:
         return traceback.format_exception(error)
