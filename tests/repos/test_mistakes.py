@@ -77,3 +77,22 @@ async def test_nothing_has_no_fields_to_count() -> None:
 async def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(XRepoConfigurationError, match="no collections.*Hint: write into it first, or open"):
         await xr.open(tmp_path)
+
+
+@pytest.mark.parametrize("target", ["", "  ", "csv://", "csv:///", "sqlite:///?table=t", "file://"])
+async def test_a_target_without_a_name_is_refused_and_told_how_to_write_one(target: str) -> None:
+    with pytest.raises(XRepoConfigurationError, match=r"is empty.*Hint: write .*'\.' is the current folder"):
+        await xr.open(target)
+
+
+@pytest.mark.parametrize(
+    ("kind", "option"),
+    [
+        ("csv", "file_path"), ("csv", "root"), ("csv", "pattern"), ("folder", "root"), ("folder", "pattern"),
+        ("sqlite", "file_path"), ("duckdb", "root"), ("parquet", "file_path"),
+    ],
+)  # fmt: skip
+def test_a_source_of_files_needs_a_name_that_is_not_empty(kind: str, option: str) -> None:
+    needed = {"root": "datasets"} if kind == "folder" else {"file_path": "a"} if option == "root" else {}
+    with pytest.raises(XRepoConfigurationError, match=f"{option} is empty"):
+        xr.ResourceFactory.create(kind, **(needed | {option: " "}))
