@@ -107,7 +107,7 @@ async def test_what_cannot_be_opened(tmp_path: Path) -> None:
         (tmp_path / "wrong.parquet", XRepoValidationError, "wrong.parquet"),
         (tmp_path / "data.csv", XRepoValidationError, "line"),
         ("ftpx://host/x", XRepoConfigurationError, "ftpx"),
-        (5, XRepoConfigurationError, "cannot open a int"),
+        (5, XRepoConfigurationError, "cannot open an int"),
     ]
     for target, kind, says in cases:
         with pytest.raises(kind, match=says):

@@ -278,7 +278,7 @@ async def test_rows_in_hand_are_a_source_too(flights: Any) -> None:
     names = [{"carrier": "UA", "name": "United"}]
     view = await joined(flights, names, how="inner")
     assert {row["airlines_name"] for row in await view.list()} == {"United"}
-    with pytest.raises(XRepoConfigurationError, match="cannot open a int"):
+    with pytest.raises(XRepoConfigurationError, match="cannot open an int"):
         await joined(flights, 3)
 
 

@@ -36,6 +36,15 @@ def closest(asked: str, existing: Iterable[str]) -> str | None:
     return folded[found[0]] if found else None
 
 
+def an(noun: str) -> str:
+    """The noun after its article, for messages whose noun is only known as they are written.
+
+    >>> an("int"), an("string"), an("uuid")
+    ('an int', 'a string', 'a uuid')
+    """
+    return f"{'an' if noun[:1].lower() in tuple('aeio') else 'a'} {noun}"
+
+
 class XRepoError(Exception):
     """Base of every error that xrepo_nb raises.
 

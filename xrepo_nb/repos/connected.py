@@ -17,6 +17,7 @@ from xrepo_nb.core.errors import (
     XRepoConflictError,
     XRepoUnsupportedError,
     XRepoValidationError,
+    an,
 )
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.governance.identity import Identity
@@ -74,7 +75,7 @@ class ConnectedRepo(XRepo[T]):
             )
         if not isinstance(resource, XResource):
             raise XRepoConfigurationError(
-                f"a ConnectedRepo needs an XResource, not a {type(resource).__name__}",
+                f"a ConnectedRepo needs an XResource, not {an(type(resource).__name__)}",
                 hint="make one with ResourceFactory.create(...)",
             )
         name = name or collection or known.name or resource.name

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import Any, ClassVar, Literal
 
-from xrepo_nb.core.errors import XRepoConfigurationError
+from xrepo_nb.core.errors import XRepoConfigurationError, an
 from xrepo_nb.core.offload import offload
 from xrepo_nb.repos.aggregation import aggregated
 from xrepo_nb.repos.base import XRepo
@@ -349,7 +349,7 @@ def _must_be_options_of(repo: type[XRepo[Any]], options: Mapping[str, Any]) -> N
     unknown = next((name for name in options if name not in taken), None)
     if unknown is not None:
         raise XRepoConfigurationError(
-            f"a {repo.kind} repo has no option {unknown!r}", asked=unknown, exists=taken
+            f"{an(repo.kind)} repo has no option {unknown!r}", asked=unknown, exists=taken
         )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from pydantic import BaseModel
 
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConflictError, XRepoValidationError
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConflictError, XRepoValidationError, an
 from xrepo_nb.repos.documents import key_of
 from xrepo_nb.repos.shaping import plain
 from xrepo_nb.resources.tables import table_of
@@ -95,7 +95,7 @@ def _documents(
     if wrong is not None:
         kind = type(documents[wrong]).__name__
         raise XRepoValidationError(
-            f"row {wrong} is a {kind}, not a dict", hint="pass a list of dicts, or a frame"
+            f"row {wrong} is {an(kind)}, not a dict", hint="pass a list of dicts, or a frame"
         )
     if not documents:
         schema = wanted or Schema(())

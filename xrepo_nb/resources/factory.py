@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from xrepo_nb.core.errors import XRepoConfigurationError, closest
+from xrepo_nb.core.errors import XRepoConfigurationError, an, closest
 from xrepo_nb.resources.base import XResource
 from xrepo_nb.resources.paths import extension, is_pattern, must_say
 from xrepo_nb.resources.selection import split_pattern
@@ -156,7 +156,7 @@ def _from_data(target: Any, collection: str | None, config: dict[str, Any]) -> X
     if isinstance(target, Mapping) and target and all(map(is_data, target.values())):
         return ResourceFactory.create("memory", data=target, **config)
     raise XRepoConfigurationError(
-        f"cannot open a {type(target).__name__}",
+        f"cannot open {an(type(target).__name__)}",
         asked=type(target).__name__,
         exists=["path", "URI", "list of dicts", "Polars, pandas or Arrow frame", "dict of those", "source"],
     )
@@ -190,7 +190,7 @@ def _misfit(name: str, maker: Maker, config: Mapping[str, Any]) -> XRepoConfigur
     unknown = next((key for key in config if key not in taken), None)
     if unknown is not None:
         return XRepoConfigurationError(
-            f"a {name} source has no option {unknown!r}", asked=unknown, exists=taken
+            f"{an(name)} source has no option {unknown!r}", asked=unknown, exists=taken
         )
     missing = [key for key, p in taken.items() if p.default is p.empty and key not in config]
-    return XRepoConfigurationError(f"a {name} source needs {', '.join(missing)}", exists=taken)
+    return XRepoConfigurationError(f"{an(name)} source needs {', '.join(missing)}", exists=taken)
