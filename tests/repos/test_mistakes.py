@@ -96,3 +96,12 @@ def test_a_source_of_files_needs_a_name_that_is_not_empty(kind: str, option: str
     needed = {"root": "datasets"} if kind == "folder" else {"file_path": "a"} if option == "root" else {}
     with pytest.raises(XRepoConfigurationError, match=f"{option} is empty"):
         xr.ResourceFactory.create(kind, **(needed | {option: " "}))
+
+
+@pytest.mark.parametrize(
+    "sort",
+    [5, ("name", -1), [("name", "desc")], {"name": "descending"}, [("name", 1, 2)], [["name"]], {"name": 0}],
+)
+async def test_a_malformed_sort_is_told_how_to_write_one(people: Any, sort: Any) -> None:
+    with pytest.raises(xr.XRepoQueryError, match=r'Hint: write \{"age": -1\}, .* or "-age"; 1 is ascending'):
+        await people.list(sort=sort)
