@@ -26,7 +26,7 @@ from xrepo_nb.query.predicates import And, Compare, In, Or, Predicate
 from xrepo_nb.repos import asking, explaining, fitting, narrowing
 from xrepo_nb.repos.base import XRepo
 from xrepo_nb.repos.change import Change, Current, Item
-from xrepo_nb.repos.documents import key_of, same_id
+from xrepo_nb.repos.documents import distinct, key_of, known_id
 from xrepo_nb.repos.execution import Opened, execute, gather, streamed
 from xrepo_nb.repos.materialized import default_metadata
 from xrepo_nb.repos.metadata import RepoMetadata
@@ -161,20 +161,19 @@ class ConnectedRepo(XRepo[T]):
         answer = await execute(plan, inputs)
         found: dict[Any, builtins.list[dict[str, Any]]] = {}
         for document in answer.table.documents:
-            found.setdefault(key_of(document, self._key), []).append(document)
-        return [self._only(i, found.get(i, [])) for i in ids]
+            found.setdefault(distinct(key_of(document, self._key)), []).append(document)
+        return [self._only(found.get(distinct(i), [])) for i in ids]
 
-    def _only(self, record_id: Any, found: Sequence[dict[str, Any]]) -> Current | None:
+    def _only(self, found: Sequence[dict[str, Any]]) -> Current | None:
         """The one record of an id; raises `XRepoConflictError` when there are several."""
-        mine = [document for document in found if same_id(key_of(document, self._key), record_id)]
-        if len(mine) > 1:
+        if len(found) > 1:
             named = ", ".join(self._key)
             raise XRepoConflictError(
-                f"{len(mine)} records of {self.metadata.name} have this {named}",
+                f"{len(found)} records of {self.metadata.name} have this {named}",
                 asked=named,
                 hint="name fields that tell records apart: primary_key=[...], or use find_one({...})",
             )
-        return Current(mine[0]) if mine else None
+        return Current(found[0]) if found else None
 
     def _one_of(self, ids: Sequence[Any]) -> Predicate:
         if len(self._key) == 1:
@@ -259,10 +258,9 @@ class ConnectedRepo(XRepo[T]):
 
     def _id_of(self, document: dict[str, Any]) -> Any:
         """The id, None where the source is left to give one."""
-        try:
-            return key_of(document, self._key) if self._key else None
-        except XRepoValidationError:
+        if any(document.get(name) is None for name in self._key):
             return None
+        return known_id(key_of(document, self._key)) if self._key else None
 
     @property
     def _closed(self) -> bool:

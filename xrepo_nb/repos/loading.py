@@ -11,7 +11,7 @@ import polars as pl
 from pydantic import BaseModel
 
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConflictError, XRepoValidationError, an
-from xrepo_nb.repos.documents import key_of
+from xrepo_nb.repos.documents import distinct, key_of
 from xrepo_nb.repos.shaping import plain
 from xrepo_nb.resources.tables import table_of
 from xrepo_nb.schema.inference import OnReject, infer
@@ -157,4 +157,4 @@ def _repeats(frame: pl.DataFrame, schema: Schema, key: tuple[str, ...]) -> tuple
         return columns.height - given.height, given.height - given.n_unique()
     documents = Table(frame=columns, schema=schema.select(key)).documents
     whole = [d for d in documents if all(d.get(name) is not None for name in key)]
-    return len(documents) - len(whole), len(whole) - len({key_of(d, key) for d in whole})
+    return len(documents) - len(whole), len(whole) - len({distinct(key_of(d, key)) for d in whole})

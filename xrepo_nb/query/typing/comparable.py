@@ -93,6 +93,23 @@ def _as(reader: Callable[[str], Any], value: Any) -> Any:
         return value
 
 
+def as_held(value: Any, kind: str) -> Any:
+    """A value as fields of that kind hold it: ISO text as what it tells, midnight and its day as one.
+
+    A value that no such field holds stays as it is.
+
+    >>> as_held("2024-01-31", "datetime")
+    datetime.datetime(2024, 1, 31, 0, 0, tzinfo=datetime.timezone.utc)
+    """
+    reader = _READERS.get(kind)
+    found = value if reader is None else _as(reader, value)
+    if kind == "datetime" and type(found) is datetime.date:
+        return datetime.datetime(found.year, found.month, found.day, tzinfo=datetime.UTC)
+    if kind == "date" and isinstance(found, datetime.datetime):
+        return found.date() if as_held(found.date(), "datetime") == found else found
+    return found
+
+
 def _moment(text: str) -> datetime.datetime:
     found = datetime.datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
