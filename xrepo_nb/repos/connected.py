@@ -33,6 +33,7 @@ from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.resources.base import ScanRequest, WriteResult, XResource
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
+from xrepo_nb.schema.types import Field
 
 if TYPE_CHECKING:
     from xrepo_nb.engines.explain import Explanation
@@ -274,6 +275,26 @@ class ConnectedRepo(XRepo[T]):
 
     def _fitted(self, values: dict[str, Any]) -> dict[str, Any]:
         return fitting.fitted(values, self._schema, closed=self._closed, name=self.metadata.name)
+
+
+async def must_hold(resource: XResource, collection: str | None, schema: Schema) -> None:
+    """Refuses a schema whose fields the rows hold in other types: each query would go astray."""
+    if resource.connection_type in _SCHEMALESS:
+        return
+    described = await resource.describe(collection)
+    for field in schema.fields:
+        found = described.field(field.name)
+        if found is not None and _class(found) != _class(field) and field.type.kind != "mixed":
+            raise XRepoConfigurationError(
+                f"{field.name!r} is {field.type} in the schema given, and {collection or resource.name} "
+                f"holds {found.type}",
+                asked=field.name,
+                hint="leave the schema out, or convert the rows with materialized=True",
+            )
+
+
+def _class(field: Field) -> str:
+    return "number" if field.type.kind in ("int", "float", "decimal") else field.type.kind
 
 
 async def skipping(write: Callable[[Change], Awaitable[WriteResult]], change: Change) -> WriteResult:

@@ -85,7 +85,21 @@ def _table(data: Any, wanted: Schema | None, on_reject: OnReject) -> tuple[Table
         documents = [plain(item) if isinstance(item, BaseModel) else item for item in data]
         return _documents(documents, wanted, on_reject)
     made = table_of(data)
-    return made.table, made.report
+    if wanted is None or not made.table.is_frame or _keeps(made.table, wanted):
+        return made.table, made.report
+    return _documents(made.table.documents, wanted, on_reject)
+
+
+def _keeps(table: Table, wanted: Schema) -> bool:
+    """Whether the columns are of the types that were asked for, with values where there must be."""
+    pairs = ((field, wanted.field(field.name)) for field in table.schema.fields)
+    return all(
+        asked is None
+        or (
+            field.type == asked.type and (asked.absence != "never" or not table.frame[field.name].has_nulls())
+        )
+        for field, asked in pairs
+    )
 
 
 def _documents(

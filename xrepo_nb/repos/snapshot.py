@@ -29,6 +29,7 @@ class ResourceSnapshot(MaterializedRepo[T]):
 
     if TYPE_CHECKING:  # plain attributes: Pydantic's private ones are slow to read
         _origin: ConnectedRepo[Any]
+        _wanted: Schema
 
     def __init__(
         self,
@@ -36,6 +37,7 @@ class ResourceSnapshot(MaterializedRepo[T]):
         loaded: Loaded,
         model_class: type[T] | None = None,
         *,
+        wanted: Schema | None = None,
         name: str | None = None,
         metadata: RepoMetadata | None = None,
     ) -> None:
@@ -43,6 +45,7 @@ class ResourceSnapshot(MaterializedRepo[T]):
             model_class=model_class, name=name or origin.metadata.name, metadata=metadata, loaded=loaded
         )
         self._origin, self._resource = origin, origin.source
+        self._wanted = wanted or origin._schema
         self.metadata.resource_name = origin.source.name
 
     @classmethod
@@ -54,17 +57,19 @@ class ResourceSnapshot(MaterializedRepo[T]):
         model_class: type[Any] | None = None,
         **options: Any,
     ) -> ResourceSnapshot[Any]:
-        """Reads the collection; `options` go to the repo."""
-        origin: ConnectedRepo[Any] = ConnectedRepo(schema, resource, collection=collection)
+        """Reads the collection, and brings it to the schema; `options` go to the repo."""
+        known = Schema.of(schema)
+        held = (await resource.describe(collection)).select(known.names)
+        held = held.replace(primary_key=known.primary_key) if held.fields else known
+        origin: ConnectedRepo[Any] = ConnectedRepo(held, resource, collection=collection)
         key, path = options.pop("primary_key", None), options.pop("path", None)
         table = await _read(origin)
-        known = Schema.of(schema)
         loaded = await offload(load, known, table, model_class, primary_key=key, path=path)
-        return cls(origin, loaded, model_class, **options)
+        return cls(origin, loaded, model_class, wanted=known, **options)
 
     async def _refreshed(self) -> None:
         table = await _read(self._origin)
-        loaded = await offload(load, self._origin._schema, table, self._model_class)
+        loaded = await offload(load, self._wanted, table, self._model_class)
         self._storage.replace_all(loaded.frame, loaded.schema)
         self._schema = loaded.schema
 
