@@ -45,6 +45,17 @@ def an(noun: str) -> str:
     return f"{'an' if noun[:1].lower() in tuple('aeio') else 'a'} {noun}"
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "row"), counted(336776, "row"), counted(2, "entry")
+    ('1 row', '336,776 rows', '2 entries')
+    """
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+
+
 class XRepoError(Exception):
     """Base of every error that xrepo_nb raises.
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from xrepo_nb.core.errors import counted
 from xrepo_nb.query.plan import Join
 
 
@@ -82,7 +83,7 @@ class JoinReport(Sequence[JoinStep]):
         return iter(self.steps)
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self.steps), f"{self.rows:,} rows"])
+        return "\n".join([*map(str, self.steps), counted(self.rows, "row")])
 
 
 def report_of(

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from pydantic import BaseModel
 
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConflictError, XRepoValidationError, an
+from xrepo_nb.core.errors import (
+    XRepoConfigurationError,
+    XRepoConflictError,
+    XRepoValidationError,
+    an,
+    counted,
+)
 from xrepo_nb.repos.documents import distinct, key_of
 from xrepo_nb.repos.shaping import plain
 from xrepo_nb.resources.tables import table_of
@@ -87,7 +93,7 @@ def _table(data: Any, wanted: Schema | None, on_reject: OnReject) -> tuple[Table
     made = table_of(data)
     if wanted is None or not made.table.is_frame or _keeps(made.table, wanted):
         return made.table, made.report
-    return _documents(made.table.documents, wanted, on_reject)
+    return _documents(list(made.table.documents), wanted, on_reject)
 
 
 def _keeps(table: Table, wanted: Schema) -> bool:
@@ -153,11 +159,11 @@ def _must_be_key(frame: pl.DataFrame, schema: Schema, key: tuple[str, ...]) -> N
     absent, twice = _repeats(frame, schema, key)
     if absent:
         raise XRepoValidationError(
-            f"{absent} rows have no value for the key {', '.join(key)}", asked=", ".join(key)
+            f"{counted(absent, 'row')} without a value for the key {', '.join(key)}", asked=", ".join(key)
         )
     if twice:
         raise XRepoConflictError(
-            f"{twice} rows have an id ({', '.join(key)}) that another row has",
+            f"{counted(twice, 'row')} with an id ({', '.join(key)}) that another row has",
             asked=", ".join(key),
             hint="remove the duplicates, or name another primary_key",
         )
