@@ -34,7 +34,7 @@ def must_compare(node: p.Predicate, found: Value) -> None:
                 f"{field!r} holds {found.type}, and is compared with {kind}",
                 at=node.at,
                 asked=field,
-                hint=_hint(held),
+                hint=_hint(held, kind),
             )
 
 
@@ -153,7 +153,9 @@ _ALIKE = (
 """Kinds whose values compare with each other; all others only with their own."""
 
 
-def _hint(held: frozenset[str]) -> str | None:
+def _hint(held: frozenset[str], given: str) -> str | None:
+    if given == "array":
+        return "for any of several values write $in, or field__in"
     if not held.isdisjoint(("datetime", "date")):
         return "give a datetime, or ISO text such as '2024-01-31'"
     return "give True or False" if "bool" in held else None
