@@ -39,6 +39,7 @@ class Rows(builtins.list[R]):
 
     `total` is the number of rows that matched before skip and limit, None where the source would
     have to be read again to tell; `truncated` says whether rows were left out after these.
+    `written` is how many records a `$out` or `$merge` at the end of a pipeline passed on.
     """
 
     def __init__(
