@@ -110,6 +110,7 @@ def test_a_repo_that_shows_nothing_says_why() -> None:
     rule = ACLRule(role="reader", permissions=["list"])
     repo = MaterializedRepo(data=[{"_id": 1}], name="a", metadata=RepoMetadata(name="a", acl_rules=[rule]))
     assert "its rules show you nothing of it" in view(repo).to_html()
+    assert "<table" not in view(repo).to_html()
     with acting_as(Identity("ann", roles={"reader"})):
         assert "its rules show you nothing" not in view(repo).to_html()
 

@@ -61,6 +61,8 @@ class RepoView(View):
         return None if total is None else count(total, "row")
 
     def _content(self) -> Html:
+        if not self.schema.fields:
+            return join([])
         fields = SchemaView(self.schema).fields()
         if self.table is None:
             return fields
