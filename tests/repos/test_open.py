@@ -237,3 +237,38 @@ async def test_a_schema_that_a_source_does_not_hold_is_refused(kind: str, tmp_pa
     alike = {"fields": {"n": {"type": "string", "description": "how many"}}}
     repo = await xr.open(target, schema=alike, model=False, register=False)
     assert await repo.count({"n": "8"}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("a.csv", "k,n\n1,10\n2,20\n", "k,n\n1,ten\n2,20\n3,30\n"),
+        ("a.json", '[{"k": 1, "n": 10}]', '[{"k": 1, "n": "ten"}, {"k": 2, "n": 20}]'),
+        ("a.ndjson", '{"k": 1, "n": 10}\n', '{"k": 1, "n": "ten"}\n{"k": 2, "n": "x"}\n'),
+    ],
+)
+async def test_a_file_whose_types_changed_is_opened_again(
+    name: str, before: str, after: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(before)
+    repo = await xr.open(tmp_path / name, model=False, register=False)
+    assert await repo.count({"n__gte": 10}) >= 1
+    (tmp_path / name).write_text(after)
+    for ask in (repo.count({"n__gte": 10}), repo.list(), repo.aggregate([{"$sort": {"n": 1}}])):
+        with pytest.raises(
+            XRepoValidationError, match=r"'n' of a was int .* is (string|mixed) now.*open it again"
+        ):
+            await ask
+    again = await xr.open(tmp_path / name, model=False, register=False)
+    assert (await again.find_one({"k": 1}))["n"] == "ten"
+
+
+async def test_a_file_whose_numbers_widened_or_got_gaps_is_read_as_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("k,n\n1,10\n2,20\n")
+    repo = await xr.open(path, model=False, register=False)
+    path.write_text("k,n\n1,10.5\n2,\n3,9\n")
+    assert await repo.count({"n": None}) == 1 and await repo.count({"n__gt": 10}) == 1
+    assert await repo.aggregate([{"$group": {"_id": None, "s": {"$sum": "$n"}}}]) == [
+        {"_id": None, "s": 19.5}
+    ]

@@ -104,9 +104,29 @@ class ConnectedRepo(XRepo[T]):
         if not self.source.capabilities.lazy:
             return Opened(self._schema)
         table = await self.source.table(self._collection)
-        schema = self._schema if self._closed else self._present(table.schema)
+        schema = self._as_read(table.schema) if self._closed else self._present(table.schema)
         lazy = table.lazy.select(schema.names) if schema.fields else table.lazy
         return Opened(schema, Table(lazy=lazy, schema=schema, origin=table.origin))
+
+    def _as_read(self, described: Schema) -> Schema:
+        """The schema with the types of the rows as they are read now; refused when those are others."""
+        fields = tuple(
+            self._field_as_read(field, described.field(field.name)) for field in self._schema.fields
+        )
+        known = all(a is b for a, b in zip(fields, self._schema.fields, strict=True))
+        return self._schema if known else self._schema.replace(fields=fields)
+
+    def _field_as_read(self, field: Field, found: Field | None) -> Field:
+        if found is None or (found.type == field.type and found.absence == field.absence):
+            return field
+        if not _agree(field, found):
+            raise XRepoValidationError(
+                f"{field.name!r} of {self.metadata.name} was {field.type} as it was opened, and is "
+                f"{found.type} now",
+                asked=field.name,
+                hint="open it again",
+            )
+        return replace(field, type=found.type, absence=found.absence)
 
     def _present(self, described: Schema) -> Schema:
         """The schema as the rows stand now, which writes may have widened."""
@@ -284,7 +304,7 @@ async def must_hold(resource: XResource, collection: str | None, schema: Schema)
     described = await resource.describe(collection)
     for field in schema.fields:
         found = described.field(field.name)
-        if found is not None and _class(found) != _class(field) and field.type.kind != "mixed":
+        if found is not None and not _agree(field, found):
             raise XRepoConfigurationError(
                 f"{field.name!r} is {field.type} in the schema given, and {collection or resource.name} "
                 f"holds {found.type}",
@@ -293,8 +313,10 @@ async def must_hold(resource: XResource, collection: str | None, schema: Schema)
             )
 
 
-def _class(field: Field) -> str:
-    return "number" if field.type.kind in ("int", "float", "decimal") else field.type.kind
+def _agree(declared: Field, found: Field) -> bool:
+    """Whether rows of the one type are what the other says: numbers of all kinds are alike."""
+    a, b = declared.type.kind, found.type.kind
+    return a == b or a == "mixed" or {a, b} <= {"int", "float", "decimal"}
 
 
 async def skipping(write: Callable[[Change], Awaitable[WriteResult]], change: Change) -> WriteResult:
