@@ -110,14 +110,13 @@ class ConnectedRepo(XRepo[T]):
 
     def _as_read(self, described: Schema) -> Schema:
         """The schema with the types of the rows as they are read now; refused when those are others."""
-        fields = tuple(
-            self._field_as_read(field, described.field(field.name)) for field in self._schema.fields
-        )
+        found = {field.name: field for field in described.fields}
+        fields = tuple(self._field_as_read(field, found.get(field.name)) for field in self._schema.fields)
         known = all(a is b for a, b in zip(fields, self._schema.fields, strict=True))
         return self._schema if known else self._schema.replace(fields=fields)
 
     def _field_as_read(self, field: Field, found: Field | None) -> Field:
-        if found is None or (found.type == field.type and found.absence == field.absence):
+        if found is None or found is field or (found.type == field.type and found.absence == field.absence):
             return field
         if not _agree(field, found):
             raise XRepoValidationError(
@@ -301,9 +300,9 @@ async def must_hold(resource: XResource, collection: str | None, schema: Schema)
     """Refuses a schema whose fields the rows hold in other types: each query would go astray."""
     if resource.connection_type in _SCHEMALESS:
         return
-    described = await resource.describe(collection)
+    described = {field.name: field for field in (await resource.describe(collection)).fields}
     for field in schema.fields:
-        found = described.field(field.name)
+        found = described.get(field.name)
         if found is not None and not _agree(field, found):
             raise XRepoConfigurationError(
                 f"{field.name!r} is {field.type} in the schema given, and {collection or resource.name} "

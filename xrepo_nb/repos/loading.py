@@ -98,14 +98,14 @@ def _table(data: Any, wanted: Schema | None, on_reject: OnReject) -> tuple[Table
 
 def _keeps(table: Table, wanted: Schema) -> bool:
     """Whether the columns are of the types that were asked for, with values where there must be."""
-    pairs = ((field, wanted.field(field.name)) for field in table.schema.fields)
-    return all(
-        asked is None
-        or (
-            field.type == asked.type and (asked.absence != "never" or not table.frame[field.name].has_nulls())
-        )
-        for field, asked in pairs
-    )
+    declared = {field.name: field for field in wanted.fields}
+    for field in table.schema.fields:
+        asked = declared.get(field.name)
+        if asked is not None and field.type != asked.type:
+            return False
+        if asked is not None and asked.absence == "never" and table.frame[field.name].has_nulls():
+            return False
+    return True
 
 
 def _documents(
