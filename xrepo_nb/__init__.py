@@ -127,11 +127,12 @@ def __dir__() -> list[str]:
 
 
 def _attach() -> None:
-    """Lets long work show progress, and IPython show our objects; nothing heavy is imported for it."""
+    """Lets long work show progress, and IPython show our objects and errors; imports nothing heavy."""
     from xrepo_nb import viewers
-    from xrepo_nb.notebook import progress
+    from xrepo_nb.notebook import progress, tracebacks
 
     progress.install()
+    tracebacks.attach()
     viewers.attach()
 
 

@@ -1,9 +1,12 @@
 """Errors say what was asked, what exists and what to do."""
 
 import pickle
+import re
+from pathlib import Path
 
 import pytest
 
+import xrepo_nb
 from xrepo_nb.core import errors
 from xrepo_nb.core.errors import XRepoError, XRepoQueryError, closest
 
@@ -52,3 +55,14 @@ def test_errors_survive_pickling_between_processes():
     error = XRepoQueryError("unknown", at="filter.$x", asked="$x", exists=["$y"])
     again = pickle.loads(pickle.dumps(error))
     assert (str(again), again.at, again.asked) == (str(error), "filter.$x", "$x")
+
+
+def test_no_message_writes_an_article_before_a_noun_that_it_does_not_know() -> None:
+    written = re.compile(r"""f["'][^"']*\ba \{""")
+    found = [
+        f"{path.name}:{number}"
+        for path in Path(xrepo_nb.__file__).parent.rglob("*.py")
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1)
+        if written.search(line)
+    ]
+    assert found == [], "write {an(noun)}"

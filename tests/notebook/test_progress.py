@@ -22,7 +22,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.cache_clear()
     with core.reporting(bars.bars):
         yield
+    monkeypatch.undo()
     settings.cache_clear()
+    settings()
 
 
 def test_short_work_shows_nothing(capfd: pytest.CaptureFixture[str]) -> None:
@@ -32,18 +34,27 @@ def test_short_work_shows_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr() == ("", "")
 
 
+def drawn(capfd: pytest.CaptureFixture[str]) -> str:
+    """What stands on the screen, once something does."""
+    deadline = time.monotonic() + 30
+    while not (seen := capfd.readouterr().err) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return seen
+
+
 def test_long_work_shows_its_label_and_amount(capfd: pytest.CaptureFixture[str]) -> None:
     with bars.progress(total=4, label="joining flights") as step:
         step(1)
-        time.sleep(0.1)
+        seen = drawn(capfd)
         step(3)
-    assert "joining flights" in capfd.readouterr().err
+    assert "joining flights" in seen and "/4.00" in seen
 
 
 async def test_a_bar_appears_while_the_loop_waits_for_a_thread(capfd: pytest.CaptureFixture[str]) -> None:
     with core.progress("reading") as step:
-        await asyncio.to_thread(lambda: (time.sleep(0.1), step(5)))
-    assert "reading" in capfd.readouterr().err
+        seen = await asyncio.to_thread(drawn, capfd)
+        step(5)
+    assert "reading" in seen
 
 
 def test_steps_of_many_threads_are_all_counted(monkeypatch: pytest.MonkeyPatch) -> None:

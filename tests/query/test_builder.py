@@ -9,7 +9,7 @@ import pytest
 
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.query.builder import F
-from xrepo_nb.query.parsing import parse_filter, parse_pipeline
+from xrepo_nb.query.parsing import parse_filter, parse_pipeline, parse_sort
 from xrepo_nb.query.plan import Match, Scan
 
 
@@ -89,3 +89,22 @@ def test_values_are_data() -> None:
 def test_notebooks_find_no_display_methods_on_fields() -> None:
     assert not hasattr(F.age, "_repr_html_") and not hasattr(F, "_ipython_display_")
     assert repr(F._id) == "F('_id')"
+
+
+@pytest.mark.parametrize(
+    ("built", "same"),
+    [
+        (F.age, "age"),
+        (-F.age, "-age"),
+        ([F.address.city, -F.age], [("address.city", 1), ("age", -1)]),
+        ([(F.age, -1), "name"], ["-age", "name"]),
+    ],
+)
+def test_a_sort_may_name_its_fields_by_f(built: Any, same: Any) -> None:
+    assert parse_sort(built) == parse_sort(same)
+
+
+def test_comparisons_joined_without_parentheses_are_told_of_them() -> None:
+    for join in (lambda: F.a > 6 & F.b, lambda: F.a & F.b, lambda: F.a | 6, lambda: (F.a > 6) | F.b):
+        with pytest.raises(XRepoQueryError, match="with parentheses|in parentheses"):
+            join()

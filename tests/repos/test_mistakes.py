@@ -77,3 +77,53 @@ async def test_nothing_has_no_fields_to_count() -> None:
 async def test_an_empty_folder_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(XRepoConfigurationError, match="no collections.*Hint: write into it first, or open"):
         await xr.open(tmp_path)
+
+
+@pytest.mark.parametrize("target", ["", "  ", "csv://", "csv:///", "sqlite:///?table=t", "file://"])
+async def test_a_target_without_a_name_is_refused_and_told_how_to_write_one(target: str) -> None:
+    with pytest.raises(XRepoConfigurationError, match=r"is empty.*Hint: write .*'\.' is the current folder"):
+        await xr.open(target)
+
+
+@pytest.mark.parametrize(
+    ("kind", "option"),
+    [
+        ("csv", "file_path"), ("csv", "root"), ("csv", "pattern"), ("folder", "root"), ("folder", "pattern"),
+        ("sqlite", "file_path"), ("duckdb", "root"), ("parquet", "file_path"),
+    ],
+)  # fmt: skip
+def test_a_source_of_files_needs_a_name_that_is_not_empty(kind: str, option: str) -> None:
+    needed = {"root": "datasets"} if kind == "folder" else {"file_path": "a"} if option == "root" else {}
+    with pytest.raises(XRepoConfigurationError, match=f"{option} is empty"):
+        xr.ResourceFactory.create(kind, **(needed | {option: " "}))
+
+
+@pytest.mark.parametrize(
+    "sort",
+    [
+        5,
+        0,
+        False,
+        ("name", -1),
+        [("name", "desc")],
+        {"name": "descending"},
+        [("name", 1, 2)],
+        [["name"]],
+        {"name": 0},
+    ],
+)
+async def test_a_malformed_sort_is_told_how_to_write_one(people: Any, sort: Any) -> None:
+    with pytest.raises(xr.XRepoQueryError, match=r'Hint: write \{"age": -1\}, .* or "-age"; 1 is ascending'):
+        await people.list(sort=sort)
+
+
+async def test_a_sort_by_f_and_an_empty_one_are_taken(people: Any) -> None:
+    assert [p.id for p in await people.list(sort=-xr.F.id)] == [2, 1]
+    assert (await people.find_one({}, sort=xr.F.name)).id == 1
+    for empty in (None, [], {}, ""):
+        assert len(await people.list(sort=empty)) == 2
+
+
+async def test_a_list_where_one_value_is_compared_is_told_of_in(people: Any) -> None:
+    with pytest.raises(xr.XRepoQueryError, match=r"compared with array.*Hint: .* write \$in"):
+        await people.list({"name": ["Ann", "Bo"]})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import json
+import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +109,7 @@ async def test_what_cannot_be_opened(tmp_path: Path) -> None:
         (tmp_path / "wrong.parquet", XRepoValidationError, "wrong.parquet"),
         (tmp_path / "data.csv", XRepoValidationError, "line"),
         ("ftpx://host/x", XRepoConfigurationError, "ftpx"),
-        (5, XRepoConfigurationError, "cannot open a int"),
+        (5, XRepoConfigurationError, "cannot open an int"),
     ]
     for target, kind, says in cases:
         with pytest.raises(kind, match=says):
@@ -179,3 +181,94 @@ def test_completion_offers_our_names_and_not_pydantics() -> None:
     for offered in (dir(repo), dir(repo.sync)):
         assert {"list", "schema", "create", "metadata", "peek", "to_pandas"} <= set(offered)
         assert not {"parse_obj", "construct", "model_dump", "update_forward_refs"} & set(offered)
+
+
+# A schema that is given.
+
+TEXTS = [{"at": "2024-01-01T00:00:00Z", "n": "7"}, {"at": "2024-02-01T00:00:00Z", "n": "8"}]
+TYPED = {"fields": {"at": {"type": "datetime"}, "n": {"type": "int"}}}
+
+
+def _of_texts(kind: str, folder: Path) -> Any:
+    frame, path = pl.DataFrame(TEXTS), folder / f"texts.{kind}"
+    if kind == "frame":
+        return frame
+    if kind == "pandas":
+        return frame.to_pandas()
+    if kind == "json":
+        path.write_text(json.dumps(TEXTS))
+    elif kind == "db":
+        connection = sqlite3.connect(path)
+        connection.execute("CREATE TABLE texts (at TEXT, n TEXT)")
+        connection.executemany("INSERT INTO texts VALUES (:at, :n)", TEXTS)
+        connection.commit()
+        connection.close()
+    else:
+        getattr(frame, f"write_{kind}")(path)
+    return path
+
+
+@pytest.mark.parametrize("kind", ["frame", "pandas", "json", "ndjson", "parquet", "db"])
+async def test_rows_read_into_memory_are_converted_to_the_schema_given(kind: str, tmp_path: Path) -> None:
+    target = _of_texts(kind, tmp_path)
+    repo = await xr.open(target, schema=TYPED, materialized=True, model=False, register=False)
+    assert [str(field.type) for field in repo.schema.fields] == ["datetime", "int"]
+    assert await repo.count({"at__gte": "2024-02-01", "n__gt": 7}) == 1
+    assert (await repo.list(sort="-n"))[0]["n"] == 8
+    if repo.resource is not None:
+        await repo.refresh()
+        assert (await repo.find_one({"n": 8}))["at"] == datetime(2024, 2, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("kind", ["frame", "json", "db"])
+async def test_rows_that_cannot_be_converted_are_refused(kind: str, tmp_path: Path) -> None:
+    target = _of_texts(kind, tmp_path)
+    with pytest.raises(XRepoValidationError, match="2 of 2 rows do not fit: line 1: at: string where int"):
+        await xr.open(target, schema={"fields": {"at": {"type": "int"}}}, materialized=True, register=False)
+
+
+@pytest.mark.parametrize("kind", ["json", "ndjson", "parquet", "db"])
+async def test_a_schema_that_a_source_does_not_hold_is_refused(kind: str, tmp_path: Path) -> None:
+    target = _of_texts(kind, tmp_path)
+    with pytest.raises(
+        XRepoConfigurationError, match=r"'at' is datetime in the schema.*holds string.*Hint: .*mat"
+    ):
+        await xr.open(target, schema=TYPED, register=False)
+    alike = {"fields": {"n": {"type": "string", "description": "how many"}}}
+    repo = await xr.open(target, schema=alike, model=False, register=False)
+    assert await repo.count({"n": "8"}) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after"),
+    [
+        ("a.csv", "k,n\n1,10\n2,20\n", "k,n\n1,ten\n2,20\n3,30\n"),
+        ("a.json", '[{"k": 1, "n": 10}]', '[{"k": 1, "n": "ten"}, {"k": 2, "n": 20}]'),
+        ("a.ndjson", '{"k": 1, "n": 10}\n', '{"k": 1, "n": "ten"}\n{"k": 2, "n": "x"}\n'),
+    ],
+)
+async def test_a_file_whose_types_changed_is_opened_again(
+    name: str, before: str, after: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(before)
+    repo = await xr.open(tmp_path / name, model=False, register=False)
+    assert await repo.count({"n__gte": 10}) >= 1
+    (tmp_path / name).write_text(after)
+    for ask in (repo.count({"n__gte": 10}), repo.list(), repo.aggregate([{"$sort": {"n": 1}}])):
+        with pytest.raises(
+            XRepoValidationError, match=r"'n' of a was int .* is (string|mixed) now.*open it again"
+        ):
+            await ask
+    again = await xr.open(tmp_path / name, model=False, register=False)
+    assert (await again.find_one({"k": 1}))["n"] == "ten"
+
+
+async def test_a_file_whose_numbers_widened_or_got_gaps_is_read_as_it_stands(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("k,n\n1,10\n2,20\n")
+    repo = await xr.open(path, model=False, register=False)
+    path.write_text("k,n\n1,10.5\n2,\n3,9\n")
+    assert await repo.count({"n": None}) == 1 and await repo.count({"n__gt": 10}) == 1
+    assert await repo.aggregate([{"$group": {"_id": None, "s": {"$sum": "$n"}}}]) == [
+        {"_id": None, "s": 19.5}
+    ]

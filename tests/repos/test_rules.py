@@ -322,7 +322,7 @@ async def test_rules_take_iso_text_for_times_in_reads_and_writes() -> None:
 
 async def test_a_caller_is_an_identity_or_an_id() -> None:
     repo: Any = MaterializedRepo(data=[{"id": 1}])
-    with pytest.raises(XRepoConfigurationError, match="a caller is an Identity or a user id, not a int"):
+    with pytest.raises(XRepoConfigurationError, match="a caller is an Identity or a user id, not an int"):
         await repo.count(user_id=5)
 
 

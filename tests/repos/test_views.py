@@ -115,6 +115,34 @@ async def test_the_report_counts_rows(flights: Any) -> None:
     assert view.join_report.rows == 6
 
 
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("anti", "kept the 1 of 4 left rows without a partner among 3 right rows"),
+        ("semi", "kept the 3 of 4 left rows with a partner among 3 right rows"),
+    ],
+)
+async def test_the_report_of_a_join_that_selects_says_what_it_kept(
+    flights: Any, airlines: Any, how: str, says: str
+) -> None:
+    from xrepo_nb import viewers
+
+    view = await joined(flights, airlines, how=how)
+    report = view.join_report
+    assert report.rows == await view.count() == report[0].left_kept
+    assert str(report).splitlines()[0] == f"flights {how} join airlines on carrier: {says}"
+    shown = viewers.view(report).to_html()
+    assert ("1 kept, 3 left out" if how == "anti" else "3 kept, 1 left out") in shown
+    assert "fan-out" not in str(report) and ">–</td>" in shown
+
+
+@pytest.mark.parametrize(("how", "kept"), [("left", 4), ("outer", 4), ("inner", 3), ("right", 3)])
+async def test_the_report_of_other_joins_tells_which_left_rows_are_in_the_result(
+    flights: Any, airlines: Any, how: str, kept: int
+) -> None:
+    assert (await joined(flights, airlines, how=how)).join_report[0].left_kept == kept
+
+
 async def test_every_column_has_its_lineage(flights: Any, airlines: Any) -> None:
     view = await joined(flights, airlines)
     assert {f.name: f.lineage for f in view.schema.fields} == {
@@ -281,7 +309,7 @@ async def test_rows_in_hand_are_a_source_too(flights: Any) -> None:
     names = [{"carrier": "UA", "name": "United"}]
     view = await joined(flights, names, how="inner")
     assert {row["airlines_name"] for row in await view.list()} == {"United"}
-    with pytest.raises(XRepoConfigurationError, match="cannot open a int"):
+    with pytest.raises(XRepoConfigurationError, match="cannot open an int"):
         await joined(flights, 3)
 
 

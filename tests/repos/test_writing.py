@@ -156,9 +156,9 @@ async def test_duplicate_ids_and_changed_ids_are_refused(users: MaterializedRepo
             await repo.create({repo.key[0]: 1, "name": "Again"})
         with pytest.raises(XRepoValidationError, match="id of a record cannot be changed"):
             await repo.update(1, {repo.key[0]: 2})
-    with pytest.raises(XRepoConflictError, match="1 rows have an id"):
+    with pytest.raises(XRepoConflictError, match="1 row with an id"):
         MaterializedRepo(data=[{"_id": 1}, {"_id": 1}])
-    with pytest.raises(XRepoValidationError, match="1 rows have no value for the key"):
+    with pytest.raises(XRepoValidationError, match="1 row without a value for the key"):
         MaterializedRepo(data=[{"code": 1}, {"code": None}], primary_key="code")
 
 

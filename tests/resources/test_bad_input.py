@@ -107,7 +107,7 @@ BAD: dict[str, tuple[Do, type[XRepoError], str]] = {
     "broken csv line": (
         read("broken.csv"),
         XRepoValidationError,
-        r"'broken.csv', line 3: 1 fields instead of 2",
+        r"'broken.csv', line 3: 1 field instead of 2",
     ),
     "wrong encoding": (read("latin.csv"), XRepoValidationError, r"'latin.csv', line 2: not valid UTF-8"),
     "wrong other encoding": (

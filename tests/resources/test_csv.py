@@ -112,12 +112,12 @@ async def test_quoted_fields_may_hold_everything(write: Write) -> None:
 @pytest.mark.parametrize(
     ("content", "line", "reason"),
     [
-        (b"a,b\n1,2\n3\n", 3, "1 fields instead of 2"),
+        (b"a,b\n1,2\n3\n", 3, "1 field instead of 2"),
         (b"a,b\n1,2,3\n", 2, "3 fields instead of 2"),
         (b'a,b\n1,2\n3,"x\n5,6\n', 3, "a quote is opened and not closed"),
         (b'a,b\n1,x"y"\n', 2, "a quote stands inside a field that is not quoted"),
         (b"a,b\n1,\xff\n", 2, "not valid UTF-8"),
-        (b'a,b\n"1\n2",3\n4\n', 4, "1 fields instead of 2"),
+        (b'a,b\n"1\n2",3\n4\n', 4, "1 field instead of 2"),
     ],
 )
 async def test_a_broken_line_is_named(write: Write, content: bytes, line: int, reason: str) -> None:
@@ -134,7 +134,7 @@ async def test_the_rest_loads_when_asked_for(write: Write) -> None:
     assert await rows(resource) == [{"a": 1, "b": "2"}, {"a": 6, "b": "7"}, {"a": 9, "b": "1\n0"}]
     report = resource.reports["a"]
     assert [(row.line, row.reason) for row in report.rejected] == [
-        (3, "1 fields instead of 2"),
+        (3, "1 field instead of 2"),
         (4, "a quote is opened and not closed"),
         (6, "not valid UTF-8"),
     ]

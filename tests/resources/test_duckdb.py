@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -27,6 +26,7 @@ from xrepo_nb.query.parsing import parse_pipeline
 from xrepo_nb.query.plan import Plan, Scan
 from xrepo_nb.resources.base import ScanRequest
 from xrepo_nb.resources.duckdb import DuckDBResource
+from xrepo_nb.resources.sql_statements import insert_sql
 from xrepo_nb.schema.table import Table
 
 SCRIPT = """
@@ -126,11 +126,18 @@ async def test_records_are_written(items: DuckDBResource) -> None:
     assert (await items.delete("items", [7])).outcomes == ("applied",)
 
 
-async def test_many_records_at_once(items: DuckDBResource) -> None:
+async def test_many_records_at_once(items: DuckDBResource, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def counted(*given: Any, rows: int, **more: Any) -> str:
+        sizes.append(rows)
+        return insert_sql(*given, rows=rows, **more)
+
     records = [{"id": 1000 + i, "code": f"{i:x}"} for i in range(450)]
-    began = time.monotonic()
-    assert set((await items.insert("items", records)).outcomes) == {"applied"}
-    assert time.monotonic() - began < 5
+    with monkeypatch.context() as patched:
+        patched.setattr("xrepo_nb.resources.duckdb.insert_sql", counted)
+        assert set((await items.insert("items", records)).outcomes) == {"applied"}
+    assert sum(sizes) == 450 and len(sizes) < 450 / 20
     records = [{"id": 5000 + i, "code": f"q{i:x}"} for i in range(55)] + [{"id": 1, "code": "dup"}]
     with pytest.raises(XRepoConflictError) as caught:
         await items.insert("items", records)
@@ -208,7 +215,6 @@ async def test_a_late_or_cancelled_read_frees_its_connection(items: DuckDBResour
             " FROM range(1000000) a, range(1000000) b"
         )
     await items.connect()
-    began = time.monotonic()
     request = ScanRequest(Scan("endless"), timeout=0.3)
     with pytest.raises(XRepoTimeoutError):
         [table async for table in items.scan("endless", request)]
@@ -216,6 +222,5 @@ async def test_a_late_or_cancelled_read_frees_its_connection(items: DuckDBResour
     await asyncio.sleep(0.2)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await task
-    assert time.monotonic() - began < 10
+        await task  # within this test: the query itself would take a quarter of an hour
     assert len(await rows(items, Scan("items"))) == 3

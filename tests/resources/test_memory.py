@@ -163,5 +163,5 @@ async def test_what_holds_no_rows_is_refused(data: Any) -> None:
 
 
 async def test_what_is_no_document_is_named() -> None:
-    with pytest.raises(XRepoValidationError, match="row 1 is a int, not a document"):
+    with pytest.raises(XRepoValidationError, match="row 1 is an int, not a document"):
         await MemoryResource([{"x": 1}, 3]).describe()

@@ -92,10 +92,33 @@ def test_only_the_rows_shown_are_converted() -> None:
 
 
 def test_rows_tell_how_many_matched() -> None:
-    rows = Rows([{"a": i} for i in range(20)], total=500, provenance=Provenance("things"))
+    rows = Rows([{"a": i} for i in range(100)], total=500, provenance=Provenance("things"))
     shown = view(rows)
-    assert "first 10 of 20 rows; 500 match in all" in shown.to_html()
-    assert shown.to_text().startswith("rows things: first 10 of 20 rows; 500 match in all\n")
+    assert "first 10 of 100 rows; 500 match in all" in shown.to_html()
+    assert shown.to_text().startswith("rows things: first 10 of 100 rows; 500 match in all\n")
+
+
+def test_a_pipeline_that_writes_tells_how_much() -> None:
+    repo = MaterializedRepo(data=[{"_id": 1}, {"_id": 2}], name="a")
+    target = MaterializedRepo(data=[], name="b")
+    done = repo.sync.aggregate([{"$out": "b"}], repos={"b": target})
+    assert (done, done.written) == ([], 2)
+    assert view(done).to_text() == "rows a: no rows; 2 records went to the target of the pipeline\n"
+
+
+def test_a_repo_that_shows_nothing_says_why() -> None:
+    rule = ACLRule(role="reader", permissions=["list"])
+    repo = MaterializedRepo(data=[{"_id": 1}], name="a", metadata=RepoMetadata(name="a", acl_rules=[rule]))
+    assert "its rules show you nothing of it" in view(repo).to_html()
+    assert "<table" not in view(repo).to_html()
+    with acting_as(Identity("ann", roles={"reader"})):
+        assert "its rules show you nothing" not in view(repo).to_html()
+
+
+def test_a_few_rows_are_shown_whole() -> None:
+    months = Rows([{"month": i} for i in range(1, 13)], provenance=Provenance("flights"))
+    assert view(months).to_html().count("<tr>") == 13
+    assert view(months).to_text().startswith("rows flights: 12 rows\n")
 
 
 def test_models_are_shown_under_the_names_of_their_source() -> None:

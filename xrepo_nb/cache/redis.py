@@ -7,7 +7,7 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from xrepo_nb.core.by_loop import ByLoop
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConnectionError, XRepoUnsupportedError
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConnectionError, XRepoUnsupportedError, an
 from xrepo_nb.core.settings import settings
 
 _PLAIN = (str, int, float, bool, type(None), list, dict)
@@ -80,7 +80,7 @@ class RedisRepo:
 def _encoded(key: str, value: Any) -> bytes:
     if not _is_plain(value):
         raise XRepoUnsupportedError(
-            f"{key!r} is a {type(value).__name__}, which the redis backend cannot keep",
+            f"{key!r} is {an(type(value).__name__)}, which the redis backend cannot keep",
             asked=key,
             hint='live objects belong into CacheManager(backend="memory")',
         )

@@ -18,8 +18,8 @@ Each error carries what was asked, what exists and one hint, and prints all thre
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, ClassVar
 
 _SHOWN = 12
 
@@ -36,6 +36,26 @@ def closest(asked: str, existing: Iterable[str]) -> str | None:
     return folded[found[0]] if found else None
 
 
+def an(noun: str) -> str:
+    """The noun after its article, for messages whose noun is only known as they are written.
+
+    >>> an("int"), an("string"), an("uuid")
+    ('an int', 'a string', 'a uuid')
+    """
+    return f"{'an' if noun[:1].lower() in tuple('aeio') else 'a'} {noun}"
+
+
+def counted(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    >>> counted(1, "row"), counted(336776, "row"), counted(2, "entry")
+    ('1 row', '336,776 rows', '2 entries')
+    """
+    if number == 1:
+        return f"1 {noun}"
+    return f"{number:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+
+
 class XRepoError(Exception):
     """Base of every error that xrepo_nb raises.
 
@@ -48,6 +68,7 @@ class XRepoError(Exception):
     """
 
     result: Any = None
+    _render_traceback_: ClassVar[Callable[[XRepoError], list[str]]]  # IPython's hook, set from above
 
     def __init__(
         self,

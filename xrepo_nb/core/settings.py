@@ -25,6 +25,7 @@ class XSettings(BaseSettings):
     cache_entries: int = Field(256, ge=1, description="Results that a repo's cache keeps at most.")
     audit_entries: int = Field(100_000, ge=1, description="Audit entries that a repo keeps in memory.")
     progress: bool = Field(True, description="Whether work longer than half a second shows a bar.")
+    full_traceback: bool = Field(False, description="Whether errors in IPython show our frames as well.")
     timeout: float = Field(60.0, gt=0, description="Seconds after which a source's answer is given up.")
     memory_limit: str = Field("4GB", description="What DuckDB may use before it spills to disk.")
     spill_directory: Path | None = Field(

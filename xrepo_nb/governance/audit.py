@@ -9,6 +9,7 @@ from typing import Any, Literal, overload
 
 from pydantic import BaseModel, Field
 
+from xrepo_nb.core.errors import counted
 from xrepo_nb.core.settings import settings
 from xrepo_nb.governance.identity import Identity
 
@@ -64,7 +65,7 @@ class AuditLog(Sequence[AuditEntry]):
 
     def __repr__(self) -> str:
         more = f", {self.dropped} older dropped" if self.dropped else ""
-        return f"AuditLog({self.name!r}, {len(self)} entries{more})"
+        return f"AuditLog({self.name!r}, {counted(len(self), 'entry')}{more})"
 
 
 class AuditLogger:

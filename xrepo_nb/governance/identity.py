@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from xrepo_nb.core.errors import XRepoConfigurationError
+from xrepo_nb.core.errors import XRepoConfigurationError, an
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def resolve(user: str | Identity | None = None) -> Identity:
         return user
     if not isinstance(user, str):
         raise XRepoConfigurationError(
-            f"a caller is an Identity or a user id, not a {type(user).__name__}",
+            f"a caller is an Identity or a user id, not {an(type(user).__name__)}",
             asked="user_id",
             hint='write user_id="ann", or Identity("ann", roles={...})',
         )

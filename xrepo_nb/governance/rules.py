@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from xrepo_nb.core.errors import XRepoConfigurationError
+from xrepo_nb.core.errors import XRepoConfigurationError, an
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.governance.malformed import must_be_rule
 
@@ -107,7 +107,7 @@ def parsed_rules(given: Iterable[ACLRule | Mapping[str, Any]]) -> list[ACLRule]:
 def _parsed(given: Any, place: int) -> ACLRule:
     if not isinstance(given, Mapping):
         raise XRepoConfigurationError(
-            f"rule {place} is a {type(given).__name__}, not an ACLRule",
+            f"rule {place} is {an(type(given).__name__)}, not an ACLRule",
             asked=place,
             hint='write ACLRule(role="...", permissions=[...]), or the same as a dict',
         )

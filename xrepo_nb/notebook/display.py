@@ -12,7 +12,7 @@ def attach(kinds: Iterable[str], html: Callable[[Any], str], text: Callable[[Any
 
     Does nothing outside IPython. The classes need not be imported yet: IPython compares names.
     """
-    shell = _shell()
+    shell = running_shell()
     if shell is None:
         return
     formatters = shell.display_formatter.formatters
@@ -24,7 +24,7 @@ def attach(kinds: Iterable[str], html: Callable[[Any], str], text: Callable[[Any
         )
 
 
-def _shell() -> Any:
-    """The running IPython shell. If IPython was not imported, it is not what runs us."""
+def running_shell() -> Any:
+    """The running IPython shell, or None. If IPython was not imported, it is not what runs us."""
     get = getattr(sys.modules.get("IPython"), "get_ipython", None)
     return get() if get is not None else None

@@ -12,6 +12,7 @@ from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.parsing.filters import type_name
 from xrepo_nb.query.parsing.lookups import lookup_predicate
 from xrepo_nb.query.parsing.values import whole
+from xrepo_nb.query.plan import SortKey
 from xrepo_nb.query.text import predicate_text
 
 _NOT_FIELDS = ("__", "_repr_", "_ipython_")
@@ -106,6 +107,18 @@ class FieldBuilder:
         return self._lookup("gte", value)
 
     __hash__ = None  # type: ignore[assignment]
+
+    def __neg__(self) -> SortKey:
+        """The field as the key of a sort, descending: `sort=[F.city, -F.age]`."""
+        return SortKey(self._path, descending=True)
+
+    def __and__(self, other: object) -> NoReturn:
+        raise XRepoQueryError(
+            f"the field {'.'.join(self._path)!r} is joined as if it were a condition",
+            hint='put each comparison in parentheses: (F("a") > 1) & (F("b") < 2)',
+        )
+
+    __rand__ = __or__ = __ror__ = __and__
 
     def __bool__(self) -> NoReturn:
         raise XRepoQueryError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass
 from operator import index
 from typing import TYPE_CHECKING, Any, SupportsIndex
@@ -73,7 +73,7 @@ class Window:
 
 def windowed(plan: Plan, sort: Any, skip: int, limit: int | None) -> Plan:
     """The plan's rows in that order, from `skip` on, at most `limit` of them."""
-    if sort:
+    if sort is not None and not (isinstance(sort, Sized) and not len(sort)):
         from xrepo_nb.query.parsing import parse_sort
 
         plan = Sort(plan, parse_sort(sort))

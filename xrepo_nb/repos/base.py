@@ -133,7 +133,7 @@ class XRepo(RepoFoundation, Generic[T]):
         """The documents that an aggregation pipeline, as MongoDB writes it, comes to.
 
         `$lookup`, `$unionWith` and `$graphLookup` read other repos, by name, under their rules;
-        `$out` and `$merge` write into one, and then nothing is returned.
+        `$out` and `$merge` write into one, and then no rows are returned, only how many were `written`.
         """
         async with Operation(self, "aggregate", Permission.LIST, user_id) as operation:
             plan = asking.pipeline(self, pipeline)
@@ -141,7 +141,9 @@ class XRepo(RepoFoundation, Generic[T]):
             documents = await documents_of(answer.table)
             operation.rows = len(documents)
         made = Provenance(self.metadata.name, answer.engine, operation.duration_ms, answer.cached)
-        return Rows(documents, schema=answer.table.schema, total=len(documents), provenance=made)
+        written = operation.details.get("written")
+        schema = answer.table.schema
+        return Rows(documents, schema=schema, total=len(documents), provenance=made, written=written)
 
     def stream(
         self,

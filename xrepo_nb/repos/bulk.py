@@ -13,7 +13,7 @@ from xrepo_nb.core.errors import (
     XRepoValidationError,
 )
 from xrepo_nb.repos.change import Change, Current, Item, Kind, Stale
-from xrepo_nb.repos.documents import as_key
+from xrepo_nb.repos.documents import as_key, distinct
 from xrepo_nb.repos.rows import BulkCount, BulkRows
 from xrepo_nb.repos.writing import (
     ATTEMPTS,
@@ -48,17 +48,17 @@ async def update(writer: Writer, updates: Sequence[tuple[Any, Any]], on_error: O
     """Updates the records that there are; an id given twice sees its first update."""
     key = required_key(writer.repo)
     updates = _pairs(updates)
-    ids = [as_key(record_id, key) for record_id, _ in updates]
+    ids = [as_key(record_id, key, writer.repo._schema) for record_id, _ in updates]
 
     async def attempt() -> WriteResult:
         found = await _standing(writer, ids)
 
         def changed(index: int, given: Any) -> Item | None:
-            current = found.get(ids[index])
+            current = found.get(distinct(ids[index]))
             if current is None:
                 return None
             item = writer.changed(ids[index], current, given)
-            found[ids[index]] = Current(item.document or {}, current.revision)
+            found[distinct(ids[index])] = Current(item.document or {}, current.revision)
             return item if item.changed else None
 
         items, errors = _each([given for _, given in updates], changed, on_error)
@@ -71,7 +71,7 @@ async def delete(writer: Writer, ids: Sequence[Any], soft: bool) -> BulkCount:
     """Deletes the records that there are."""
     key = required_key(writer.repo)
     ids = _several(ids, "ids", "[1, 2, ...]")
-    wanted = [as_key(record_id, key) for record_id in ids]
+    wanted = [as_key(record_id, key, writer.repo._schema) for record_id in ids]
     soft = writer.repo._deletes_softly(soft)
     writer.operation.details["soft"] = soft
 
@@ -79,7 +79,7 @@ async def delete(writer: Writer, ids: Sequence[Any], soft: bool) -> BulkCount:
         found = await _standing(writer, wanted)
 
         def removed(index: int, record_id: Any) -> Item | None:
-            current = found.pop(record_id, None)
+            current = found.pop(distinct(record_id), None)
             return None if current is None else writer.removed(record_id, current, soft)
 
         items, errors = _each(wanted, removed, "raise")
@@ -111,8 +111,10 @@ def _pairs(updates: Any) -> list[tuple[Any, Any]]:
 
 
 async def _standing(writer: Writer, ids: Sequence[Any]) -> dict[Any, Current]:
-    found = await writer.repo._current(list(dict.fromkeys(ids)), writer.operation.identity)
-    pairs = zip(dict.fromkeys(ids), found, strict=True)
+    """The records that the caller may touch, by their `distinct` ids."""
+    wanted = {distinct(record_id): record_id for record_id in ids}
+    found = await writer.repo._current(list(wanted.values()), writer.operation.identity)
+    pairs = zip(wanted, found, strict=True)
     return {i: current for i, current in pairs if current is not None and writer.may_touch(current.document)}
 
 

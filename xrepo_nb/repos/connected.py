@@ -14,6 +14,7 @@ from xrepo_nb.core.errors import (
     XRepoConflictError,
     XRepoUnsupportedError,
     XRepoValidationError,
+    an,
 )
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.core.turns import Turns
@@ -23,13 +24,14 @@ from xrepo_nb.query.predicates import And, Compare, In, Or, Predicate
 from xrepo_nb.repos import asking, explaining, fitting, narrowing
 from xrepo_nb.repos.base import XRepo
 from xrepo_nb.repos.change import Change, Current, Item
-from xrepo_nb.repos.documents import key_of, same_id
+from xrepo_nb.repos.documents import distinct, key_of, known_id
 from xrepo_nb.repos.execution import Opened, execute, gather, streamed
 from xrepo_nb.repos.materialized import default_metadata
 from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.resources.base import ScanRequest, WriteResult, XResource
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
+from xrepo_nb.schema.types import Field
 
 if TYPE_CHECKING:
     from xrepo_nb.engines.explain import Explanation
@@ -69,7 +71,7 @@ class ConnectedRepo(XRepo[T]):
             )
         if not isinstance(resource, XResource):
             raise XRepoConfigurationError(
-                f"a ConnectedRepo needs an XResource, not a {type(resource).__name__}",
+                f"a ConnectedRepo needs an XResource, not {an(type(resource).__name__)}",
                 hint="make one with ResourceFactory.create(...)",
             )
         name = name or collection or known.name or resource.name
@@ -97,9 +99,28 @@ class ConnectedRepo(XRepo[T]):
         if not self.source.capabilities.lazy:
             return Opened(self._schema)
         table = await self.source.table(self._collection)
-        schema = self._schema if self._closed else self._present(table.schema)
+        schema = self._as_read(table.schema) if self._closed else self._present(table.schema)
         lazy = table.lazy.select(schema.names) if schema.fields else table.lazy
         return Opened(schema, Table(lazy=lazy, schema=schema, origin=table.origin))
+
+    def _as_read(self, described: Schema) -> Schema:
+        """The schema with the types of the rows as they are read now; refused when those are others."""
+        found = {field.name: field for field in described.fields}
+        fields = tuple(self._field_as_read(field, found.get(field.name)) for field in self._schema.fields)
+        known = all(a is b for a, b in zip(fields, self._schema.fields, strict=True))
+        return self._schema if known else self._schema.replace(fields=fields)
+
+    def _field_as_read(self, field: Field, found: Field | None) -> Field:
+        if found is None or found is field or (found.type == field.type and found.absence == field.absence):
+            return field
+        if not _agree(field, found):
+            raise XRepoValidationError(
+                f"{field.name!r} of {self.metadata.name} was {field.type} as it was opened, and is "
+                f"{found.type} now",
+                asked=field.name,
+                hint="open it again",
+            )
+        return replace(field, type=found.type, absence=found.absence)
 
     def _present(self, described: Schema) -> Schema:
         """The schema as the rows stand now, which writes may have widened."""
@@ -157,20 +178,19 @@ class ConnectedRepo(XRepo[T]):
         answer = await execute(plan, inputs)
         found: dict[Any, builtins.list[dict[str, Any]]] = {}
         for document in answer.table.documents:
-            found.setdefault(key_of(document, self._key), []).append(document)
-        return [self._only(i, found.get(i, [])) for i in ids]
+            found.setdefault(distinct(key_of(document, self._key)), []).append(document)
+        return [self._only(found.get(distinct(i), [])) for i in ids]
 
-    def _only(self, record_id: Any, found: Sequence[dict[str, Any]]) -> Current | None:
+    def _only(self, found: Sequence[dict[str, Any]]) -> Current | None:
         """The one record of an id; raises `XRepoConflictError` when there are several."""
-        mine = [document for document in found if same_id(key_of(document, self._key), record_id)]
-        if len(mine) > 1:
+        if len(found) > 1:
             named = ", ".join(self._key)
             raise XRepoConflictError(
-                f"{len(mine)} records of {self.metadata.name} have this {named}",
+                f"{len(found)} records of {self.metadata.name} have this {named}",
                 asked=named,
                 hint="name fields that tell records apart: primary_key=[...], or use find_one({...})",
             )
-        return Current(mine[0]) if mine else None
+        return Current(found[0]) if found else None
 
     def _one_of(self, ids: Sequence[Any]) -> Predicate:
         if len(self._key) == 1:
@@ -258,10 +278,9 @@ class ConnectedRepo(XRepo[T]):
 
     def _id_of(self, document: dict[str, Any]) -> Any:
         """The id, None where the source is left to give one."""
-        try:
-            return key_of(document, self._key) if self._key else None
-        except XRepoValidationError:
+        if any(document.get(name) is None for name in self._key):
             return None
+        return known_id(key_of(document, self._key)) if self._key else None
 
     @property
     def _closed(self) -> bool:
@@ -275,6 +294,28 @@ class ConnectedRepo(XRepo[T]):
 
     def _fitted(self, values: dict[str, Any]) -> dict[str, Any]:
         return fitting.fitted(values, self._schema, closed=self._closed, name=self.metadata.name)
+
+
+async def must_hold(resource: XResource, collection: str | None, schema: Schema) -> None:
+    """Refuses a schema whose fields the rows hold in other types: each query would go astray."""
+    if resource.capabilities.any_field:
+        return
+    described = {field.name: field for field in (await resource.describe(collection)).fields}
+    for field in schema.fields:
+        found = described.get(field.name)
+        if found is not None and not _agree(field, found):
+            raise XRepoConfigurationError(
+                f"{field.name!r} is {field.type} in the schema given, and {collection or resource.name} "
+                f"holds {found.type}",
+                asked=field.name,
+                hint="leave the schema out, or convert the rows with materialized=True",
+            )
+
+
+def _agree(declared: Field, found: Field) -> bool:
+    """Whether rows of the one type are what the other says: numbers of all kinds are alike."""
+    a, b = declared.type.kind, found.type.kind
+    return a == b or a == "mixed" or {a, b} <= {"int", "float", "decimal"}
 
 
 async def skipping(write: Callable[[Change], Awaitable[WriteResult]], change: Change) -> WriteResult:

@@ -53,17 +53,35 @@ def key_of(document: Mapping[str, Any], key: tuple[str, ...]) -> Any:
     return values[0] if len(values) == 1 else tuple(values)
 
 
-def as_key(given: Any, key: tuple[str, ...]) -> Any:
+def as_key(given: Any, key: tuple[str, ...], schema: Schema) -> Any:
     """The hashable form of an id as callers give it: a value; a tuple or dict for several fields.
 
-    Raises `XRepoValidationError` when it gives no value for a field of the key.
+    A value is read as its field's type, as filters do: ISO text for a time, say. Raises
+    `XRepoValidationError` when it gives no value for a field of the key.
     """
     if len(key) == 1:
-        return known_id(key_of({key[0]: given}, key))
+        return known_id(_held(key_of({key[0]: given}, key), key[0], schema))
+    parts = zip(key_of(_by_field(given, key), key), key, strict=True)
+    return known_id(tuple(_held(part, name, schema) for part, name in parts))
+
+
+def _held(value: Any, name: str, schema: Schema) -> Any:
+    if type(value) in _NUMBERS:
+        return value
+    from xrepo_nb.query.typing.comparable import as_held
+
+    field = schema.field(name)
+    return value if field is None else as_held(value, field.type.kind)
+
+
+_NUMBERS = frozenset({int, float, bool})
+
+
+def _by_field(given: Any, key: tuple[str, ...]) -> Mapping[str, Any]:
     if isinstance(given, Mapping):
-        return known_id(key_of(given, key))
+        return given
     if isinstance(given, Sequence) and not isinstance(given, str | bytes) and len(given) == len(key):
-        return known_id(key_of(dict(zip(key, given, strict=True)), key))
+        return dict(zip(key, given, strict=True))
     raise XRepoValidationError(
         "the id must give a value for each field of the key",
         exists=key,
@@ -87,9 +105,22 @@ def same_id(a: Any, b: Any) -> bool:
     >>> same_id(1, 1.0), same_id(1, True), same_id((1, "x"), (True, "x"))
     (True, False, False)
     """
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        return len(a) == len(b) and all(map(same_id, a, b))
-    return bool(a == b) and isinstance(a, bool) is isinstance(b, bool)
+    return bool(distinct(a) == distinct(b))
+
+
+def distinct(record_id: Any) -> Any:
+    """What stands for an id in a dict or set, where Python takes True for 1: equal for the same id alone.
+
+    >>> len({distinct(record_id) for record_id in (1, 1.0, True, 0, False)})
+    4
+    """
+    kind = type(record_id)
+    if kind is bool:
+        return _TRUTHS[record_id]
+    return tuple(map(distinct, record_id)) if kind is tuple else record_id
+
+
+_TRUTHS = (object(), object())
 
 
 def hashable(value: Any) -> Any:

@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from xrepo_nb.core.errors import XRepoValidationError
+from xrepo_nb.core.errors import XRepoValidationError, an
 from xrepo_nb.core.missing import MISSING, Missing
 
 _TAG = "$"
@@ -68,7 +68,7 @@ def decode(value: Any) -> Any:
 def _encode_bson(value: Any) -> Any:
     if type(value).__module__.partition(".")[0] != "bson":
         raise XRepoValidationError(
-            f"a {type(value).__name__} cannot be kept in a file",
+            f"{an(type(value).__name__)} cannot be kept in a file",
             asked=type(value).__name__,
             hint="convert it first",
         )

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import Any, ClassVar, Literal
 
-from xrepo_nb.core.errors import XRepoConfigurationError
+from xrepo_nb.core.errors import XRepoConfigurationError, an
 from xrepo_nb.core.offload import offload
 from xrepo_nb.repos.aggregation import aggregated
 from xrepo_nb.repos.base import XRepo
-from xrepo_nb.repos.connected import ConnectedRepo
+from xrepo_nb.repos.connected import ConnectedRepo, must_hold
 from xrepo_nb.repos.joining import join_shape, union_shape
 from xrepo_nb.repos.loading import load
 from xrepo_nb.repos.materialized import MaterializedRepo
@@ -271,6 +271,7 @@ class XRepoFactory:
             schema = _schema_behind(model) or await _reconciled(resource, collection, known)
         if cls._determine_repo_type(schema, resource, None, materialized) == "connected":
             _must_be_options_of(ConnectedRepo, options)
+            await must_hold(resource, collection, Schema.of(schema))
             return cls._create_repo("connected", schema, model, resource, collection=collection, **options)
         return await ResourceSnapshot.of_resource(resource, collection, schema, model, **options)
 
@@ -350,7 +351,7 @@ def _must_be_options_of(repo: type[XRepo[Any]], options: Mapping[str, Any]) -> N
     unknown = next((name for name in options if name not in taken), None)
     if unknown is not None:
         raise XRepoConfigurationError(
-            f"a {repo.kind} repo has no option {unknown!r}", asked=unknown, exists=taken
+            f"{an(repo.kind)} repo has no option {unknown!r}", asked=unknown, exists=taken
         )
 
 

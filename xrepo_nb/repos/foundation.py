@@ -13,7 +13,7 @@ from pydantic import ConfigDict
 
 from xrepo_nb.cache import CacheManager
 from xrepo_nb.core.bounded import Bounded
-from xrepo_nb.core.errors import XRepoUnsupportedError
+from xrepo_nb.core.errors import XRepoUnsupportedError, counted
 from xrepo_nb.core.prototype import XObjPrototype
 from xrepo_nb.governance.acl import ACLManager
 from xrepo_nb.governance.audit import AuditEntry, AuditLogger
@@ -293,6 +293,7 @@ class RepoFoundation(XObjPrototype, ABC):
 
     def __repr__(self) -> str:
         model = f", model {self.model_class.__name__}" if self.model_class is not None else ""
-        return f"<{type(self).__name__} {self.metadata.name!r}: {len(self.schema.fields)} fields{model}>"
+        fields = counted(len(self.schema.fields), "field")
+        return f"<{type(self).__name__} {self.metadata.name!r}: {fields}{model}>"
 
     __str__ = __repr__

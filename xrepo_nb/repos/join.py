@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from xrepo_nb.core.errors import counted
 from xrepo_nb.query.plan import Join
 
 
@@ -34,15 +35,33 @@ class JoinStep:
         return self.left_rows - self.left_matched
 
     @property
+    def left_kept(self) -> int:
+        """Left rows that are in the result, however often."""
+        if self.how == "anti":
+            return self.left_unmatched
+        return self.left_matched if self.how in ("inner", "right", "semi") else self.left_rows
+
+    @property
+    def selects(self) -> bool:
+        """Whether the join keeps left rows as they are, and takes nothing from the right."""
+        return self.how in ("semi", "anti")
+
+    @property
     def right_unmatched(self) -> int:
         """Right rows without a partner."""
         return self.right_rows - self.right_matched
 
     def __str__(self) -> str:
         keys = ", ".join(a if a == b else f"{a} = {b}" for a, b in self.on)
+        joined = f"{self.left} {self.how} join {self.right} on {keys}: "
+        if self.selects:
+            partner = "without" if self.how == "anti" else "with"
+            return (
+                f"{joined}kept the {self.left_kept:,} of {self.left_rows:,} left rows "
+                f"{partner} a partner among {self.right_rows:,} right rows"
+            )
         return (
-            f"{self.left} {self.how} join {self.right} on {keys}: "
-            f"{self.left_matched:,} of {self.left_rows:,} left rows and "
+            f"{joined}{self.left_matched:,} of {self.left_rows:,} left rows and "
             f"{self.right_matched:,} of {self.right_rows:,} right rows matched, fan-out {self.fan_out}"
         )
 
@@ -64,7 +83,7 @@ class JoinReport(Sequence[JoinStep]):
         return iter(self.steps)
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self.steps), f"{self.rows:,} rows"])
+        return "\n".join([*map(str, self.steps), counted(self.rows, "row")])
 
 
 def report_of(

@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from pydantic import BaseModel
 
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConflictError, XRepoValidationError
-from xrepo_nb.repos.documents import key_of
+from xrepo_nb.core.errors import (
+    XRepoConfigurationError,
+    XRepoConflictError,
+    XRepoValidationError,
+    an,
+    counted,
+)
+from xrepo_nb.repos.documents import distinct, key_of
 from xrepo_nb.repos.shaping import plain
 from xrepo_nb.resources.tables import table_of
 from xrepo_nb.schema.inference import OnReject, infer
@@ -85,7 +91,21 @@ def _table(data: Any, wanted: Schema | None, on_reject: OnReject) -> tuple[Table
         documents = [plain(item) if isinstance(item, BaseModel) else item for item in data]
         return _documents(documents, wanted, on_reject)
     made = table_of(data)
-    return made.table, made.report
+    if wanted is None or not made.table.is_frame or _keeps(made.table, wanted):
+        return made.table, made.report
+    return _documents(list(made.table.documents), wanted, on_reject)
+
+
+def _keeps(table: Table, wanted: Schema) -> bool:
+    """Whether the columns are of the types that were asked for, with values where there must be."""
+    declared = {field.name: field for field in wanted.fields}
+    for field in table.schema.fields:
+        asked = declared.get(field.name)
+        if asked is not None and field.type != asked.type:
+            return False
+        if asked is not None and asked.absence == "never" and table.frame[field.name].has_nulls():
+            return False
+    return True
 
 
 def _documents(
@@ -95,7 +115,7 @@ def _documents(
     if wrong is not None:
         kind = type(documents[wrong]).__name__
         raise XRepoValidationError(
-            f"row {wrong} is a {kind}, not a dict", hint="pass a list of dicts, or a frame"
+            f"row {wrong} is {an(kind)}, not a dict", hint="pass a list of dicts, or a frame"
         )
     if not documents:
         return Table.empty(wanted or Schema(())), None
@@ -138,11 +158,11 @@ def _must_be_key(frame: pl.DataFrame, schema: Schema, key: tuple[str, ...]) -> N
     absent, twice = _repeats(frame, schema, key)
     if absent:
         raise XRepoValidationError(
-            f"{absent} rows have no value for the key {', '.join(key)}", asked=", ".join(key)
+            f"{counted(absent, 'row')} without a value for the key {', '.join(key)}", asked=", ".join(key)
         )
     if twice:
         raise XRepoConflictError(
-            f"{twice} rows have an id ({', '.join(key)}) that another row has",
+            f"{counted(twice, 'row')} with an id ({', '.join(key)}) that another row has",
             asked=", ".join(key),
             hint="remove the duplicates, or name another primary_key",
         )
@@ -156,4 +176,4 @@ def _repeats(frame: pl.DataFrame, schema: Schema, key: tuple[str, ...]) -> tuple
         return columns.height - given.height, given.height - given.n_unique()
     documents = Table(frame=columns, schema=schema.select(key)).documents
     whole = [d for d in documents if all(d.get(name) is not None for name in key)]
-    return len(documents) - len(whole), len(whole) - len({key_of(d, key) for d in whole})
+    return len(documents) - len(whole), len(whole) - len({distinct(key_of(d, key)) for d in whole})

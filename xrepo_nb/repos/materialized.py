@@ -18,7 +18,7 @@ from xrepo_nb.governance.identity import Identity, resolve
 from xrepo_nb.repos import fitting, reading
 from xrepo_nb.repos.base import XRepo
 from xrepo_nb.repos.change import Change, Current, Stale
-from xrepo_nb.repos.documents import key_of, same_id
+from xrepo_nb.repos.documents import distinct
 from xrepo_nb.repos.execution import Opened
 from xrepo_nb.repos.loading import Loaded, load
 from xrepo_nb.repos.metadata import RepoMetadata
@@ -145,8 +145,7 @@ class MaterializedRepo(XRepo[T]):
         for record_id in ids:
             revision = storage.revision(record_id)
             document = storage.find(record_id)
-            there = document is not None and same_id(key_of(document, self._key), record_id)
-            found.append(Current(document, revision) if document is not None and there else None)
+            found.append(None if document is None else Current(document, revision))
         return found
 
     async def _apply(self, change: Change, partial: bool = False) -> WriteResult:
@@ -198,9 +197,9 @@ class MaterializedRepo(XRepo[T]):
             return taken
         given: set[Any] = set()
         for index, item in enumerate(change.items):
-            if item.id in given or self._storage.has(item.id):
+            if distinct(item.id) in given or self._storage.has(item.id):
                 taken[index] = f"a record with id {item.id!r} exists already"
-            given.add(item.id)
+            given.add(distinct(item.id))
         return taken
 
     def _widens(self, change: Change) -> bool:

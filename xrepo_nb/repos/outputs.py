@@ -10,6 +10,7 @@ from xrepo_nb.core.errors import (
     XRepoConflictError,
     XRepoNotFoundError,
     XRepoQueryError,
+    an,
 )
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.plan import Merge, Out, Plan
@@ -68,7 +69,7 @@ async def _replace(
         return
     if not isinstance(target, MaterializedRepo):
         raise XRepoConfigurationError(
-            f"$out replaces rows held in memory, and {name} is a {type(target).__name__}",
+            f"$out replaces rows held in memory, and {name} is {an(type(target).__name__)}",
             asked=name,
             hint="use $merge",
         )

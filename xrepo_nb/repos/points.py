@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 async def read(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
     """The record with that id as the operation's caller may see it, or None."""
-    record_id = as_key(given, repo.key or required_key(repo))
+    record_id = as_key(given, repo.key or required_key(repo), repo._schema)
     current = (await repo._current([record_id], operation.identity))[0]
     if current is None:
         return None

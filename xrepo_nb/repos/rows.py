@@ -5,10 +5,19 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from pydantic import BaseModel
+
+from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.resources.base import WriteResult
 from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import polars as pl
+    import pyarrow as pa
 
 R = TypeVar("R")
 
@@ -30,6 +39,7 @@ class Rows(builtins.list[R]):
 
     `total` is the number of rows that matched before skip and limit, None where the source would
     have to be read again to tell; `truncated` says whether rows were left out after these.
+    `written` is how many records a `$out` or `$merge` at the end of a pipeline passed on.
     """
 
     def __init__(
@@ -40,18 +50,52 @@ class Rows(builtins.list[R]):
         total: int | None = None,
         skip: int = 0,
         provenance: Provenance | None = None,
+        written: int | None = None,
     ) -> None:
         super().__init__(rows)
         self.schema = schema
         self.total = total
         self.skip = skip
         self.provenance = provenance
+        self.written = written
 
     def __repr__(self) -> str:
         """As a list, but of the first rows only where there are many."""
         if len(self) <= _SHOWN:
             return super().__repr__()
         return f"{self[:_SHOWN]!r} and {len(self) - _SHOWN:,} more"
+
+    def to_polars(self) -> pl.DataFrame:
+        """These records as a Polars frame, in the types of `schema`. Blocking for many.
+
+        To hand on many rows ask for `repo.frame(...)`: it makes no records on the way.
+
+        >>> Rows([{"city": "Oslo", "n": 2}]).to_polars().rows()
+        [('Oslo', 2)]
+        """
+        from xrepo_nb.repos.shaping import plain
+
+        documents: list[Any] = [plain(row) if isinstance(row, BaseModel) else row for row in self]
+        if not all(isinstance(document, dict) for document in documents):
+            raise XRepoUnsupportedError("only records become a frame", hint="pl.Series(rows) takes values")
+        return Table(documents=documents, schema=self.schema).frame
+
+    def to_pandas(self) -> pd.DataFrame:
+        """These records as a pandas frame; what is absent is None or NaN in it. Blocking for many."""
+        from xrepo_nb.repos.reading import with_nulls
+
+        return with_nulls(self.to_polars()).to_pandas()
+
+    def to_arrow(self) -> pa.Table:
+        """These records as an Arrow table. Blocking for many.
+
+        Raises `XRepoUnsupportedError` for a column of several types, which Arrow cannot hold.
+        """
+        from xrepo_nb.repos.reading import must_be_typed
+
+        frame = self.to_polars()
+        must_be_typed(frame)
+        return frame.to_arrow()
 
     @property
     def truncated(self) -> bool:

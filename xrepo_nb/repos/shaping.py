@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
-from xrepo_nb.core.errors import XRepoValidationError
+from xrepo_nb.core.errors import XRepoValidationError, an
 from xrepo_nb.core.offload import offload
 from xrepo_nb.core.plain import plain as plain_scalar
 from xrepo_nb.governance.policy import Grant
@@ -133,7 +133,7 @@ def document_of(given: Any, model: type[BaseModel] | None) -> tuple[dict[str, An
         return plain(given), None
     if not isinstance(given, Mapping):
         raise XRepoValidationError(
-            f"a record is a dict or a model instance, not a {type(given).__name__}",
+            f"a record is a dict or a model instance, not {an(type(given).__name__)}",
             asked=type(given).__name__,
         )
     wrong = next((name for name in given if not isinstance(name, str)), None)

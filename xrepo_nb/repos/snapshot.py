@@ -30,6 +30,7 @@ class ResourceSnapshot(MaterializedRepo[T]):
 
     if TYPE_CHECKING:  # plain attributes: Pydantic's private ones are slow to read
         _origin: ConnectedRepo[Any]
+        _wanted: Schema
 
     def __init__(
         self,
@@ -37,6 +38,7 @@ class ResourceSnapshot(MaterializedRepo[T]):
         loaded: Loaded,
         model_class: type[T] | None = None,
         *,
+        wanted: Schema | None = None,
         name: str | None = None,
         metadata: RepoMetadata | None = None,
     ) -> None:
@@ -44,6 +46,7 @@ class ResourceSnapshot(MaterializedRepo[T]):
             model_class=model_class, name=name or origin.metadata.name, metadata=metadata, loaded=loaded
         )
         self._origin, self._resource = origin, origin.source
+        self._wanted = wanted or origin._schema
         self.metadata.resource_name = origin.source.name
 
     @classmethod
@@ -55,18 +58,21 @@ class ResourceSnapshot(MaterializedRepo[T]):
         model_class: type[Any] | None = None,
         **options: Any,
     ) -> ResourceSnapshot[Any]:
-        """Reads the collection; `options` go to the repo."""
-        origin: ConnectedRepo[Any] = ConnectedRepo(schema, resource, collection=collection)
+        """Reads the collection, and brings it to the schema; `options` go to the repo."""
+        known = Schema.of(schema)
+        held = (await resource.describe(collection)).select(known.names)
+        held = held.replace(primary_key=known.primary_key) if held.fields else known
+        origin: ConnectedRepo[Any] = ConnectedRepo(held, resource, collection=collection)
         key, path = options.pop("primary_key", None), options.pop("path", None)
         table = await _read(origin)
-        known = Schema.of(schema)
         loaded = await offload(load, known, table, model_class, primary_key=key, path=path)
-        return cls(origin, replace(loaded, closed=origin._closed), model_class, **options)
+        loaded = replace(loaded, closed=origin._closed)
+        return cls(origin, loaded, model_class, wanted=known, **options)
 
     async def _refreshed(self, identity: Identity) -> None:
         table = await _read(self._origin)
-        known, model = self._origin._schema, self._model_class
-        await self._put(await offload(load, known, table, model, primary_key=self._key))
+        loaded = await offload(load, self._wanted, table, self._model_class, primary_key=self._key)
+        await self._put(loaded)
 
 
 async def _read(origin: ConnectedRepo[Any]) -> Table:

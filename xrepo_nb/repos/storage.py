@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import polars as pl
 
-from xrepo_nb.repos.documents import Reader, copied, key_of
+from xrepo_nb.repos.documents import Reader, copied, distinct, key_of
 from xrepo_nb.repos.growth import grown
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -124,14 +124,15 @@ class Storage:
 
     def find(self, record_id: Any) -> dict[str, Any] | None:
         """A copy of the record, or None."""
-        found = self._overlay.get(record_id, _ABSENT)
+        known = distinct(record_id)
+        found = self._overlay.get(known, _ABSENT)
         if found is not _ABSENT:
             return None if found is None else copied(found)
         base = self._base
         if base.rows is None:
             self.build_index()
             return self.find(record_id)
-        row = base.rows.get(record_id)
+        row = base.rows.get(known)
         if row is None:
             return None
         if row >= base.frame.height:  # added and folded since the look into the overlay
@@ -140,16 +141,17 @@ class Storage:
 
     def has(self, record_id: Any) -> bool:
         """Whether there is such a record."""
-        found = self._overlay.get(record_id, _ABSENT)
+        known = distinct(record_id)
+        found = self._overlay.get(known, _ABSENT)
         if found is not _ABSENT:
             return found is not None
         if self._base.rows is None:
             self.build_index()
-        return record_id in (self._base.rows or ())
+        return known in (self._base.rows or ())
 
     def revision(self, record_id: Any) -> int:
         """A number that grows with every change of the record."""
-        return self._revisions.get(record_id, self._since)
+        return self._revisions.get(distinct(record_id), self._since)
 
     def apply(self, edits: Sequence[Edit], before: Callable[[], object] | None = None) -> list[int]:
         """Applies all edits, or none: then the indexes of those whose revision no longer holds.
@@ -165,8 +167,9 @@ class Storage:
             self._folded = None
             for edit in edits:
                 self._changes += 1
-                self._revisions[edit.id] = self._changes
-                self._overlay[edit.id] = edit.document
+                known = distinct(edit.id)
+                self._revisions[known] = self._changes
+                self._overlay[known] = edit.document
             if len(self._revisions) > _TOLD_APART:
                 self._renumber()
         return []
@@ -209,7 +212,7 @@ def _index(base: _Base, key: tuple[str, ...]) -> dict[Any, int]:
     if not base.frame.height:
         return {}
     columns = Table(frame=base.frame.select(key), schema=base.schema.select(key))
-    ids = [key_of(document, key) for document in columns.documents]
+    ids = [distinct(key_of(document, key)) for document in columns.documents]
     rows = {record_id: row for row, record_id in enumerate(ids)}
     for row in base.dead:
         if rows.get(ids[row]) == row:

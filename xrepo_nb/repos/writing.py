@@ -254,7 +254,7 @@ async def _written(
 
     A record that was changed or removed between the look at it and its change is looked at again.
     """
-    record_id = as_key(given, required_key(writer.repo))
+    record_id = as_key(given, required_key(writer.repo), writer.repo._schema)
     for _ in range(ATTEMPTS):
         current = await writer.current(record_id, deleted=deleted)
         if current is None:

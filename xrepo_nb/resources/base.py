@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from xrepo_nb.core.errors import XRepoUnsupportedError
+from xrepo_nb.core.errors import XRepoUnsupportedError, an
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -169,7 +169,7 @@ class XResource(ABC):
 
     def _unsupported(self, what: str) -> XRepoUnsupportedError:
         return XRepoUnsupportedError(
-            f"a {self.connection_type} source cannot {what}",
+            f"{an(self.connection_type)} source cannot {what}",
             asked=what,
             hint="materialise it (materialized=True) and work on the copy",
         )

@@ -15,7 +15,7 @@ from typing import Literal
 
 import polars as pl
 
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoValidationError
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoValidationError, counted
 from xrepo_nb.resources.bytes import line_blocks
 
 _LONGEST = 1 << 16
@@ -179,7 +179,7 @@ class _Checker:
             if re.search(self._stray, text):
                 return "a quote stands inside a field that is not quoted"
         count = text.count(self._separator) + 1
-        return None if count == self._width else f"{count} fields instead of {self._width}"
+        return None if count == self._width else f"{counted(count, 'field')} instead of {self._width}"
 
 
 def _decoded(block: bytes) -> list[str | None]:

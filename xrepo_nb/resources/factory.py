@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from xrepo_nb.core.errors import XRepoConfigurationError, closest
+from xrepo_nb.core.errors import XRepoConfigurationError, an, closest
 from xrepo_nb.resources.base import XResource
-from xrepo_nb.resources.paths import extension, is_pattern
+from xrepo_nb.resources.paths import extension, is_pattern, must_say
 from xrepo_nb.resources.selection import split_pattern
 from xrepo_nb.resources.tables import is_data
 
@@ -110,6 +110,7 @@ def resource_for(target: Any, **config: Any) -> Opened:
     if isinstance(target, str) and (uri := _URI.match(target)):
         return _from_uri(target, uri, collection, config)
     if isinstance(target, str | Path):
+        must_say("the path", target)
         return Opened(_from_path(Path(target), config), collection)
     return Opened(_from_data(target, collection, config), collection)
 
@@ -123,6 +124,7 @@ def _from_uri(target: str, uri: re.Match[str], collection: str | None, config: d
     if name not in _FILES and name != "file":
         return Opened(ResourceFactory.create(name, uri=target, **config), collection)
     location, _, query = target[uri.end() :].partition("?")
+    must_say(f"the path after {scheme}://", location.strip("/"))
     options: dict[str, Any] = {key: _FLAGS.get(value, value) for key, value in parse_qsl(query)}
     collection = options.pop("table", options.pop("collection", collection))
     config = options | config
@@ -154,7 +156,7 @@ def _from_data(target: Any, collection: str | None, config: dict[str, Any]) -> X
     if isinstance(target, Mapping) and target and all(map(is_data, target.values())):
         return ResourceFactory.create("memory", data=target, **config)
     raise XRepoConfigurationError(
-        f"cannot open a {type(target).__name__}",
+        f"cannot open {an(type(target).__name__)}",
         asked=type(target).__name__,
         exists=["path", "URI", "list of dicts", "Polars, pandas or Arrow frame", "dict of those", "source"],
     )
@@ -188,7 +190,7 @@ def _misfit(name: str, maker: Maker, config: Mapping[str, Any]) -> XRepoConfigur
     unknown = next((key for key in config if key not in taken), None)
     if unknown is not None:
         return XRepoConfigurationError(
-            f"a {name} source has no option {unknown!r}", asked=unknown, exists=taken
+            f"{an(name)} source has no option {unknown!r}", asked=unknown, exists=taken
         )
     missing = [key for key, p in taken.items() if p.default is p.empty and key not in config]
-    return XRepoConfigurationError(f"a {name} source needs {', '.join(missing)}", exists=taken)
+    return XRepoConfigurationError(f"{an(name)} source needs {', '.join(missing)}", exists=taken)

@@ -22,6 +22,19 @@ def is_pattern(text: str | PurePath) -> bool:
     return glob.has_magic(str(text))
 
 
+def must_say(what: str, given: object) -> None:
+    """Refuses an empty text where a file, folder or pattern is named: as a path it is the current folder.
+
+    >>> must_say("root", ".")
+    """
+    if isinstance(given, str) and not given.strip():
+        raise XRepoConfigurationError(
+            f"{what} is empty",
+            asked=given,
+            hint="write the name of a file or folder; '.' is the current folder",
+        )
+
+
 def stem(path: PurePath) -> str:
     """The name of a file without its format and compression: `flights.csv.gz` is `flights`."""
     return path.with_suffix("").stem if path.suffix in COMPRESSED else path.stem

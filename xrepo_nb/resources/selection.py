@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError
-from xrepo_nb.resources.paths import Root, extension, is_pattern, stem
+from xrepo_nb.resources.paths import Root, extension, is_pattern, must_say, stem
 
 Files = Mapping[str, tuple[Path, ...]]
 """The files of each collection, by the collection's name."""
@@ -35,6 +35,8 @@ class Selection:
         pattern: str | Mapping[str, str] | None = None,
     ) -> Selection:
         """The selection that the arguments of a file source describe. Touches no disk."""
+        for option, given in (("file_path", file_path), ("root", root), ("pattern", pattern)):
+            must_say(option, given)
         if file_path is not None and is_pattern(file_path) and pattern is None:
             file_path, pattern = None, str(file_path)
         if file_path is not None and pattern is not None:

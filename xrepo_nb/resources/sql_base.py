@@ -28,6 +28,7 @@ from xrepo_nb.core.settings import settings
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.resources.base import ScanRequest, WriteResult, XResource
 from xrepo_nb.resources.outcomes import attach, outcomes_of
+from xrepo_nb.resources.paths import must_say
 from xrepo_nb.resources.sql_connections import Connections, interruptible
 from xrepo_nb.resources.sql_files import Mark, database_file, mark_of, must_be_the_file
 from xrepo_nb.resources.sql_finishing import finished, parted
@@ -76,6 +77,8 @@ class SQLFileResource(XResource):
         root: str | Path | None = None,
         timeout: float | None = None,
     ) -> None:
+        for option, given in (("file_path", file_path), ("root", root)):
+            must_say(option, given)
         self.path = Path(file_path)
         self.name = self.path.stem
         self._root = root

@@ -19,6 +19,7 @@ from xrepo_nb.core.errors import (
     XRepoTimeoutError,
     XRepoUnsupportedError,
     XRepoValidationError,
+    an,
 )
 from xrepo_nb.resources.base import Capabilities
 from xrepo_nb.resources.sql_base import Batches, SQLFileResource
@@ -151,7 +152,7 @@ class SQLiteResource(SQLFileResource):
                 sent = statement.values.get(name, row[i])
                 if type(sent) is not type(row[i]) or sent != row[i]:
                     raise XRepoValidationError(
-                        f"the affinity of column {name!r} turns this value into a {type(row[i]).__name__}",
+                        f"the affinity of column {name!r} turns this value into {an(type(row[i]).__name__)}",
                         hint="give a value that the column's declared type keeps",
                     )
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import polars as pl
 from pydantic import BaseModel
 
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoValidationError
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoValidationError, an
 from xrepo_nb.resources.storage import stored
 from xrepo_nb.schema.inference import infer
 from xrepo_nb.schema.report import FieldReport, InferenceReport
@@ -60,7 +60,7 @@ def table_of(given: Any) -> Made:
     if is_data(given):
         return _from_documents(given)
     raise XRepoConfigurationError(
-        f"cannot read rows from a {type(given).__name__}",
+        f"cannot read rows from {an(type(given).__name__)}",
         asked=type(given).__name__,
         exists=["list of dicts", "polars", "pandas", "Arrow"],
     )
@@ -129,5 +129,5 @@ def _document(item: Any, at: int) -> dict[str, Any]:
     if isinstance(item, BaseModel):
         return item.model_dump()
     raise XRepoValidationError(
-        f"row {at} is a {type(item).__name__}, not a document", hint="pass a list of dicts, or a frame"
+        f"row {at} is {an(type(item).__name__)}, not a document", hint="pass a list of dicts, or a frame"
     )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from xrepo_nb.core.errors import counted
 from xrepo_nb.schema.types import DataType, Field
 
 
@@ -149,7 +150,7 @@ class InferenceReport:
         ]  # fmt: skip
         widths = [max(map(len, column)) for column in zip(head, *body, strict=True)]
         seen = "the first " if self.sampled else ""
-        lines = [f"{seen}{self.rows:,} rows, {len(self.rejected):,} rejected"]
+        lines = [f"{seen}{counted(self.rows, 'row')}, {len(self.rejected):,} rejected"]
         for row in [head, *body]:
             cells = [
                 cell.rjust(width) if 3 <= i <= 4 else cell.ljust(width)

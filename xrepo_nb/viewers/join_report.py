@@ -40,14 +40,23 @@ def _row(step: JoinStep) -> list[Html | str]:
         tag("th", f"{step.left} {step.how} join {step.right}", scope="row"),
         keys,
         right(f"{step.left_rows:,}", "td"),
-        _matched(step.left_matched, step.left_rows),
+        _selected(step) if step.selects else _matched(step.left_matched, step.left_rows),
         right(f"{step.right_rows:,}", "td"),
         _matched(step.right_matched, step.right_rows),
-        right(f"{step.fan_out:,}", "td"),
+        right("–" if step.selects else f"{step.fan_out:,}", "td"),
     ]
 
 
 def _matched(matched: int, rows: int) -> Html:
     missed = rows - matched
     said = f"{matched:,}, {missed:,} without a partner" if missed else "all"
-    return tag("td", bar(matched / rows if rows else 0.0, said), tag("small", " ", said))
+    return _share(matched, rows, said)
+
+
+def _selected(step: JoinStep) -> Html:
+    said = f"{step.left_kept:,} kept, {step.left_rows - step.left_kept:,} left out"
+    return _share(step.left_matched, step.left_rows, said)
+
+
+def _share(part: int, rows: int, said: str) -> Html:
+    return tag("td", bar(part / rows if rows else 0.0, said), tag("small", " ", said))

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from xrepo_nb.core.errors import counted
 from xrepo_nb.viewers.html import Html, join, tag
+
+count = counted
 
 
 def heading(kind: str, name: str, *facts: str | Html | None) -> Html:
@@ -21,17 +24,6 @@ def spaced(words: Iterable[str | Html]) -> list[Html]:
     for word in words:
         apart += [word if isinstance(word, Html) else tag("span", word), join([" "])]
     return apart[:-1]
-
-
-def count(number: int, noun: str) -> str:
-    """A number with its noun.
-
-    >>> count(1, "row"), count(336776, "row"), count(2, "entry")
-    ('1 row', '336,776 rows', '2 entries')
-    """
-    if number == 1:
-        return f"1 {noun}"
-    return f"{number:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
 
 
 def grid(headers: Sequence[Any], rows: Iterable[Iterable[Any]], label: str, **attributes: Any) -> Html:

@@ -61,6 +61,8 @@ class RepoView(View):
         return None if total is None else count(total, "row")
 
     def _content(self) -> Html:
+        if not self.schema.fields:
+            return join([])
         fields = SchemaView(self.schema).fields()
         if self.table is None:
             return fields
@@ -89,7 +91,9 @@ def _first(glimpsed: Table, name: str, total: int | None) -> TableView:
 
 
 def _remarks(repo: Any) -> Iterator[str]:
-    """What its join matched, and whether loading its rows changed or refused anything."""
+    """What its join matched, whether loading changed or refused anything, and why nothing is shown."""
+    if repo.metadata.acl_rules and not repo.schema.fields:
+        yield "its rules show you nothing of it: act as someone else, by acting_as(...) or user_id="
     yield from map(str, getattr(repo, "join_report", None) or ())
     report = getattr(repo, "report", None)
     if report is not None and not report.clean:

@@ -10,16 +10,24 @@ from pydantic import BaseModel
 
 from xrepo_nb.repos.rows import Rows
 from xrepo_nb.schema.table import Table
+from xrepo_nb.viewers.parts import count
 from xrepo_nb.viewers.table import ROWS, TableView, repo_of
 
+WHOLE = 20
+"""Rows up to which all are shown: the months of a year, the states of a status."""
 
-def rows_view(rows: Rows[Any], *, shown: int = ROWS) -> TableView:
-    """The first of the rows, and of how many."""
+
+def rows_view(rows: Rows[Any], *, shown: int | None = None) -> TableView:
+    """All of a few rows, else the first ones, and of how many."""
+    if shown is None:
+        shown = WHOLE if len(rows) <= WHOLE else ROWS
     first = documents(rows[:shown])
     schema = rows.schema if rows.schema is not None else Table(documents=first).schema
     name = rows.provenance.repo if rows.provenance else ""
     source = partial(repo_of, lambda: documents(rows), schema, name or "rows")
     remark = f"{rows.total:,} match in all" if rows.truncated else ""
+    if rows.written is not None:
+        remark = f"{count(rows.written, 'record')} went to the target of the pipeline"
     return TableView(schema, first, name, len(rows), kind="rows", remark=remark, source=source)
 
 

@@ -15,7 +15,7 @@ from decimal import Decimal
 from functools import lru_cache, total_ordering
 from typing import Any, TypeGuard
 
-from xrepo_nb.core.errors import XRepoQueryError
+from xrepo_nb.core.errors import XRepoQueryError, an
 from xrepo_nb.core.missing import MISSING, Missing
 from xrepo_nb.engines.document.meter import spend
 
@@ -201,7 +201,9 @@ def _object(value: Any) -> tuple[Any, ...]:
     if not isinstance(value, dict):
         if not hasattr(value, "as_doc"):
             kind = type(value).__name__
-            raise XRepoQueryError(f"a {kind} is no value of a document", hint="give numbers, text, times ...")
+            raise XRepoQueryError(
+                f"{an(kind)} is no value of a document", hint="give numbers, text, times ..."
+            )
         value = value.as_doc()
     spend(len(value))
     parts = []

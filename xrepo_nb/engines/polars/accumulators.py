@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from xrepo_nb.core.errors import an
 from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts, fits
 from xrepo_nb.engines.polars.frame import column
 from xrepo_nb.engines.polars.logic import as_expr, negation
@@ -158,7 +159,7 @@ def _extreme(accumulator: Accumulator, rows: Rows) -> Value:
     if value.kind == "null":
         return NULL_VALUE
     if value.kind not in ORDERED:
-        decline(f"{accumulator.op} of a {value.kind}")
+        decline(f"{accumulator.op} of {an(value.kind)}")
     if accumulator.op == "$max":
         expr = value.expr.max()
     else:
@@ -233,7 +234,7 @@ def _count_of(accumulator: Accumulator) -> int:
 def _extremes(op: str, value: Value, count: int) -> pl.Expr:
     """The least or greatest values in order, without absent ones."""
     if value.kind not in ORDERED:
-        decline(f"{op} of a {value.kind}")
+        decline(f"{op} of {an(value.kind)}")
     largest = op == "$maxN"
     if value.kind == "float" and value.facts.may_be_nan:
         present = value.expr.drop_nulls()
@@ -264,7 +265,7 @@ def _best(accumulator: Accumulator, rows: Rows) -> Value:
 def _percentile(accumulator: Accumulator, rows: Rows) -> Value:
     value = rows.option(accumulator, "input")
     if not value.is_number:
-        decline(f"{accumulator.op} of a {value.kind}")
+        decline(f"{accumulator.op} of {an(value.kind)}")
     if accumulator.op == "$median":
         return Value(_at_point(value, 0.5), FLOAT, _ever(value))
     points = accumulator.option("p")
@@ -301,7 +302,7 @@ def _covariance(accumulator: Accumulator, rows: Rows) -> Value:
 def _merged(accumulator: Accumulator, rows: Rows) -> Value:
     value = rows.argument(accumulator)
     if value.kind != "object":
-        decline(f"$mergeObjects of a {value.kind}")
+        decline(f"$mergeObjects of {an(value.kind)}")
     fields = {}
     for field in value.type.fields:
         inner = member(value, field.name)

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from xrepo_nb.core.errors import an
 from xrepo_nb.engines.polars import matching
 from xrepo_nb.engines.polars.logic import Condition, as_expr, conjunction, disjunction, negation
 from xrepo_nb.engines.polars.numbers import remainder as remainder_of
@@ -152,7 +153,7 @@ def _mod(predicate: p.Mod, place: Place) -> Condition:
 
     def test(value: Value) -> Condition:
         if value.kind == "float" or value.kind == "decimal" or value.kind == "mixed":
-            decline(f"$mod of a {value.kind}")
+            decline(f"$mod of {an(value.kind)}")
         if value.kind != "int":
             return False
         return remainder_of(value.expr, constant(divisor)) == remainder

@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from xrepo_nb.core.errors import an
 from xrepo_nb.engines.polars.accumulators import Rows, accumulated
 from xrepo_nb.engines.polars.frame import column
 from xrepo_nb.engines.polars.numbers import as_float, exact_in_float, widened
@@ -115,7 +116,7 @@ def interpolated(value: Value, key: Value | None) -> pl.Expr:
     if key is None or key.may_be_absent or key.kind not in ("int", "float", "datetime"):
         decline("a linear fill by a key that is no number or date")
     if not value.is_number:
-        decline(f"a linear fill of a {value.kind}")
+        decline(f"a linear fill of {an(value.kind)}")
     by = key.expr.cast(pl.Int64) if key.kind == "datetime" else key.expr
     exact = replace(value, expr=exact_in_float(value)) if value.kind == "int" else value
     return as_float(exact).interpolate_by(by)
@@ -165,7 +166,7 @@ def span(window: Window, key: Value | None) -> Span:
         return KEY, f"{high - low + 1}i", f"{low - 1}i", (PART, KEY)
     unit = MICROS.get(window.unit or "")
     if key.kind != "datetime" or unit is None:
-        decline(f"a range window of unit {window.unit} over a {key.kind}")
+        decline(f"a range window of unit {window.unit} over {an(key.kind)}")
     low, high = max(low, -FOREVER // unit), min(high, FOREVER // unit)
     return KEY, f"{(high - low) * unit + 1}us", f"{low * unit - 1}us", (PART, KEY)
 

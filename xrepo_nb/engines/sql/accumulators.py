@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.arithmetic import as_float
 from xrepo_nb.engines.sql.reasons import decline
@@ -82,7 +83,7 @@ def _sum(node: Any, rows: Rows) -> Value:
             return Value(counted, INT, "never")
         return Value(binary(exp.Mul, counted, value.sql), INT, "never")
     if value.kind in ("decimal", "mixed"):
-        decline(f"$sum of a {value.kind}")
+        decline(f"$sum of {an(value.kind)}")
     if value.kind not in ("int", "float"):
         return Value(binary(exp.Mul, rows.aggregate("count", exp.Star()), number(0)), INT, "never")
     summed = exp.Coalesce(this=rows.aggregate("sum", value.sql), expressions=[number(0)])
@@ -92,7 +93,7 @@ def _sum(node: Any, rows: Rows) -> Value:
 def _avg(node: Any, rows: Rows) -> Value:
     value = rows.argument(node)
     if value.kind in ("decimal", "mixed"):
-        decline(f"$avg of a {value.kind}")
+        decline(f"$avg of {an(value.kind)}")
     if value.kind not in ("int", "float"):
         return NULL_VALUE
     mean = rows.ctx.dialect.as_kind(rows.aggregate("avg", value.sql), "float")
@@ -112,7 +113,7 @@ def _extreme(node: Any, rows: Rows) -> Value:
     if value.kind == "null":
         return NULL_VALUE
     if value.kind not in _ORDERED:
-        decline(f"{node.op} of a {value.kind}")
+        decline(f"{node.op} of {an(value.kind)}")
     dialect = rows.ctx.dialect
     dialect.check(value, node.op)
     operand = dialect.operand(value)
@@ -221,7 +222,7 @@ def _first_n(node: Any, rows: Rows) -> Value:
 def _extreme_n(node: Any, rows: Rows) -> Value:
     value, amount = rows.ctx.value(_option(node, "input")), _amount(node, rows)
     if value.kind not in _ORDERED - {"float"} or rows.window:
-        decline(f"{node.op} of a {value.kind}")
+        decline(f"{node.op} of {an(value.kind)}")
     if value.sql.find(exp.Column) is None:
         decline(f"{node.op} of a constant")
     order = exp.Order(this=value.sql, expressions=[exp.Ordered(this=value.sql, desc=node.op == "$maxN")])
@@ -257,7 +258,7 @@ def _top(node: Any, rows: Rows) -> Value:
 def _quantiles(node: Any, rows: Rows) -> Value:
     value = rows.ctx.value(_option(node, "input"))
     if rows.window or value.kind not in ("int", "float"):
-        decline(f"{node.op} of a {value.kind}")
+        decline(f"{node.op} of {an(value.kind)}")
     sql = as_float(value)
     real = exp.Not(this=call("isnan", sql))
     found = rows.aggregate(

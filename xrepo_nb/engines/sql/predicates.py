@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlglot import exp
 
+from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql import comparing
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.paths import any_at, any_element, column_of, has_array, member
@@ -163,7 +164,7 @@ def _in_values(ctx: Context, path: Path, group: str, values: list[Any]) -> Condi
             return False
         if value.kind not in ("string", "int"):
             if len(values) > _MANY:
-                decline(f"a long list of values for a {value.kind}")
+                decline(f"a long list of values for {an(value.kind)}")
             return disjunction(*(bracketed(ctx, "$eq", value, ctx.literal(v)) for v in values))
         ctx.dialect.check(value, "$in")
         if len(values) > _MANY:

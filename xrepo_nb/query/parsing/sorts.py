@@ -9,6 +9,7 @@ from xrepo_nb.query.parsing.values import as_float, fail, field_path, is_number,
 from xrepo_nb.query.plan import NATURAL, SortKey
 
 MAX_KEYS = 32
+_HINT = 'write {"age": -1}, [("age", -1), ("name", 1)] or "-age"; 1 is ascending, -1 descending'
 
 
 def sort_keys(given: Any, at: str) -> tuple[SortKey, ...]:
@@ -38,21 +39,31 @@ def _pairs(given: Any, at: str) -> Iterable[tuple[Any, Any]]:
         return ()
     if isinstance(given, Mapping):
         return given.items()
-    if isinstance(given, str):
+    if isinstance(given, str | SortKey) or _named(given) is not given:
         given = [given]
     if not isinstance(given, Sequence):
-        fail(f"a sort is a document or a list of pairs, not {kind(given)}", at)
+        fail(f"a sort is a document or a list of pairs, not {kind(given)}", at, hint=_HINT)
     return [_pair(item, at) for item in given]
 
 
+def _named(given: Any) -> Any:
+    """The name of a field that `F` made; anything else as it is."""
+    if isinstance(given, str | Sequence):
+        return given
+    from xrepo_nb.query.builder import FieldBuilder
+
+    return ".".join(given._path) if isinstance(given, FieldBuilder) else given
+
+
 def _pair(item: Any, at: str) -> tuple[Any, Any]:
+    item = _named(item)
     if isinstance(item, SortKey):
         return ".".join(item.path), -1 if item.descending else 1
     if isinstance(item, str):
         return (item[1:], -1) if item.startswith("-") else (item, 1)
     if not isinstance(item, Sequence) or len(item) != 2:
-        fail("a sort key is a pair (field, 1 or -1)", at)
-    return item[0], item[1]
+        fail("a sort key is a pair (field, 1 or -1)", at, hint=_HINT)
+    return _named(item[0]), item[1]
 
 
 def _key(path: Any, order: Any, at: str) -> SortKey:
@@ -66,7 +77,7 @@ def direction(order: Any, at: str) -> int:
     if isinstance(order, Mapping):
         fail("a sort by $meta or an expression is not supported", at, hint="add the value as a field")
     if not is_number(order) or as_float(order) not in (1, -1):
-        fail(f"a sort order is 1 or -1, not {order!r}", at)
+        fail(f"a sort order is 1 or -1, not {order!r}", at, hint=_HINT)
     return int(as_float(order))
 
 

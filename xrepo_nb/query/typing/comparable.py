@@ -34,7 +34,7 @@ def must_compare(node: p.Predicate, found: Value) -> None:
                 f"{field!r} holds {found.type}, and is compared with {kind}",
                 at=node.at,
                 asked=field,
-                hint=_hint(held),
+                hint=_hint(held, kind),
             )
 
 
@@ -93,6 +93,23 @@ def _as(reader: Callable[[str], Any], value: Any) -> Any:
         return value
 
 
+def as_held(value: Any, kind: str) -> Any:
+    """A value as fields of that kind hold it: ISO text as what it tells, midnight and its day as one.
+
+    A value that no such field holds stays as it is.
+
+    >>> as_held("2024-01-31", "datetime")
+    datetime.datetime(2024, 1, 31, 0, 0, tzinfo=datetime.timezone.utc)
+    """
+    reader = _READERS.get(kind)
+    found = value if reader is None else _as(reader, value)
+    if kind == "datetime" and type(found) is datetime.date:
+        return datetime.datetime(found.year, found.month, found.day, tzinfo=datetime.UTC)
+    if kind == "date" and isinstance(found, datetime.datetime):
+        return found.date() if as_held(found.date(), "datetime") == found else found
+    return found
+
+
 def _moment(text: str) -> datetime.datetime:
     found = datetime.datetime.fromisoformat(text)
     return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
@@ -136,7 +153,9 @@ _ALIKE = (
 """Kinds whose values compare with each other; all others only with their own."""
 
 
-def _hint(held: frozenset[str]) -> str | None:
+def _hint(held: frozenset[str], given: str) -> str | None:
+    if given == "array":
+        return "for any of several values write $in, or field__in"
     if not held.isdisjoint(("datetime", "date")):
         return "give a datetime, or ISO text such as '2024-01-31'"
     return "give True or False" if "bool" in held else None

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from xrepo_nb.core.errors import XRepoUnsupportedError
+from xrepo_nb.core.errors import XRepoUnsupportedError, an
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.parsing.values import is_pattern
 from xrepo_nb.query.unparsing.expressions import dotted, unparse_expression
@@ -30,7 +30,7 @@ def _field(predicate: p.Predicate) -> dict[str, Any]:
     found = operators(predicate)
     if not path or found is None:
         raise XRepoUnsupportedError(
-            f"a {type(predicate).__name__} on single values is no filter by itself",
+            f"{an(type(predicate).__name__)} on single values is no filter by itself",
             asked=type(predicate).__name__,
         )
     return {dotted(path): found}

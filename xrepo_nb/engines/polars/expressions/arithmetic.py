@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import polars as pl
 
+from xrepo_nb.core.errors import an
 from xrepo_nb.engines.polars.facts import Bounds, Facts, fits
 from xrepo_nb.engines.polars.numbers import as_float, guarded, remainder, rounded
 from xrepo_nb.engines.polars.reasons import decline
@@ -20,7 +21,7 @@ def numbers(call: Call, scope: Scope) -> list[Value]:
     values = [scope.typed(arg) for arg in call.args]
     for value in values:
         if not value.is_number and value.kind != "null":
-            decline(f"{call.op} of a {value.kind}")
+            decline(f"{call.op} of {an(value.kind)}")
     return values
 
 
@@ -59,7 +60,7 @@ def _folded(
 ) -> Value:
     for value in values:
         if not value.is_number and value.kind != "null":
-            decline(f"{call.op} of a {value.kind}")
+            decline(f"{call.op} of {an(value.kind)}")
     if not values:
         decline(f"{call.op} of nothing")
     if any(value.kind == "null" for value in values):
@@ -103,7 +104,7 @@ def _date_minus(left: Value, right: Value) -> Value:
         expr = left.expr.dt.timestamp("ms") - right.expr.dt.timestamp("ms")
         return Value(expr, INT, absent_like([left, right]))
     if right.kind != "int":
-        decline(f"a date minus a {right.kind}")
+        decline(f"a date minus {an(right.kind)}")
     return Value(left.expr - pl.duration(milliseconds=right.expr), DATETIME, absent_like([left, right]))
 
 
@@ -170,7 +171,7 @@ def _round(call: Call, scope: Scope) -> Value:
     if type(places) is not int or not 0 <= places <= 15:
         decline("$round to other than up to 15 places")
     if value.kind != "float":
-        return value.nullable() if value.kind in ("int", "null") else decline(f"$round of a {value.kind}")
+        return value.nullable() if value.kind in ("int", "null") else decline(f"$round of {an(value.kind)}")
     return Value(rounded(value.expr, places), FLOAT, absent_like([value]))
 
 

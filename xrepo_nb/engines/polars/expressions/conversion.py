@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
+from xrepo_nb.core.errors import an
 from xrepo_nb.engines.polars.expressions.comparison import boolean
 from xrepo_nb.engines.polars.facts import INT64
 from xrepo_nb.engines.polars.logic import as_expr, choose
@@ -32,7 +33,7 @@ def _type(call: Call, scope: Scope) -> Value:
     elif value.kind == "null":
         name = pl.lit("null")
     else:
-        decline(f"$type of a {value.kind}")
+        decline(f"$type of {an(value.kind)}")
     absent = choose(value.is_missing(), pl.lit("missing"), pl.lit("null"))
     return Value(choose(value.is_absent(), absent, name), STRING, "never")
 
@@ -49,7 +50,7 @@ def _to_double(call: Call, scope: Scope) -> Value:
     if value.kind == "null":
         return NULL_VALUE
     if not value.is_number:
-        decline(f"$toDouble of a {value.kind}")
+        decline(f"$toDouble of {an(value.kind)}")
     return Value(as_float(value), FLOAT, absent_like([value]))
 
 
@@ -59,7 +60,7 @@ def _to_int(call: Call, scope: Scope) -> Value:
     if value.kind == "bool":
         return Value(value.expr.cast(pl.Int64), INT, absent_like([value]))
     if value.kind != "int":
-        decline(f"{call.op} of a {value.kind}")
+        decline(f"{call.op} of {an(value.kind)}")
     low, high = value.facts.bounds
     least, greatest = INT32 if call.op == "$toInt" else INT64
     if low < least or high > greatest:
@@ -81,5 +82,5 @@ def _to_bool(call: Call, scope: Scope) -> Value:
 def _to_string(call: Call, scope: Scope) -> Value:
     value = scope.typed(call.args[0])
     if value.kind not in ("int", "string"):
-        decline(f"$toString of a {value.kind}")
+        decline(f"$toString of {an(value.kind)}")
     return Value(value.expr.cast(pl.String), STRING, absent_like([value]))

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from xrepo_nb.core.errors import an
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.values import DATETIME, INT, NULL_VALUE, Value, absent_like
@@ -41,7 +42,7 @@ def _date(call: Call, scope: Scope, name: str) -> Value:
     given = call.option(name)
     value = scope.typed(given) if given is not None else decline(f"{call.op} without {name}")
     if value.kind not in ("datetime", "null"):
-        decline(f"{call.op} of a {value.kind}")
+        decline(f"{call.op} of {an(value.kind)}")
     return value
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import polars as pl
 
+from xrepo_nb.core.errors import an
 from xrepo_nb.engines.polars.expressions.comparison import boolean
 from xrepo_nb.engines.polars.patterns import finds
 from xrepo_nb.engines.polars.reasons import decline
@@ -114,5 +115,5 @@ def _matches(call: Call, scope: Scope) -> Value:
     letters = options.value if isinstance(options, Literal) else "" if options is None else None
     value = scope.typed(given)
     if not isinstance(letters, str) or value.kind != "string":
-        decline(f"{call.op} of a {value.kind}")
+        decline(f"{call.op} of {an(value.kind)}")
     return boolean(finds(pattern.value, letters, value))

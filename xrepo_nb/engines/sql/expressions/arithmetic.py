@@ -8,6 +8,7 @@ from functools import reduce
 
 from sqlglot import exp
 
+from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.common import guarded, numbers, operands
 from xrepo_nb.engines.sql.reasons import decline
@@ -63,7 +64,7 @@ def _subtract(ctx: Context, node: Call) -> Value:
     if right.kind == "datetime":
         return strict(binary(exp.Sub, milliseconds(left), milliseconds(right)), INT, left, right)
     if right.kind != "int":
-        decline(f"a date minus a {right.kind}")
+        decline(f"a date minus {an(right.kind)}")
     moved = exp.Sub(this=left.sql, expression=call("to_milliseconds", right.sql))
     return strict(exp.Paren(this=moved), DATETIME, left, right)
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql.comparing import as_value, comparison, truth
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.common import constant, guarded, operands
@@ -35,7 +36,7 @@ _NULL = DataType("null")
 
 def _array(op: str, value: Value) -> Value:
     if value.kind != "array":
-        decline(f"{op} of a {value.kind}")
+        decline(f"{op} of {an(value.kind)}")
     return value
 
 

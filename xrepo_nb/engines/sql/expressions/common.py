@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Condition, Sql, choose
@@ -26,7 +27,7 @@ def of_kinds(op: str, values: Sequence[Value], *kinds: str) -> Sequence[Value]:
     """The values, which must be of these kinds or always absent."""
     for value in values:
         if value.kind not in kinds and value.kind != "null":
-            decline(f"{op} of a {value.kind}")
+            decline(f"{op} of {an(value.kind)}")
     return values
 
 

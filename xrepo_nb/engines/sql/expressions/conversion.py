@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql.comparing import as_value, truth
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.arithmetic import milliseconds
@@ -54,7 +55,7 @@ def _to_string(ctx: Context, node: Call) -> Value:
         return strict(call("strftime", value.sql, text("%Y-%m-%dT%H:%M:%S.%gZ")), STRING, value)
     if value.kind == "objectid":
         return strict(call("lower", call("hex", value.sql)), STRING, value)
-    return decline(f"$toString of a {value.kind}")
+    return decline(f"$toString of {an(value.kind)}")
 
 
 def _to_double(ctx: Context, node: Call) -> Value:
@@ -67,7 +68,7 @@ def _to_double(ctx: Context, node: Call) -> Value:
         return strict(cast(cast(value.sql, "INT"), "DOUBLE"), FLOAT, value)
     if value.kind == "datetime":
         return strict(cast(milliseconds(value), "DOUBLE"), FLOAT, value)
-    return decline(f"{node.op} of a {value.kind}")
+    return decline(f"{node.op} of {an(value.kind)}")
 
 
 def _to_whole(ctx: Context, node: Call) -> Value:
@@ -97,7 +98,7 @@ def _whole(ctx: Context, op: str, value: Value) -> Value:
         plain = call("regexp_full_match", value.sql, text("-?[0-9]{1,18}"))
         odd = exp.Not(this=plain)
         return strict(guarded(ctx, odd, cast(value.sql, "BIGINT"), f"{op} of a text"), INT, value)
-    return decline(f"{op} of a {value.kind}")
+    return decline(f"{op} of {an(value.kind)}")
 
 
 def _to_bool(ctx: Context, node: Call) -> Value:
@@ -125,7 +126,7 @@ def _to_date(ctx: Context, node: Call) -> Value:
         return value.nullable()
     if value.kind == "date":
         return strict(cast(value.sql, "TIMESTAMP"), DATETIME, value)
-    return decline(f"$toDate of a {value.kind}")
+    return decline(f"$toDate of {an(value.kind)}")
 
 
 OPERATORS = {

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sqlglot import exp
 
+from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.common import constant
 from xrepo_nb.engines.sql.reasons import decline
@@ -30,7 +31,7 @@ def moment(ctx: Context, node: Call, name: str) -> Value:
     if value.kind == "date":
         return Value(cast(value.sql, "TIMESTAMP"), DATETIME, value.absence, value.missing)
     if value.kind not in ("datetime", "null"):
-        decline(f"{node.op} of a {value.kind}")
+        decline(f"{node.op} of {an(value.kind)}")
     return value
 
 
@@ -124,7 +125,7 @@ def _shift(ctx: Context, node: Call) -> Value:
     if value.kind == "null" or amount.kind == "null":
         return NULL_VALUE
     if amount.kind != "int" or (amount.is_constant and abs(amount.literal) > 100_000):
-        decline(f"{node.op} by a {amount.kind}")
+        decline(f"{node.op} by {an(amount.kind)}")
     count = binary(exp.Mul, amount.sql, number(3)) if unit == "quarter" else amount.sql
     name = "to_months" if unit == "quarter" else _UNITS[unit]
     if name not in ("to_hours", "to_minutes", "to_seconds", "to_milliseconds"):

@@ -6,6 +6,7 @@ import string
 
 from sqlglot import exp
 
+from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql.comparing import as_value
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.common import constant, guarded, of_kinds, operands
@@ -46,7 +47,7 @@ def coerced(op: str, value: Value) -> Sql:
             this=exp.Cast(this=value.sql, to=exp.DataType.build("TEXT")), expressions=[text("")]
         )
     if value.kind != "string":
-        decline(f"{op} of a {value.kind}")
+        decline(f"{op} of {an(value.kind)}")
     return value.sql if value.absence == "never" else exp.Coalesce(this=value.sql, expressions=[text("")])
 
 
@@ -69,7 +70,7 @@ def _strcasecmp(ctx: Context, node: Call) -> Value:
 def _length(ctx: Context, node: Call) -> Value:
     (value,) = operands(ctx, node)
     if value.kind != "string":
-        decline(f"{node.op} of a {value.kind}")
+        decline(f"{node.op} of {an(value.kind)}")
     made = call("length" if node.op == "$strLenCP" else "strlen", value.sql)
     return Value(guarded(ctx, value.is_absent(), made, f"{node.op} of null"), INT, "never")
 

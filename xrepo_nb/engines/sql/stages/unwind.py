@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.paths import column_of, follow
 from xrepo_nb.engines.sql.reasons import decline
@@ -39,7 +40,7 @@ def unwind(ctx: Context, stage: q.Unwind, sources: Sources) -> Relation:
     if value.kind == "null" and not stage.preserve_empty:
         return replace(base, where=False)
     if value.kind != "array":
-        decline(f"$unwind of a {value.kind}")
+        decline(f"$unwind of {an(value.kind)}")
     length = _length(value)
     exploded, place = _numbered(
         ctx, base, call("greatest", length, number(1)) if stage.preserve_empty else length
