@@ -106,6 +106,7 @@ CASES: list[tuple[str, Rows, list[dict[str, Any]]]] = [
         TWO,
         [{"$unwind": {"path": "$no", "preserveNullAndEmptyArrays": True, "includeArrayIndex": "v"}}],
     ),
+    ("a union of rows of which some are skipped", TWO, [{"$skip": 1}, {"$unionWith": "t"}]),
 ]
 
 

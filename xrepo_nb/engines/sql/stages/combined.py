@@ -24,26 +24,24 @@ def union(ctx: Context, stage: q.UnionWith, sources: Sources) -> Relation:
     names = physical(fields)
     alias = ctx.table_name()
     terms = max(len(left.order), len(right.order), 1)
-    parts, columns = [], {}
+    parts: list[Sql] = []
+    columns: dict[str, Value] = {}
     for side, other in ((left, right), (right, left)):
         selected = [aliased(_sided(side, other, f).sql, names[f]) for f in fields]
         selected.append(aliased(number(int(side is right)), "#s"))
         selected += [aliased(_term(side, i), f"#{int(side is right)}{i}") for i in range(terms)]
         selected += [aliased(exp.Null(), f"#{int(side is left)}{i}") for i in range(terms)]
-        parts.append(side.selecting(ctx, _sorted_names(selected, len(fields)), ordered=side.is_cut))
+        select = side.selecting(ctx, _sorted_names(selected, len(fields)), ordered=side.is_cut)
+        parts.append(exp.Subquery(this=select) if side.is_cut else select)
     for f in fields:
         columns[f] = replace(_merged(left, right, f), sql=column(names[f], alias))
-    made = exp.Union(this=_wrapped(parts[0]), expression=_wrapped(parts[1]), distinct=False)
+    made = exp.Union(this=parts[0], expression=parts[1], distinct=False)
     if not left.order or not right.order:
         return Relation(subquery(made, alias), columns)
     order = [Term(column("#s", alias))]
     for k, side in enumerate((left, right)):
         order += [replace(t, sql=column(f"#{k}{i}", alias)) for i, t in enumerate(side.order)]
     return Relation(subquery(made, alias), columns, tuple(order), explicit=True)
-
-
-def _wrapped(select: exp.Select) -> Sql:
-    return exp.Subquery(this=select) if select.args.get("limit") or select.args.get("order") else select
 
 
 def _sorted_names(selected: Sequence[Sql], fields: int) -> list[Sql]:
