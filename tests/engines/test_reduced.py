@@ -13,7 +13,7 @@ from tests.engines.test_differential import plain
 from xrepo_nb.core.errors import XRepoError
 from xrepo_nb.engines.select import get_engine
 from xrepo_nb.query.parsing import parse_pipeline
-from xrepo_nb.query.plan import Scan
+from xrepo_nb.query.plan import Join, Scan
 from xrepo_nb.schema.table import Table
 
 NAN = math.nan
@@ -39,6 +39,11 @@ def _value(expression: Any) -> list[dict[str, Any]]:
 def _percentile(path: str) -> dict[str, Any]:
     return {"$percentile": {"input": path, "p": [0.25, 0.9], "method": "approximate"}}
 
+
+UNSURE: Rows = [{"_id": 1, "i": 1, "l": [1, 2]}, {"_id": 2, "i": 1, "l": []}, {"_id": 3, "i": 2, "l": [None]}]
+FIRST = {"$addFields": {"x": {"$arrayElemAt": ["$l", 0]}, "x?": "$i"}}
+"""A field that is null in some rows and missing in others, beside one of an odd name."""
+TYPES = {"$project": {"v": {"$type": "$x"}, "i": "$x?"}}
 
 CASES: list[tuple[str, Rows, list[dict[str, Any]]]] = [
     ("a constant as the best", TWO, _group({"$top": {"sortBy": {"i": -1}, "output": None}})),
@@ -106,6 +111,16 @@ CASES: list[tuple[str, Rows, list[dict[str, Any]]]] = [
         TWO,
         [{"$unwind": {"path": "$no", "preserveNullAndEmptyArrays": True, "includeArrayIndex": "v"}}],
     ),
+    (
+        "null or missing beside what is unwound",
+        UNSURE,
+        [FIRST, {"$unwind": {"path": "$l", "preserveNullAndEmptyArrays": True}}, TYPES],
+    ),
+    (
+        "null or missing beside what is looked up",
+        UNSURE,
+        [FIRST, {"$lookup": {"from": "t", "localField": "_id", "foreignField": "i", "as": "m"}}, TYPES],
+    ),
     ("a union of rows of which some are skipped", TWO, [{"$skip": 1}, {"$unionWith": "t"}]),
 ]
 
@@ -128,6 +143,17 @@ def test_the_engine_agrees(engine: str, rows: Rows, pipeline: list[dict[str, Any
     read = Table(documents=rows)
     table = Table(frame=read.frame, schema=read.schema)
     assert _answer(engine, table, pipeline) == _answer("document", table, pipeline)
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize("how", ["left", "inner", "semi"])
+def test_null_or_missing_beside_what_is_joined(engine: str, how: str) -> None:
+    left, right = Table(frame=Table(documents=UNSURE).frame), Table(documents=[{"_id": 2, "w": 1}])
+    joined = Join(parse_pipeline([FIRST], Scan("l")), Scan("r"), (("_id", "_id"),), how)
+    plan, inputs = parse_pipeline([TYPES], joined), {"l": left, "r": right}
+    assert get_engine(engine).supports(plan, inputs) is None
+    exact = get_engine("document").collect(plan, inputs).documents
+    assert get_engine(engine).collect(plan, inputs).documents == exact
 
 
 def test_dates_before_zones_had_rules_have_the_offset_of_their_place() -> None:

@@ -60,23 +60,27 @@ class Relation:
 
     def derived(self, ctx: Context) -> Relation:
         """The same as a derived table, all columns plain."""
+        alias = ctx.table_name()
+        selected, columns, order = self.carried(alias)
+        source = subquery(self._select(ctx, selected, ordered=self.is_cut), alias)
+        return Relation(source, columns, order, self.explicit)
+
+    def carried(self, alias: str) -> tuple[list[Sql], dict[str, Value], tuple[Term, ...]]:
+        """What a derived table of that name must select to hand on all columns and the order, and
+        these two as they are found in it."""
         names = physical(self.columns)
         selected: list[Sql] = []
-        columns = {}
-        alias = ctx.table_name()
-        for logical, value in self.columns.items():
+        columns: dict[str, Value] = {}
+        for i, (logical, value) in enumerate(self.columns.items()):
             selected.append(aliased(value.sql, names[logical]))
             missing = value.missing
             if missing is not None:
-                selected.append(aliased(missing, f"{names[logical]}?"))
-                missing = column(f"{names[logical]}?", alias)
+                selected.append(aliased(missing, f"#m{i}"))
+                missing = column(f"#m{i}", alias)
             columns[logical] = replace(value, sql=column(names[logical], alias), missing=missing)
-        order = []
-        for i, term in enumerate(self.order):
-            selected.append(aliased(term.sql, f"#{i}"))
-            order.append(replace(term, sql=column(f"#{i}", alias)))
-        source = subquery(self._select(ctx, selected, ordered=self.is_cut), alias)
-        return Relation(source, columns, tuple(order), self.explicit)
+        selected += [aliased(term.sql, f"#{i}") for i, term in enumerate(self.order)]
+        order = tuple(replace(term, sql=column(f"#{i}", alias)) for i, term in enumerate(self.order))
+        return selected, columns, order
 
     def statement(self, ctx: Context) -> exp.Select:
         """The whole as one statement whose columns stand in the order of the fields."""

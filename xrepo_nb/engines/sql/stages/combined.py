@@ -91,9 +91,8 @@ def join(ctx: Context, stage: q.Join, sources: Sources) -> Relation:
         decline(f"the join {stage.how!r} in SQL")
     shared = {a for a, b in stage.on if a == b}
     columns = {
-        k: _after(v, stage.how in ("right", "outer")) for k, v in left.columns.items() if k not in shared
+        k: v if k in shared else _after(v, stage.how in ("right", "outer")) for k, v in left.columns.items()
     }
-    columns = {k: columns.get(k, v) for k, v in left.columns.items()}
     for k, v in right.columns.items():
         if k in shared:
             columns[k] = _shared(columns[k], v, stage.how)
@@ -109,15 +108,10 @@ def join(ctx: Context, stage: q.Join, sources: Sources) -> Relation:
 def _joined(
     ctx: Context, left: Relation, joined: exp.Join, columns: Mapping[str, Value], order: tuple[Term, ...]
 ) -> Relation:
-    names = physical(columns)
     alias = ctx.table_name()
-    selected: list[Sql] = [aliased(v.sql, names[k]) for k, v in columns.items()]
-    selected += [aliased(t.sql, f"#{i}") for i, t in enumerate(order)]
+    selected, out, terms = Relation(left.source, columns, order).carried(alias)
     select = exp.select(*selected, copy=False).from_(left.source, copy=False)
-    select = select.join(joined, copy=False)
-    out = {k: replace(v, sql=column(names[k], alias)) for k, v in columns.items()}
-    terms = tuple(replace(t, sql=column(f"#{i}", alias)) for i, t in enumerate(order))
-    return Relation(subquery(select, alias), out, terms, explicit=bool(terms))
+    return Relation(subquery(select.join(joined, copy=False), alias), out, terms, explicit=bool(terms))
 
 
 def _join_order(how: str, left: Relation, right: Relation) -> tuple[Term, ...]:

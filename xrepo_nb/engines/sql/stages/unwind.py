@@ -10,7 +10,7 @@ from sqlglot import exp
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.paths import column_of, follow
 from xrepo_nb.engines.sql.reasons import decline
-from xrepo_nb.engines.sql.relation import Relation, Term, aliased, physical, subquery
+from xrepo_nb.engines.sql.relation import Relation, Term, aliased, subquery
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.stages.shapes import put
 from xrepo_nb.engines.sql.syntax import (
@@ -64,13 +64,10 @@ def _length(array: Value) -> Sql:
 
 def _numbered(ctx: Context, base: Relation, length: Sql) -> tuple[Relation, Sql]:
     """Each row once for each number from 0 below `length`, and the column with that number."""
-    names, alias = physical(base.columns), ctx.table_name()
-    selected = [aliased(v.sql, names[k]) for k, v in base.columns.items()]
+    alias = ctx.table_name()
+    selected, columns, order = base.carried(alias)
     selected.append(aliased(call("unnest", call("range", number(0), length)), "#place"))
-    selected += [aliased(t.sql, f"#{i}") for i, t in enumerate(base.order)]
     place = column("#place", alias)
-    columns = {k: replace(v, sql=column(names[k], alias)) for k, v in base.columns.items()}
-    order = tuple(replace(t, sql=column(f"#{i}", alias)) for i, t in enumerate(base.order))
     source = subquery(base.selecting(ctx, selected), alias)
     return Relation(source, columns, (*order, Term(place)) if order else (), base.explicit), place
 
