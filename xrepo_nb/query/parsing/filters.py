@@ -13,7 +13,7 @@ from xrepo_nb.query.parsing.bits import mask_of
 from xrepo_nb.query.parsing.expressions import Scope, expression
 from xrepo_nb.query.parsing.jsonschema import check_json_schema
 from xrepo_nb.query.parsing.limits import ATOMS
-from xrepo_nb.query.parsing.patterns import options_of, pattern_parts
+from xrepo_nb.query.parsing.patterns import listed, options_of, pattern_parts
 from xrepo_nb.query.parsing.values import (
     array,
     as_float,
@@ -163,7 +163,7 @@ def _in(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:
         return p.In(path, tuple(given), at=at)
     if any(isinstance(item, (dict, Mapping)) and is_operators(item) for item in given):
         fail("the values of $in and $nin are no operators", at)
-    return p.In(path, tuple(copied(item, at) for item in given), at=at)
+    return p.In(path, tuple(listed(item, at) for item in given), at=at)
 
 
 def _nin(path: Path, value: Any, at: str, scope: Scope) -> p.Predicate:

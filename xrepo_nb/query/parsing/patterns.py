@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from xrepo_nb.query.parsing.limits import check_pattern
-from xrepo_nb.query.parsing.values import fail
+from xrepo_nb.query.parsing.values import copied, fail, is_pattern
 
 _FLAGS = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"), (re.VERBOSE, "x"))
 
@@ -21,6 +21,13 @@ def pattern_parts(value: Any, at: str) -> tuple[str, str]:
     check_pattern(pattern, at)
     flags = 0 if isinstance(value, str) else value.flags
     return pattern, "".join(letter for mask, letter in _FLAGS if flags & mask)
+
+
+def listed(item: Any, at: str) -> Any:
+    """One of several values to equal, safe from later changes; a pattern among them is looked at."""
+    if is_pattern(item):
+        pattern_parts(item, at)
+    return copied(item, at)
 
 
 def options_of(value: Any, at: str) -> str:
