@@ -201,6 +201,20 @@ def test_a_query_that_needs_more_memory_says_so(monkeypatch: pytest.MonkeyPatch)
         settings.cache_clear()
 
 
+def test_changed_settings_hold_for_the_next_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    from xrepo_nb.engines.duckdb.session import session
+
+    found = []
+    for threads in "1212121212":
+        monkeypatch.setenv("XREPO_THREADS", threads)
+        settings.cache_clear()
+        with session([]) as connection:
+            found += connection.execute("SELECT current_setting('threads')::TEXT").fetchone()
+    monkeypatch.undo()
+    settings.cache_clear()
+    assert "".join(found) == "1212121212"
+
+
 def test_an_unknown_input_is_refused() -> None:
     with pytest.raises(XRepoUnsupportedError, match="no rows for 't'"):
         DuckDBEngine().collect(Scan("t"), {})
