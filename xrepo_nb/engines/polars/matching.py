@@ -18,8 +18,11 @@ import polars as pl
 from xrepo_nb.core.plain import is_unicode
 from xrepo_nb.engines.polars.facts import INT64
 from xrepo_nb.engines.polars.logic import Condition, disjunction
+from xrepo_nb.engines.polars.patterns import finds
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.values import Value, constant
+from xrepo_nb.query.parsing.patterns import pattern_parts
+from xrepo_nb.query.parsing.values import is_pattern
 
 CLASS_OF_KIND = {
     "int": "number", "float": "number", "decimal": "number", "string": "string", "bool": "bool",
@@ -154,9 +157,7 @@ def is_one_of(wanted: Sequence[Any], value: Value) -> Condition:
     others: list[Condition] = []
     for item in wanted:
         if is_pattern(item):
-            from xrepo_nb.engines.polars.patterns import finds_pattern
-
-            others.append(finds_pattern(item, value))
+            others.append(finds(*pattern_parts(item, ""), value))
         elif (class_ := class_of(item)) == "null":
             others.append(value.is_absent())
         elif class_ != mine:
@@ -177,11 +178,6 @@ def is_one_of(wanted: Sequence[Any], value: Value) -> Condition:
 
 _FEW = 8
 """Up to so many constants are compared one by one: five times as fast as `is_in` for text, twice for ints."""
-
-
-def is_pattern(value: Any) -> bool:
-    """Whether a constant is a regular expression, Python's or BSON's."""
-    return hasattr(value, "pattern") and hasattr(value, "flags")
 
 
 _BSON_TYPES: dict[str, tuple[str, ...]] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import polars as pl
 
@@ -22,12 +21,6 @@ _SAME = re.compile(
     re.X,
 )
 _PLAIN = re.compile(r"(\^?)((?:[A-Za-z0-9 _,;:@%&=<>~\"'/!`#-]|\\[.^$*+?()\[\]{}|\\/-])*)")
-
-
-def finds_pattern(pattern: Any, value: Value) -> Condition:
-    """Whether a pattern object finds itself in the value."""
-    letters = ((re.I, "i"), (re.M, "m"), (re.S, "s"), (re.X, "x"))
-    return finds(pattern.pattern, "".join(c for mask, c in letters if pattern.flags & mask), value)
 
 
 def finds(pattern: str, options: str, value: Value) -> Condition:

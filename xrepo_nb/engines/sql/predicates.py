@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,8 @@ from xrepo_nb.engines.sql.syntax import Condition, Maker, call, conjunction, dis
 from xrepo_nb.engines.sql.values import CLASSES, Value
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.parsing.patterns import pattern_parts
+from xrepo_nb.query.parsing.values import is_pattern
 
 ELEMENT = ""
 """The name under which `$elemMatch` on scalars finds the element itself."""
@@ -136,16 +137,13 @@ _MANY = 50
 _ALTERNATIVES = 1_000
 """Beyond so many alternatives databases take longer to plan them than we to test them."""
 
-_FLAGS = (("i", re.I), ("m", re.M), ("s", re.S), ("x", re.X))
-
 
 def _in(ctx: Context, node: p.In) -> Condition:
     found: list[Condition] = []
     plain: dict[str, list[Any]] = {}
     for value in node.values:
-        if isinstance(value, re.Pattern):
-            flags = "".join(letter for letter, flag in _FLAGS if value.flags & flag)
-            found.append(_regex(ctx, p.Regex(node.path, value.pattern, flags)))
+        if is_pattern(value):
+            found.append(_regex(ctx, p.Regex(node.path, *pattern_parts(value, ""))))
         elif isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
             plain.setdefault("string" if isinstance(value, str) else "number", []).append(value)
         elif len(found) < _MANY:
