@@ -16,6 +16,7 @@ from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.values import FLOAT, INT, NULL_VALUE, Value, unified
 from xrepo_nb.query.expressions import Literal
 from xrepo_nb.query.plan import Accumulator, Window, WindowOutput
+from xrepo_nb.query.units import FIXED
 
 ROW, PART, KEY, TIES = "\0row", "\0part", "\0key", "\0ties"
 FAR = 2**31
@@ -163,18 +164,11 @@ def span(window: Window, key: Value | None) -> Span:
         decline("a range window over a key that may be absent")
     if key.kind == "int" and window.unit is None:
         return KEY, f"{high - low + 1}i", f"{low - 1}i", (PART, KEY)
-    unit = MICROS.get(window.unit or "")
+    unit = FIXED.get(window.unit or "")
     if key.kind != "datetime" or unit is None:
         decline(f"a range window of unit {window.unit} over a {key.kind}")
     low, high = max(low, -FOREVER // unit), min(high, FOREVER // unit)
     return KEY, f"{(high - low) * unit + 1}us", f"{low * unit - 1}us", (PART, KEY)
-
-
-MICROS = {
-    "week": 604_800_000_000, "day": 86_400_000_000, "hour": 3_600_000_000, "minute": 60_000_000,
-    "second": 1_000_000, "millisecond": 1_000,
-}  # fmt: skip
-"""Units of a fixed length; months and years are not."""
 
 
 def _bound(given: Any, far: int) -> Any:

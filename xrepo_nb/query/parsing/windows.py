@@ -25,10 +25,9 @@ from xrepo_nb.query.parsing.values import (
     whole,
 )
 from xrepo_nb.query.plan import Plan, SetWindowFields, SortKey, Window, WindowOutput
+from xrepo_nb.query.units import FIXED, UNITS
 
-UNITS = ("year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond")
 _OPTIONS = ("partitionBy", "sortBy", "output")
-_FIXED_UNITS = ("week", "day", "hour", "minute", "second", "millisecond")
 
 
 def set_window_fields(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
@@ -107,7 +106,7 @@ def _slope(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
         fail("$derivative needs a window", output.at)
     unit = output.option("unit")
     if unit is not None:
-        _unit(_constant(output, "unit"), output.at, _FIXED_UNITS)
+        unit_of(_constant(output, "unit"), output.at, tuple(FIXED))
 
 
 def _shift(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
@@ -146,7 +145,8 @@ def _constant(output: WindowOutput, name: str) -> Any:
     return found.value if isinstance(found, Literal) else None
 
 
-def _unit(value: Any, at: str, units: tuple[str, ...] = UNITS) -> str:
+def unit_of(value: Any, at: str, units: tuple[str, ...] = UNITS) -> str:
+    """A unit of time by its name."""
     unit = string(value, "a unit", at)
     if unit not in units:
         fail(f"unknown unit {unit!r}", at, asked=unit, exists=units)
@@ -173,7 +173,7 @@ def _window(given: Any, at: str, keys: tuple[SortKey, ...]) -> Window | None:
 
 
 def _range(named: Mapping[str, Any], at: str, keys: tuple[SortKey, ...]) -> Window:
-    unit = _unit(named["unit"], f"{at}.unit") if "unit" in named else None
+    unit = unit_of(named["unit"], f"{at}.unit") if "unit" in named else None
     lower, upper = _bounds(named["range"], f"{at}.range", rows=unit is not None)
     if len(keys) != 1:
         fail("a range window needs a sortBy of exactly one field", at)
@@ -207,11 +207,6 @@ def _bound(item: Any, at: str, rows: bool) -> Any:
 
 def _position(bound: Any, unbounded: float) -> float:
     return 0.0 if bound == "current" else unbounded if bound == "unbounded" else as_float(bound)
-
-
-def unit_of(value: Any, at: str) -> str:
-    """A unit of time by its name."""
-    return _unit(value, at)
 
 
 def is_date(value: Any) -> bool:

@@ -11,6 +11,7 @@ from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.values import DATETIME, INT, NULL_VALUE, Value, absent_like
 from xrepo_nb.query.expressions import Call, Literal
+from xrepo_nb.query.units import FIXED
 
 _PARTS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
     "$year": lambda e: e.dt.year(),
@@ -79,23 +80,17 @@ def _truncated(call: Call, scope: Scope) -> Value:
     return Value(value.expr.dt.truncate(every), DATETIME, absent_like([value]))
 
 
-_MILLISECONDS = {
-    "week": 604_800_000, "day": 86_400_000, "hour": 3_600_000, "minute": 60_000, "second": 1_000,
-    "millisecond": 1,
-}  # fmt: skip
-
-
 @lowers("$dateAdd", "$dateSubtract")
 def _shifted(call: Call, scope: Scope) -> Value:
     value, unit, amount = _date(call, scope, "startDate"), call.option("unit"), call.option("amount")
-    each = _MILLISECONDS.get(unit.value) if isinstance(unit, Literal) else None
+    each = FIXED.get(unit.value) if isinstance(unit, Literal) else None
     count = amount.value if isinstance(amount, Literal) else None
     if each is None or type(count) is not int or abs(count * each) > _CENTURY:
         decline(f"{call.op} of a computed amount, or of months")
     if _zone(call) != "UTC" or value.kind == "null":
         decline(f"{call.op} in a time zone")
     signed = count * each if call.op == "$dateAdd" else -count * each
-    return Value(value.expr + pl.duration(milliseconds=signed), DATETIME, absent_like([value]))
+    return Value(value.expr + pl.duration(microseconds=signed), DATETIME, absent_like([value]))
 
 
-_CENTURY = 100 * 366 * 86_400_000
+_CENTURY = 100 * 366 * FIXED["day"]

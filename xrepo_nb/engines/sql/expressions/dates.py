@@ -14,6 +14,7 @@ from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Sql, binary, call, cast, number, text
 from xrepo_nb.engines.sql.values import DATETIME, INT, NULL_VALUE, STRING, Value, strict
 from xrepo_nb.query.expressions import Call
+from xrepo_nb.query.units import FIXED
 
 _OFFSET = re.compile(r"([+-])(\d\d)(?::?(\d\d))?")
 _UTC = frozenset({"UTC", "GMT", "Z", "+00:00", "+0000", "+00"})
@@ -99,19 +100,16 @@ def _part(ctx: Context, node: Call) -> Value:
     return NULL_VALUE if value.kind == "null" else strict(_PARTS[node.op](value.sql), INT, value)
 
 
-_UNITS = {
+INTERVALS = {
     "year": "to_years", "month": "to_months", "week": "to_weeks", "day": "to_days", "hour": "to_hours",
     "minute": "to_minutes", "second": "to_seconds", "millisecond": "to_milliseconds",
 }  # fmt: skip
-_LENGTHS = {
-    "week": 604_800_000, "day": 86_400_000, "hour": 3_600_000, "minute": 60_000, "second": 1000,
-    "millisecond": 1,
-}  # fmt: skip
+"""Functions that make an interval of a number of units."""
 
 
 def _unit(ctx: Context, node: Call) -> str:
     unit = constant(ctx, node, "unit")
-    if unit not in (*_UNITS, "quarter"):
+    if unit not in (*INTERVALS, "quarter"):
         decline(f"{node.op} by the unit {unit!r}")
     return str(unit)
 
@@ -126,7 +124,7 @@ def _shift(ctx: Context, node: Call) -> Value:
     if amount.kind != "int" or (amount.is_constant and abs(amount.literal) > 100_000):
         decline(f"{node.op} by a {amount.kind}")
     count = binary(exp.Mul, amount.sql, number(3)) if unit == "quarter" else amount.sql
-    name = "to_months" if unit == "quarter" else _UNITS[unit]
+    name = "to_months" if unit == "quarter" else INTERVALS[unit]
     if name not in ("to_hours", "to_minutes", "to_seconds", "to_milliseconds"):
         count = cast(count, "INT")
     maker = exp.Add if node.op == "$dateAdd" else exp.Sub
@@ -150,10 +148,10 @@ def _truncated(ctx: Context, node: Call) -> Value:
         return NULL_VALUE
     if size == 1 and unit != "week":
         return strict(call("date_trunc", text(unit), value.sql), DATETIME, value)
-    if unit == "week" or unit not in _LENGTHS or not isinstance(size, int) or size < 1:
+    if unit == "week" or unit not in FIXED or not isinstance(size, int) or size < 1:
         decline(f"$dateTrunc by {size} {unit}s")
     # Bins of a fixed length count from 2000-01-01, like DuckDB's own.
-    step = call(_UNITS[unit], number(size))
+    step = call(INTERVALS[unit], number(size))
     origin = cast(text("2000-01-01"), "TIMESTAMP")
     return strict(call("time_bucket", step, value.sql, origin), DATETIME, value)
 

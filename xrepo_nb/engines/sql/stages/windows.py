@@ -11,6 +11,7 @@ from sqlglot import exp
 from xrepo_nb.engines.sql.accumulators import Rows, accumulated
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.arithmetic import as_float
+from xrepo_nb.engines.sql.expressions.dates import INTERVALS
 from xrepo_nb.engines.sql.paths import column_of, follow
 from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Relation, Term
@@ -22,16 +23,7 @@ from xrepo_nb.engines.sql.syntax import Sql, binary, call, case, cast, number
 from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value, unified
 from xrepo_nb.query import plan as q
 from xrepo_nb.query.expressions import Literal
-
-_LENGTHS = {
-    "week": 604_800_000_000, "day": 86_400_000_000, "hour": 3_600_000_000, "minute": 60_000_000,
-    "second": 1_000_000, "millisecond": 1_000,
-}  # fmt: skip
-"""Microseconds of the units of time that have a fixed length."""
-_INTERVALS = {
-    "year": "to_years", "month": "to_months", "week": "to_weeks", "day": "to_days", "hour": "to_hours",
-    "minute": "to_minutes", "second": "to_seconds", "millisecond": "to_milliseconds",
-}  # fmt: skip
+from xrepo_nb.query.units import FIXED
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +121,9 @@ def _offset(bound: Any, unit: str | None) -> tuple[Sql, bool] | int | None:
         decline("a range with a bound that is no int")
     if unit is None:
         return number(abs(bound)), bound < 0
-    if unit not in _INTERVALS:
+    if unit not in INTERVALS:
         decline(f"a range in the unit {unit!r}")
-    return call(_INTERVALS[unit], number(abs(bound))), bound < 0
+    return call(INTERVALS[unit], number(abs(bound))), bound < 0
 
 
 Bound = tuple[Sql, bool] | int | None
@@ -197,7 +189,7 @@ def _derivative(node: q.WindowOutput, partition: Partition) -> Value:
         decline("$derivative of values that may be absent")
     if (unit is None and key.kind not in ("int", "float")) or (unit is not None and key.kind != "datetime"):
         decline("$derivative over such a sort key")
-    if unit is not None and unit not in _LENGTHS:
+    if unit is not None and unit not in FIXED:
         decline(f"$derivative by {unit}")
     spec, order = _frame(node, partition)
     place = as_float(key) if unit is None else _micros(key, unit)
@@ -216,7 +208,7 @@ def _derivative(node: q.WindowOutput, partition: Partition) -> Value:
 
 
 def _micros(key: Value, unit: str) -> Sql:
-    return binary(exp.Div, cast(call("epoch_us", key.sql), "DOUBLE"), number(float(_LENGTHS[unit])))
+    return binary(exp.Div, cast(call("epoch_us", key.sql), "DOUBLE"), number(float(FIXED[unit])))
 
 
 _FUNCTIONS: dict[str, Callable[[q.WindowOutput, Partition], Value]] = {
