@@ -13,9 +13,9 @@ from xrepo_nb.engines.polars.logic import as_expr, negation
 from xrepo_nb.engines.polars.numbers import as_float
 from xrepo_nb.engines.polars.order import ORDERED, Order
 from xrepo_nb.engines.polars.paths import member
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, document
 from xrepo_nb.engines.polars.values import FLOAT, INT, NULL_VALUE, Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Expr, FieldRef, Literal
 from xrepo_nb.query.plan import Accumulator, SortKey
 from xrepo_nb.schema.types import Absence, DataType

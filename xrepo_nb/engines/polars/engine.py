@@ -15,8 +15,9 @@ from xrepo_nb.engines.growth import outgrows
 from xrepo_nb.engines.polars import expressions, join, stages
 from xrepo_nb.engines.polars.frame import Frame, empty_scan, finish, scan, settle
 from xrepo_nb.engines.polars.planning import Lowering
-from xrepo_nb.engines.polars.reasons import Inexact, Unsupported, decline
+from xrepo_nb.engines.polars.reasons import Inexact
 from xrepo_nb.engines.polars.running import how_to_run, keeps_order
+from xrepo_nb.engines.typed.reasons import Unsupported, decline
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table

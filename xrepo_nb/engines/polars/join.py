@@ -12,8 +12,8 @@ from xrepo_nb.engines.polars.facts import Bounds, Facts
 from xrepo_nb.engines.polars.frame import Column, Frame, column, physical_names
 from xrepo_nb.engines.polars.numbers import as_float, exact_in_float
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.plan import Join
 from xrepo_nb.schema.types import Absence
 

@@ -19,8 +19,8 @@ from xrepo_nb.core.plain import is_unicode
 from xrepo_nb.engines.polars.facts import INT64
 from xrepo_nb.engines.polars.logic import Condition, disjunction
 from xrepo_nb.engines.polars.patterns import finds
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.values import Value, constant
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.parsing.patterns import pattern_parts
 from xrepo_nb.query.parsing.values import is_pattern
 

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.plan import SortKey
 
 ORDERED = frozenset({"int", "float", "string", "bool", "datetime", "date", "time", "objectid", "decimal"})

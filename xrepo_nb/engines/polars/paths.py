@@ -7,8 +7,8 @@ from dataclasses import replace
 import polars as pl
 
 from xrepo_nb.engines.polars.logic import disjunction
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.values import MISSING_VALUE, Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.schema.types import DataType
 

@@ -7,8 +7,8 @@ import re
 import polars as pl
 
 from xrepo_nb.engines.polars.logic import Condition
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 
 _SAME = re.compile(
     r"""(?: [A-Za-z0-9 _,;:@%&=<>~"'/!`\#.-]          # a plain character, or any but a line's end

@@ -13,10 +13,10 @@ from xrepo_nb.engines.polars.logic import Condition, as_expr, conjunction, disju
 from xrepo_nb.engines.polars.numbers import remainder as remainder_of
 from xrepo_nb.engines.polars.paths import element, member
 from xrepo_nb.engines.polars.patterns import finds
-from xrepo_nb.engines.polars.reasons import Unsupported, decline
 from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.truth import truth
 from xrepo_nb.engines.polars.values import MISSING_VALUE, Value, constant
+from xrepo_nb.engines.typed.reasons import Unsupported, decline
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
 

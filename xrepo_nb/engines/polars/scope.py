@@ -10,8 +10,8 @@ import polars as pl
 
 from xrepo_nb.engines.polars.frame import Column, Frame
 from xrepo_nb.engines.polars.paths import reach
-from xrepo_nb.engines.polars.reasons import Unsupported, decline
 from xrepo_nb.engines.polars.values import EMPTY_DOCUMENT, MISSING_VALUE, Value, literal
+from xrepo_nb.engines.typed.reasons import Unsupported, decline
 from xrepo_nb.query.expressions import ArrayExpr, Call, DocumentExpr, Expr, FieldRef, Let, Literal, Variable
 from xrepo_nb.schema.types import DataType, Field
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from xrepo_nb.engines.polars.logic import Condition
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 
 
 def truth(value: Value) -> Condition:

@@ -13,7 +13,7 @@ import polars as pl
 
 from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts
 from xrepo_nb.engines.polars.logic import Condition, as_expr, conjunction, disjunction, negation
-from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.schema.types import Absence, DataType, Field
 
 STRING, INT, FLOAT, BOOL = DataType("string"), DataType("int"), DataType("float"), DataType("bool")

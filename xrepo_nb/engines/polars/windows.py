@@ -11,9 +11,9 @@ import polars as pl
 from xrepo_nb.engines.polars.accumulators import Rows, accumulated
 from xrepo_nb.engines.polars.frame import column
 from xrepo_nb.engines.polars.numbers import as_float, exact_in_float, widened
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.values import FLOAT, INT, NULL_VALUE, Value, unified
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Literal
 from xrepo_nb.query.plan import Accumulator, Window, WindowOutput
 from xrepo_nb.query.units import FIXED

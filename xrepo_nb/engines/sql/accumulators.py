@@ -10,7 +10,6 @@ from sqlglot import exp
 
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.arithmetic import as_float
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Term
 from xrepo_nb.engines.sql.syntax import (
     Condition,
@@ -25,6 +24,7 @@ from xrepo_nb.engines.sql.syntax import (
     number,
 )
 from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Literal
 from xrepo_nb.query.plan import Accumulator, WindowOutput
 from xrepo_nb.schema.types import DataType

@@ -7,7 +7,6 @@ import math
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import (
     Condition,
     as_sql,
@@ -19,6 +18,7 @@ from xrepo_nb.engines.sql.syntax import (
     number,
 )
 from xrepo_nb.engines.sql.values import BOOL, RANKS, Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.schema.types import DataType
 
 _HOLDS = {

@@ -9,7 +9,6 @@ from functools import partial
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import (
     Condition,
     as_sql,
@@ -23,6 +22,7 @@ from xrepo_nb.engines.sql.syntax import (
     text,
 )
 from xrepo_nb.engines.sql.values import MISSING_VALUE, Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.schema.types import DataType, Field
 

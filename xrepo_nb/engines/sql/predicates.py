@@ -12,9 +12,9 @@ from xrepo_nb.engines.sql import comparing
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.paths import any_at, any_element, column_of, has_array, member
 from xrepo_nb.engines.sql.patterns import regex
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Condition, Maker, call, conjunction, disjunction, negation, number
 from xrepo_nb.engines.sql.values import CLASSES, Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.parsing.patterns import pattern_parts

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from xrepo_nb.engines.sql.reasons import decline
+from xrepo_nb.engines.typed.reasons import decline
 
 Sql = exp.Expression
 Maker = Callable[..., Sql]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import NULL as SQL_NULL
 from xrepo_nb.engines.sql.syntax import (
     Condition,
@@ -18,6 +17,7 @@ from xrepo_nb.engines.sql.syntax import (
     negation,
     not_null,
 )
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.schema.types import Absence, DataType
 
 STRING, INT, FLOAT, BOOL = (DataType(k) for k in ("string", "int", "float", "bool"))

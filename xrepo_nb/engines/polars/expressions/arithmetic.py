@@ -9,9 +9,9 @@ import polars as pl
 
 from xrepo_nb.engines.polars.facts import Bounds, Facts, fits
 from xrepo_nb.engines.polars.numbers import as_float, guarded, remainder, rounded
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.values import DATETIME, FLOAT, INT, NULL_VALUE, Value, absent_like
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
 
 

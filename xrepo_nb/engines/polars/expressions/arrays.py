@@ -10,10 +10,10 @@ from xrepo_nb.engines.polars.numbers import widened
 from xrepo_nb.engines.polars.order import ORDERED
 from xrepo_nb.engines.polars.paths import element
 from xrepo_nb.engines.polars.predicates import any_element
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
 from xrepo_nb.engines.polars.values import BOOL, FLOAT, INT, Value, absent_like, unified
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call, Expr, Literal
 from xrepo_nb.schema.types import DataType
 

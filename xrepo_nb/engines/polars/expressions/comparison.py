@@ -9,10 +9,10 @@ import polars as pl
 from xrepo_nb.engines.polars.logic import Condition, choose, conjunction, disjunction, negation
 from xrepo_nb.engines.polars.matching import CLASS_OF_KIND, compares, relation
 from xrepo_nb.engines.polars.numbers import exact_in_float
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
 from xrepo_nb.engines.polars.values import BOOL, INT, Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
 
 _FLIPPED = {"$eq": "$eq", "$gt": "$lt", "$gte": "$lte", "$lt": "$gt", "$lte": "$gte"}

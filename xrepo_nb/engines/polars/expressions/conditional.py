@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from xrepo_nb.engines.polars.logic import Condition, choose, conjunction, disjunction, negation
 from xrepo_nb.engines.polars.numbers import widened
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
 from xrepo_nb.engines.polars.values import Value, absence_of, unified
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
 
 Branch = tuple[Condition, Value]

@@ -9,10 +9,10 @@ from xrepo_nb.engines.polars.facts import INT64
 from xrepo_nb.engines.polars.logic import as_expr, choose
 from xrepo_nb.engines.polars.matching import INT32
 from xrepo_nb.engines.polars.numbers import as_float
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
 from xrepo_nb.engines.polars.values import BOOL, FLOAT, INT, NULL_VALUE, STRING, Value, absent_like
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
 
 _NAMES = {

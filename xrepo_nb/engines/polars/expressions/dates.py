@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.values import DATETIME, INT, NULL_VALUE, Value, absent_like
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call, Literal
 from xrepo_nb.query.units import FIXED
 

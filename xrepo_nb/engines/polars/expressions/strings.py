@@ -9,9 +9,9 @@ import polars as pl
 
 from xrepo_nb.engines.polars.expressions.comparison import boolean
 from xrepo_nb.engines.polars.patterns import finds
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.values import INT, NULL_VALUE, STRING, Value, absent_like, literal
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call, Literal
 from xrepo_nb.schema.types import DataType
 

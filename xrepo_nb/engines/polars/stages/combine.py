@@ -12,10 +12,10 @@ from xrepo_nb.engines.polars.join import comparable_keys
 from xrepo_nb.engines.polars.logic import as_expr, conjunction
 from xrepo_nb.engines.polars.numbers import widened
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import document
 from xrepo_nb.engines.polars.stages.fields import added
 from xrepo_nb.engines.polars.values import MISSING_VALUE, Value, absence_of, unified
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Literal, Path
 from xrepo_nb.query.plan import (
     AddFields,

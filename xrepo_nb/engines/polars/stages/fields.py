@@ -11,9 +11,9 @@ import polars as pl
 from xrepo_nb.engines.polars.frame import Frame
 from xrepo_nb.engines.polars.paths import member
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import document
 from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Expr, Path
 from xrepo_nb.query.plan import AddFields, Project, ReplaceRoot, Unset
 from xrepo_nb.schema.types import DataType

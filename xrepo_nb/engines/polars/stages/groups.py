@@ -14,9 +14,9 @@ from xrepo_nb.engines.polars.frame import Column, Frame, assignments, column, co
 from xrepo_nb.engines.polars.logic import conjunction
 from xrepo_nb.engines.polars.numbers import guarded
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, document
 from xrepo_nb.engines.polars.values import NULL_VALUE, Value, literal
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import DocumentExpr, Expr, Literal
 from xrepo_nb.query.plan import Bucket, Group
 

@@ -10,7 +10,6 @@ from sqlglot import exp
 
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.common import guarded, numbers, operands
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import (
     Condition,
     Maker,
@@ -24,6 +23,7 @@ from xrepo_nb.engines.sql.syntax import (
     number,
 )
 from xrepo_nb.engines.sql.values import DATETIME, FLOAT, INT, NULL_VALUE, Value, strict
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
 
 

@@ -11,7 +11,6 @@ from xrepo_nb.engines.sql.comparing import as_value, comparison, truth
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.common import constant, guarded, operands
 from xrepo_nb.engines.sql.paths import any_element, element, item_at
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import (
     Sql,
     as_sql,
@@ -26,6 +25,7 @@ from xrepo_nb.engines.sql.syntax import (
     number,
 )
 from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value, strict, unified
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call, Expr
 from xrepo_nb.query.expressions import Literal as Constant
 from xrepo_nb.schema.types import DataType

@@ -8,9 +8,9 @@ from xrepo_nb.engines.sql.comparing import as_value, truth
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.arithmetic import milliseconds
 from xrepo_nb.engines.sql.expressions.common import guarded, operands
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Condition, Sql, call, case, cast, disjunction, number, text
 from xrepo_nb.engines.sql.values import BOOL, DATETIME, FLOAT, INT, NULL_VALUE, STRING, Value, strict
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
 
 _NAMES = {

@@ -10,9 +10,9 @@ from sqlglot import exp
 
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.common import constant
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Sql, binary, call, cast, number, text
 from xrepo_nb.engines.sql.values import DATETIME, INT, NULL_VALUE, STRING, Value, strict
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
 from xrepo_nb.query.units import FIXED
 

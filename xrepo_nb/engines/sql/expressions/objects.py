@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import name
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.schema.types import DataType, Field
 
 

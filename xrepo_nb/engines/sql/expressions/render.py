@@ -13,8 +13,8 @@ from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions import arithmetic, arrays, conversion, dates, logic, strings
 from xrepo_nb.engines.sql.expressions.objects import struct
 from xrepo_nb.engines.sql.paths import column_of, follow
-from xrepo_nb.engines.sql.reasons import Unsupported, decline
 from xrepo_nb.engines.sql.values import MISSING_VALUE, Value, unified
+from xrepo_nb.engines.typed.reasons import Unsupported, decline
 from xrepo_nb.query import expressions as e
 from xrepo_nb.schema.types import DataType
 

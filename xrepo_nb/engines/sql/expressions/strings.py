@@ -10,7 +10,6 @@ from xrepo_nb.engines.sql.comparing import as_value
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.common import constant, guarded, of_kinds, operands
 from xrepo_nb.engines.sql.patterns import regex
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import (
     Sql,
     binary,
@@ -21,6 +20,7 @@ from xrepo_nb.engines.sql.syntax import (
     text,
 )
 from xrepo_nb.engines.sql.values import INT, NULL_VALUE, STRING, Value, strict
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
 from xrepo_nb.schema.types import DataType
 

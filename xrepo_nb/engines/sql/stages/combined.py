@@ -8,11 +8,11 @@ from dataclasses import replace
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Relation, Term, aliased, physical, subquery
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.syntax import Sql, as_sql, column, conjunction, number
 from xrepo_nb.engines.sql.values import Value, unified
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
 from xrepo_nb.schema.types import Absence
 

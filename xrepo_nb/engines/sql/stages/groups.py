@@ -13,11 +13,11 @@ from xrepo_nb.engines.sql.comparing import comparison
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.logic import choice
 from xrepo_nb.engines.sql.expressions.objects import struct
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Relation, Term, physical, subquery
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.syntax import Sql, column, conjunction, name, number
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
 from xrepo_nb.query.expressions import DocumentExpr, Expr
 

@@ -10,12 +10,12 @@ from sqlglot import exp
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.objects import struct
 from xrepo_nb.engines.sql.paths import column_of, follow
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Relation, aliased, subquery
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.stages.shapes import put
 from xrepo_nb.engines.sql.syntax import Sql, column
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.schema.types import DataType

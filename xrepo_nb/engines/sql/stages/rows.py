@@ -8,11 +8,11 @@ from dataclasses import replace
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.paths import column_of, follow
 from xrepo_nb.engines.sql.predicates import may_fail, predicate
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Relation, Term
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.syntax import FALSE, call, case, conjunction
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
 
 SORTED = frozenset(

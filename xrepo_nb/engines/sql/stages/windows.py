@@ -13,7 +13,6 @@ from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.arithmetic import as_float
 from xrepo_nb.engines.sql.expressions.dates import INTERVALS
 from xrepo_nb.engines.sql.paths import column_of, follow
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Relation, Term
 from xrepo_nb.engines.sql.stages.groups import parts
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
@@ -21,6 +20,7 @@ from xrepo_nb.engines.sql.stages.rows import sort_terms, value_terms
 from xrepo_nb.engines.sql.stages.shapes import put
 from xrepo_nb.engines.sql.syntax import Sql, binary, call, case, cast, number
 from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value, unified
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
 from xrepo_nb.query.expressions import Literal
 from xrepo_nb.query.units import FIXED
