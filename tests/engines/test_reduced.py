@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import time
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ NESTED = [{"_id": 1, "l": [[1, 2], [3]]}]
 FAR = [{"_id": 1, "d": datetime(9999, 12, 31, tzinfo=UTC)}, {"_id": 2, "d": None}]
 EARLY = [{"_id": 1, "d": datetime(1, 1, 1, tzinfo=UTC)}, {"_id": 2, "d": datetime(1800, 1, 1, tzinfo=UTC)}]
 Rows = list[dict[str, Any]]
+TIMES: Rows = [{"_id": 1, "t": dt.time(1, 2)}, {"_id": 2, "t": dt.time(5)}, {"_id": 3, "t": None}]
 
 
 def _group(accumulator: dict[str, Any]) -> list[dict[str, Any]]:
@@ -120,6 +122,15 @@ CASES: list[tuple[str, Rows, list[dict[str, Any]]]] = [
         "null or missing beside what is looked up",
         UNSURE,
         [FIRST, {"$lookup": {"from": "t", "localField": "_id", "foreignField": "i", "as": "m"}}, TYPES],
+    ),
+    ("a time of day", TIMES, [{"$match": {"t": {"$gte": dt.time(1, 2)}}}]),
+    ("times of a list", TIMES, [{"$match": {"t": {"$in": [dt.time(5), None]}}}]),
+    ("times within expressions", TIMES, _value({"$lt": [dt.time(3), "$t"]})),
+    ("times beside constant ones", TIMES, _value(["$t", {"$ifNull": ["$t", dt.time(7)]}])),
+    (
+        "times in arrays of documents",
+        [{"_id": i, "l": [{"t": dt.time(i)}]} for i in range(3)],
+        _value({"$filter": {"input": "$l.t", "cond": {"$gt": ["$$this", dt.time(1)]}}}),
     ),
     ("a union of rows of which some are skipped", TWO, [{"$skip": 1}, {"$unionWith": "t"}]),
 ]
