@@ -11,10 +11,11 @@ from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts, fits
 from xrepo_nb.engines.polars.frame import column
 from xrepo_nb.engines.polars.logic import as_expr, negation
 from xrepo_nb.engines.polars.numbers import as_float
-from xrepo_nb.engines.polars.order import ORDERED, Order
+from xrepo_nb.engines.polars.order import Order
 from xrepo_nb.engines.polars.paths import member
 from xrepo_nb.engines.polars.scope import Scope, document
 from xrepo_nb.engines.polars.values import FLOAT, INT, NULL_VALUE, Value
+from xrepo_nb.engines.typed.kinds import SORTED
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Expr, FieldRef, Literal
 from xrepo_nb.query.plan import Accumulator, SortKey
@@ -157,7 +158,7 @@ def _extreme(accumulator: Accumulator, rows: Rows) -> Value:
     value = rows.argument(accumulator)
     if value.kind == "null":
         return NULL_VALUE
-    if value.kind not in ORDERED:
+    if value.kind not in SORTED:
         decline(f"{accumulator.op} of a {value.kind}")
     if accumulator.op == "$max":
         expr = value.expr.max()
@@ -232,7 +233,7 @@ def _count_of(accumulator: Accumulator) -> int:
 
 def _extremes(op: str, value: Value, count: int) -> pl.Expr:
     """The least or greatest values in order, without absent ones."""
-    if value.kind not in ORDERED:
+    if value.kind not in SORTED:
         decline(f"{op} of a {value.kind}")
     largest = op == "$maxN"
     if value.kind == "float" and value.facts.may_be_nan:

@@ -13,6 +13,7 @@ import polars as pl
 
 from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts
 from xrepo_nb.engines.polars.logic import Condition, as_expr, conjunction, disjunction, negation
+from xrepo_nb.engines.typed.kinds import bracket
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.schema.types import Absence, DataType, Field
 
@@ -41,6 +42,11 @@ class Value:
     @property
     def kind(self) -> str:
         return self.type.kind
+
+    @property
+    def bracket(self) -> str:
+        """The kinds that its own compares with, by their name."""
+        return bracket(self.type.kind)
 
     @property
     def is_number(self) -> bool:

@@ -24,6 +24,7 @@ from xrepo_nb.engines.sql.syntax import (
     number,
 )
 from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value
+from xrepo_nb.engines.typed.kinds import SORTED
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Literal
 from xrepo_nb.query.plan import Accumulator, WindowOutput
@@ -104,14 +105,11 @@ def _ever(value: Value, rows: Rows) -> Any:
     return "never" if value.absence == "never" and not rows.window else "null"
 
 
-_ORDERED = frozenset({"int", "float", "string", "bool", "datetime", "date", "time", "objectid", "decimal"})
-
-
 def _extreme(node: Any, rows: Rows) -> Value:
     value = rows.argument(node)
     if value.kind == "null":
         return NULL_VALUE
-    if value.kind not in _ORDERED:
+    if value.kind not in SORTED:
         decline(f"{node.op} of a {value.kind}")
     dialect = rows.ctx.dialect
     dialect.check(value, node.op)
@@ -220,7 +218,7 @@ def _first_n(node: Any, rows: Rows) -> Value:
 
 def _extreme_n(node: Any, rows: Rows) -> Value:
     value, amount = rows.ctx.value(_option(node, "input")), _amount(node, rows)
-    if value.kind not in _ORDERED - {"float"} or rows.window:
+    if value.kind not in SORTED - {"float"} or rows.window:
         decline(f"{node.op} of a {value.kind}")
     if value.sql.find(exp.Column) is None:
         decline(f"{node.op} of a constant")

@@ -13,7 +13,8 @@ from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.paths import any_at, any_element, column_of, has_array, member
 from xrepo_nb.engines.sql.patterns import regex
 from xrepo_nb.engines.sql.syntax import Condition, Maker, call, conjunction, disjunction, negation, number
-from xrepo_nb.engines.sql.values import CLASSES, Value
+from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.kinds import bracket, is_called
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
@@ -84,7 +85,7 @@ def _compare(ctx: Context, node: p.Compare) -> Condition:
 
 def bracketed(ctx: Context, op: str, value: Value, constant: Value) -> Condition:
     """The comparison within one type: other types never match, NaN only equals itself."""
-    if value.group != constant.group:
+    if value.bracket != constant.bracket:
         return False
     comparing.check(ctx, op, value, constant)
     if constant.kind == "float" and math.isnan(constant.literal):
@@ -109,7 +110,7 @@ def _whole_array(ctx: Context, node: p.Compare) -> Condition:
         constant = ctx.literal(node.value)
         item, other = value.type.item, constant.type.item
         if item and other and "null" not in (item.kind, other.kind) and item.kind != other.kind:
-            if CLASSES.get(item.kind, item.kind) == CLASSES.get(other.kind, other.kind):
+            if bracket(item.kind) == bracket(other.kind):
                 decline(f"comparing {value.type} with {constant.type}")
             return conjunction(exp.EQ(this=call("len", value.sql), expression=number(0)), not node.value)
         return comparing.related(ctx, "$eq", value, constant)
@@ -150,14 +151,14 @@ def _in(ctx: Context, node: p.In) -> Condition:
             found.append(_compare(ctx, p.Compare(node.path, "$eq", value)))
         else:
             decline("a long list of values other than ints and texts")
-    for group, values in plain.items():
-        found.append(_in_values(ctx, node.path, group, values))
+    for kinds, values in plain.items():
+        found.append(_in_values(ctx, node.path, kinds, values))
     return disjunction(*found)
 
 
-def _in_values(ctx: Context, path: Path, group: str, values: list[Any]) -> Condition:
+def _in_values(ctx: Context, path: Path, kinds: str, values: list[Any]) -> Condition:
     def test(value: Value) -> Condition:
-        if value.group != group:
+        if value.bracket != kinds:
             return False
         if value.kind not in ("string", "int"):
             if len(values) > _MANY:
@@ -190,7 +191,7 @@ def _regex(ctx: Context, node: p.Regex) -> Condition:
 
 def _mod(ctx: Context, node: p.Mod) -> Condition:
     def test(value: Value) -> Condition:
-        if value.group != "number":
+        if value.bracket != "number":
             return False
         if value.kind != "int":
             decline(f"$mod on {value.kind}")
@@ -256,15 +257,7 @@ def _is_type(ctx: Context, value: Value, name: str) -> Condition:
     if value.kind == "int" and name in ("int", "long"):
         small = ctx.dialect.between(value, number(-(2**31)), number(2**31 - 1))
         return small if name == "int" else conjunction(value.is_present(), negation(small))
-    return value.is_present() if name in _TYPE_NAMES.get(value.kind, ()) else False
-
-
-_TYPE_NAMES = {
-    "int": ("number",), "float": ("double", "number"), "decimal": ("decimal", "number"),
-    "string": ("string",),
-    "bool": ("bool",), "datetime": ("date",), "date": ("date",), "binary": ("binData",), "uuid": ("binData",),
-    "objectid": ("objectId",), "object": ("object",), "array": ("array",),
-}  # fmt: skip
+    return value.is_present() if is_called(name, value.kind) else False
 
 
 def _bits(ctx: Context, node: p.Bits) -> Condition:

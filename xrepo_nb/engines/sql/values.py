@@ -17,6 +17,7 @@ from xrepo_nb.engines.sql.syntax import (
     negation,
     not_null,
 )
+from xrepo_nb.engines.typed.kinds import bracket
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.schema.types import Absence, DataType
 
@@ -24,18 +25,6 @@ STRING, INT, FLOAT, BOOL = (DataType(k) for k in ("string", "int", "float", "boo
 DATETIME, NULL = DataType("datetime"), DataType("null")
 
 NO_LITERAL: Any = object()
-
-CLASSES = {
-    "int": "number", "float": "number", "decimal": "number", "datetime": "date", "date": "date",
-    "binary": "binary", "uuid": "binary",
-}  # fmt: skip
-"""The kinds that compare with each other; all others only with themselves."""
-
-RANKS = {
-    "null": 5, "number": 10, "string": 15, "object": 20, "array": 25, "binary": 30, "objectid": 35,
-    "bool": 40, "date": 45, "time": 48, "duration": 49,
-}  # fmt: skip
-"""MongoDB's order over the classes of values."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +47,9 @@ class Value:
         return self.type.kind
 
     @property
-    def group(self) -> str:
-        """The class within which it compares."""
-        return CLASSES.get(self.type.kind, self.type.kind)
+    def bracket(self) -> str:
+        """The kinds that its own compares with, by their name."""
+        return bracket(self.type.kind)
 
     @property
     def is_constant(self) -> bool:

@@ -7,12 +7,12 @@ import polars as pl
 from xrepo_nb.engines.polars.expressions.comparison import boolean
 from xrepo_nb.engines.polars.matching import compares, is_one_of
 from xrepo_nb.engines.polars.numbers import widened
-from xrepo_nb.engines.polars.order import ORDERED
 from xrepo_nb.engines.polars.paths import element
 from xrepo_nb.engines.polars.predicates import any_element
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
 from xrepo_nb.engines.polars.values import BOOL, FLOAT, INT, Value, absent_like, unified
+from xrepo_nb.engines.typed.kinds import SORTED
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call, Expr, Literal
 from xrepo_nb.schema.types import DataType
@@ -179,7 +179,7 @@ def _aggregate(call: Call, scope: Scope) -> Value:
 
 
 def _extreme(op: str, value: Value, item: DataType) -> Value:
-    if item.kind not in ORDERED:
+    if item.kind not in SORTED:
         decline(f"{op} of an array of {item}")
     each = pl.element().max() if op == "$max" else pl.element().min()
     if item.kind == "float" and op == "$min":

@@ -47,7 +47,7 @@ def _folded(node: Call, values: Sequence[Value], maker: Maker) -> Value:
 
 def _add(ctx: Context, node: Call) -> Value:
     values = operands(ctx, node)
-    if any(v.group == "date" for v in values):
+    if any(v.bracket == "date" for v in values):
         return _shifted(values)
     return _folded(node, values, exp.Add)
 
@@ -74,8 +74,8 @@ def milliseconds(value: Value) -> Sql:
 
 
 def _shifted(values: Sequence[Value]) -> Value:
-    dates = [v for v in values if v.group == "date"]
-    others = [v for v in values if v.group != "date"]
+    dates = [v for v in values if v.bracket == "date"]
+    others = [v for v in values if v.bracket != "date"]
     if len(dates) != 1 or dates[0].kind != "datetime" or any(v.kind != "int" for v in others):
         decline("a sum of a date and other than ints")
     sql = dates[0].sql

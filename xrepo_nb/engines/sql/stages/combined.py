@@ -12,6 +12,7 @@ from xrepo_nb.engines.sql.relation import Relation, Term, aliased, physical, sub
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.syntax import Sql, as_sql, column, conjunction, number
 from xrepo_nb.engines.sql.values import Value, unified
+from xrepo_nb.engines.typed.kinds import KEYS
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
 from xrepo_nb.schema.types import Absence
@@ -74,7 +75,6 @@ def _common(what: str, left: Value, right: Value) -> Absence:
     return kinds.pop() if kinds else "never"
 
 
-_KEYS = frozenset({"string", "int", "bool", "datetime", "date", "time", "uuid", "objectid", "binary"})
 _SIDES = {"left": "LEFT", "inner": "INNER", "right": "RIGHT", "outer": "FULL"}
 
 
@@ -129,7 +129,7 @@ def _pair(left: Relation, right: Relation, a: str, b: str) -> Sql:
         if key not in side.columns:
             decline(f"no join key {key!r}")
     mine, other = left.columns[a], right.columns[b]
-    if mine.kind != other.kind or mine.kind not in _KEYS:
+    if mine.kind != other.kind or mine.kind not in KEYS:
         decline(f"join keys of types {mine.type} and {other.type}")
     return exp.EQ(this=mine.sql, expression=other.sql)
 

@@ -15,12 +15,11 @@ from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.stages.shapes import put
 from xrepo_nb.engines.sql.syntax import Sql, column
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.kinds import KEYS
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.schema.types import DataType
-
-_KEYS = frozenset({"string", "int", "bool", "datetime", "date", "time", "uuid", "objectid", "binary"})
 
 
 def lookup(ctx: Context, stage: q.Lookup, sources: Sources) -> Relation:
@@ -34,7 +33,7 @@ def lookup(ctx: Context, stage: q.Lookup, sources: Sources) -> Relation:
     left = relation(ctx, stage.input, sources).derived(ctx)
     right = right.derived(ctx)
     mine, other = _key(ctx, left, stage.local), _key(ctx, right, stage.foreign)
-    if mine.kind != other.kind or mine.kind not in _KEYS:
+    if mine.kind != other.kind or mine.kind not in KEYS:
         decline(f"a $lookup between keys of {mine.type} and {other.type}")
     found, item = _gathered(ctx, right, other)
     alias, side = ctx.table_name(), ctx.table_name()

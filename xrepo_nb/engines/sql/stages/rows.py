@@ -12,12 +12,9 @@ from xrepo_nb.engines.sql.relation import Relation, Term
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.syntax import FALSE, call, case, conjunction
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.kinds import SORTED
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
-
-SORTED = frozenset(
-    {"string", "int", "float", "decimal", "bool", "datetime", "date", "time", "objectid", "uuid"}
-)
 
 
 def match(ctx: Context, stage: q.Match, sources: Sources) -> Relation:
@@ -51,7 +48,7 @@ def sort_terms(ctx: Context, keys: tuple[q.SortKey, ...]) -> tuple[Term, ...]:
 def value_terms(ctx: Context, value: Value, descending: bool) -> list[Term]:
     if value.kind == "null":
         return []
-    if value.kind not in SORTED:
+    if value.kind not in SORTED and value.kind != "uuid":
         decline(f"sorting by {value.kind}")
     ctx.dialect.check(value, "sorting")
     terms = [Term(ctx.dialect.operand(value), descending)]
