@@ -57,7 +57,7 @@ class Scope:
 
     def inside(self, bindings: Mapping[str, Value]) -> Scope:
         """The scope of an expression over the elements of an array: only these variables and literals."""
-        fixed = {n: v for n, v in self.variables.items() if v.is_literal}
+        fixed = {n: v for n, v in self.variables.items() if v.is_constant}
         return Scope(None, None, {**fixed, **bindings}, self.constants, self.notes)
 
     def lower(self, expr: Expr) -> Value:

@@ -12,7 +12,7 @@ def truth(value: Value) -> Condition:
     if value.kind == "mixed":
         decline("a value of mixed type")
     if value.kind == "bool":
-        return bool(value.literal) if value.is_literal else value.expr
+        return bool(value.literal) if value.is_constant else value.expr
     if value.kind in ("int", "float", "decimal"):
-        return bool(value.literal) if value.is_literal else value.expr != 0
+        return bool(value.literal) if value.is_constant else value.expr != 0
     return value.is_present()

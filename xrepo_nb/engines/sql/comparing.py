@@ -41,8 +41,8 @@ def comparison(ctx: Context, op: str, left: Value, right: Value) -> Condition:
     cases: list[Condition] = []
     if both is not False:
         cases.append(_present(ctx, op, left, right))
-    for place, test in ((0, left.is_missing()), (1, left.is_none()), (2, left.is_present())):
-        for other, against in ((0, right.is_missing()), (1, right.is_none()), (2, right.is_present())):
+    for place, test in ((0, left.is_missing()), (1, left.is_null()), (2, left.is_present())):
+        for other, against in ((0, right.is_missing()), (1, right.is_null()), (2, right.is_present())):
             if (place, other) != (2, 2) and _HOLDS[op](place - other):
                 cases.append(conjunction(test, against))
     return disjunction(*cases)

@@ -69,7 +69,7 @@ def follow(ctx: Context, value: Value, path: Path) -> Value:
 def _through_array(ctx: Context, value: Value, path: Path) -> Value:
     parameter, item = element(ctx, value)
     inner = follow(ctx, item, path)
-    if inner.kind == "null" and inner.absence == "missing":
+    if inner.is_never_there:
         decline("a path through an array to a field that is not there")
     missing = inner.is_missing()
     array = value.sql

@@ -253,7 +253,7 @@ def _has_type(ctx: Context, node: p.HasType) -> Condition:
 
 def _is_type(ctx: Context, value: Value, name: str) -> Condition:
     if name == "null":
-        return value.is_none()
+        return value.is_null()
     if value.kind == "int" and name in ("int", "long"):
         small = ctx.dialect.between(value, number(-(2**31)), number(2**31 - 1))
         return small if name == "int" else conjunction(value.is_present(), negation(small))

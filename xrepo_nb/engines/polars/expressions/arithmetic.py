@@ -116,7 +116,7 @@ def _divide(call: Call, scope: Scope) -> Value:
 
 
 def _nonzero(value: Value) -> Value:
-    if value.is_literal:
+    if value.is_constant:
         return value if value.literal else decline("a division by zero")
     low, high = value.facts.bounds
     if value.kind == "int" and (low > 0 or high < 0):
@@ -216,6 +216,6 @@ def _pow(call: Call, scope: Scope) -> Value:
     if base.kind == "int" and exponent.kind == "int":
         return decline("$pow of ints, whose result may be an int or a float")
     expr = as_float(base)
-    if not (exponent.is_literal and exponent.literal >= 0):
+    if not (exponent.is_constant and exponent.literal >= 0):
         expr = guarded(expr, lambda s: s == 0, "$pow of zero")
     return Value(expr.pow(as_float(exponent)), FLOAT, absent_like(values))

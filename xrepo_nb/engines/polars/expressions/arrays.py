@@ -112,12 +112,12 @@ def _bound(arg: Expr) -> int:
 @lowers("$in")
 def _in(call: Call, scope: Scope) -> Value:
     wanted, among = scope.typed(call.args[0]), call.args[1]
-    if isinstance(among, Literal) and isinstance(among.value, list) and not wanted.is_literal:
+    if isinstance(among, Literal) and isinstance(among.value, list) and not wanted.is_constant:
         if wanted.absence != "never":
             decline("$in of a value that may be absent")
         return boolean(is_one_of(among.value, wanted))
     array = _array(scope, among, call.op, present=True)
-    if not wanted.is_literal:
+    if not wanted.is_constant:
         decline("$in of a computed value in a computed array")
     return boolean(any_element(array, lambda item: compares("$eq", wanted.literal, item)))
 
@@ -133,7 +133,7 @@ def _concatenated(call: Call, scope: Scope) -> Value:
 def _map(call: Call, scope: Scope) -> Value:
     value = _array(scope, call.option("input"), call.op)
     body = _within(call, scope, value, "in")
-    if body.is_literal or body.kind == "null":
+    if body.is_constant or body.kind == "null":
         decline("$map to a constant")
     type_ = DataType("array", item=body.type)
     return Value(value.expr.list.eval(body.expr), type_, absent_like([value]))

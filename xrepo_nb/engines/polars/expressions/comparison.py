@@ -48,7 +48,7 @@ def _three_way(call: Call, scope: Scope) -> Value:
 
 def compared(op: str, left: Value, right: Value) -> Condition:
     """The relation of two values in the order over all types; a null counts as false."""
-    if left.is_literal and not right.is_literal:
+    if left.is_constant and not right.is_constant:
         left, right, op = right, left, _FLIPPED[op]
     both = conjunction(left.is_present(), right.is_present())
     found = conjunction(_values(op, left, right), True) if both is not False else False
@@ -74,7 +74,7 @@ def _values(op: str, left: Value, right: Value) -> Condition:
 
 
 def _numbers(op: str, left: Value, right: Value) -> Condition:
-    if right.is_literal and right.literal == right.literal:
+    if right.is_constant and right.literal == right.literal:
         found = compares(op, right.literal, left)
         if left.kind == "float" and left.facts.may_be_nan and op in ("$lt", "$lte"):
             return disjunction(found, left.expr.is_nan())

@@ -86,7 +86,7 @@ def _whole(arg: object) -> int | None:
 @lowers("$split")
 def _split(call: Call, scope: Scope) -> Value:
     value, by = (scope.typed(arg) for arg in call.args)
-    if value.kind != "string" or not by.is_literal or not by.literal or by.kind != "string":
+    if value.kind != "string" or not by.is_constant or not by.literal or by.kind != "string":
         decline(f"{call.op} by a computed separator")
     parts = value.expr.str.split(by.literal)
     return Value(parts, DataType("array", item=STRING), absent_like([value]))
@@ -96,7 +96,7 @@ def _split(call: Call, scope: Scope) -> Value:
 def _replace(call: Call, scope: Scope) -> Value:
     given = [call.option(name) for name in ("input", "find", "replacement")]
     value, find, replacement = (scope.typed(arg) if arg else decline(call.op) for arg in given)
-    plain = find.kind == replacement.kind == "string" and find.is_literal and replacement.is_literal
+    plain = find.kind == replacement.kind == "string" and find.is_constant and replacement.is_constant
     if value.kind != "string" or not plain or not find.literal:
         decline(f"{call.op} with computed texts")
     if call.op == "$replaceAll":

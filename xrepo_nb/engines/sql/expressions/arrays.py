@@ -64,7 +64,7 @@ def _at(value: Value, position: int) -> Value:
         return item_at(value, position)
     found = item_at(replace(value, absence="never", missing=None), position)
     missing = conjunction(value.is_present(), found.is_missing())
-    return found.with_absence(disjunction(value.is_absent(), found.is_none()), missing)
+    return found.with_absence(disjunction(value.is_absent(), found.is_null()), missing)
 
 
 def _end(ctx: Context, node: Call) -> Value:

@@ -22,7 +22,7 @@ def _type(ctx: Context, node: Call) -> Value:
         name: Sql = case([(small, text("int"))], text("long"))
     else:
         name = text(BSON_NAMES[value.kind])
-    branches = [(value.is_missing(), text("missing")), (value.is_none(), text("null"))]
+    branches = [(value.is_missing(), text("missing")), (value.is_null(), text("null"))]
     kept = [(when, then) for when, then in branches if when is not False]
     return Value(case(kept, name) if kept else name, STRING, "never")
 

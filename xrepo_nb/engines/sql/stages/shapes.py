@@ -140,11 +140,7 @@ def add_fields(ctx: Context, stage: q.AddFields, sources: Sources) -> Relation:
     made = [(path, output(inner, given)) for path, given in stage.fields]
     for path, value in made:
         put(out, path, value)
-    return base.with_columns({name: value for name, value in out.items() if not _is_gone(value)})
-
-
-def _is_gone(value: Value) -> bool:
-    return value.kind == "null" and value.absence == "missing"
+    return base.with_columns({name: value for name, value in out.items() if not value.is_never_there})
 
 
 def unset(ctx: Context, stage: q.Unset, sources: Sources) -> Relation:

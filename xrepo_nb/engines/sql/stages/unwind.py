@@ -78,8 +78,8 @@ def _element(array: Value, place: Sql, empty: Condition) -> Value:
     item = Value(sql, array.type.item or DataType("null"), "null")
     if empty is False:
         return item
-    null = disjunction(conjunction(negation(empty), is_null(sql)), array.is_none())
-    return item.with_absence(null, conjunction(empty, negation(array.is_none())))
+    null = disjunction(conjunction(negation(empty), is_null(sql)), array.is_null())
+    return item.with_absence(null, conjunction(empty, negation(array.is_null())))
 
 
 RENDERERS: Mapping[str, Renderer] = {"Unwind": unwind}
