@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
-from tests.engines.polars import cases
+from tests.conformance import cases
 from xrepo_nb.core.errors import XRepoError
 from xrepo_nb.engines.base import Engine
 from xrepo_nb.engines.document import DocumentEngine
@@ -410,7 +410,7 @@ def test_conformance_cases_that_polars_takes(
     fallbacks = []
     interpreter = polars_engine._interpreter
     monkeypatch.setattr(polars_engine, "_interpreter", lambda: fallbacks.append(1) or interpreter())
-    for case in cases.cases():
+    for case in cases.reading():
         try:
             plan = cases.plan_of(case)
         except XRepoError:
