@@ -99,8 +99,31 @@ class ArrayExpr(Expr):
     items: tuple[Expr, ...]
 
 
+class Options:
+    """What calls, accumulators and operators of windows have in common: named arguments."""
+
+    __slots__ = ()
+
+    options: tuple[tuple[str, Expr], ...]
+
+    def option(self, name: str) -> Expr | None:
+        """The named argument, or None when it was not given."""
+        return next((value for key, value in self.options if key == name), None)
+
+    def needed(self, name: str) -> Expr:
+        """The named argument, which the parser has seen to be there."""
+        found = self.option(name)
+        assert found is not None, name
+        return found
+
+    def constant(self, name: str) -> Any:
+        """The value of the named argument; None when it was not given, or is not constant."""
+        found = self.option(name)
+        return found.value if isinstance(found, Literal) else None
+
+
 @dataclass(frozen=True, slots=True)
-class Call(Expr):
+class Call(Expr, Options):
     """An operator with its arguments, names as MongoDB writes them.
 
     Positional arguments stand in `args`, named ones in `options` in canonical order.
@@ -115,10 +138,6 @@ class Call(Expr):
     args: tuple[Expr, ...] = ()
     options: tuple[tuple[str, Expr], ...] = ()
     at: str = field(default="", compare=False)
-
-    def option(self, name: str) -> Expr | None:
-        """The named argument, or None when it was not given."""
-        return next((value for key, value in self.options if key == name), None)
 
 
 @dataclass(frozen=True, slots=True)

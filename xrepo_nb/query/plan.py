@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from typing import Literal as OneOf
 
-from xrepo_nb.query.expressions import Expr, Path, attributes
+from xrepo_nb.query.expressions import Expr, Options, Path, attributes
 from xrepo_nb.query.predicates import Predicate
 
 
@@ -159,7 +159,7 @@ class Unset(Stage):
 
 
 @dataclass(frozen=True, slots=True)
-class Accumulator:
+class Accumulator(Options):
     """One output of a group: `{"name": {op: argument}}`. `options` as in `Call`."""
 
     name: str
@@ -167,10 +167,6 @@ class Accumulator:
     args: tuple[Expr, ...] = ()
     options: tuple[tuple[str, Expr], ...] = ()
     at: str = field(default="", compare=False)
-
-    def option(self, name: str) -> Expr | None:
-        """The named argument, or None when it was not given."""
-        return next((value for key, value in self.options if key == name), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,7 +323,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
-class WindowOutput:
+class WindowOutput(Options):
     """One output of `$setWindowFields`. `window` None: the whole partition (or as `op` defines)."""
 
     path: Path
@@ -337,9 +333,9 @@ class WindowOutput:
     window: Window | None = None
     at: str = field(default="", compare=False)
 
-    def option(self, name: str) -> Expr | None:
-        """The named argument, or None when it was not given."""
-        return next((value for key, value in self.options if key == name), None)
+
+Outcome = Accumulator | WindowOutput
+"""One output of a group or of a window."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,7 @@ class Rows:
 
     def option(self, accumulator: Accumulator, name: str) -> Value:
         """A named argument."""
-        given = accumulator.option(name)
-        return self.column(given) if given is not None else decline(f"{accumulator.op} without {name}")
+        return self.column(accumulator.needed(name))
 
     def column(self, expr: Expr) -> Value:
         """An expression's value for each row, also where it is a constant."""
@@ -225,10 +224,10 @@ def _several(accumulator: Accumulator, rows: Rows) -> Value:
 
 
 def _count_of(accumulator: Accumulator) -> int:
-    count = accumulator.option("n")
-    if not isinstance(count, Literal) or not isinstance(count.value, int) or count.value < 1:
+    count = accumulator.constant("n")
+    if not isinstance(count, int) or count < 1:
         decline(f"{accumulator.op} of a computed number")
-    return count.value
+    return count
 
 
 def _extremes(op: str, value: Value, count: int) -> pl.Expr:
@@ -247,9 +246,8 @@ def _extremes(op: str, value: Value, count: int) -> pl.Expr:
 @accumulates("$top", "$bottom", "$topN", "$bottomN")
 def _best(accumulator: Accumulator, rows: Rows) -> Value:
     op, value = accumulator.op, rows.option(accumulator, "output").nullable()
-    by = accumulator.option("sortBy")
-    assert isinstance(by, Literal)
-    keys = tuple(SortKey(tuple(path.split(".")), int(d) < 0) for path, d in by.value.items())
+    by = accumulator.constant("sortBy").items()
+    keys = tuple(SortKey(tuple(path.split(".")), int(order) < 0) for path, order in by)
     expr = value.expr
     if expr.meta.root_names():  # Polars reads beyond a constant's end when it sorts one in groups
         expr = Order(keys, rows.scope).applied(expr)
@@ -268,10 +266,10 @@ def _percentile(accumulator: Accumulator, rows: Rows) -> Value:
         decline(f"{accumulator.op} of a {value.kind}")
     if accumulator.op == "$median":
         return Value(_at_point(value, 0.5), FLOAT, _ever(value))
-    points = accumulator.option("p")
-    if not isinstance(points, Literal):
+    points = accumulator.constant("p")
+    if points is None:
         decline("$percentile at computed points")
-    found = pl.concat_list([_at_point(value, float(point)) for point in points.value])
+    found = pl.concat_list([_at_point(value, float(point)) for point in points])
     return Value(found, DataType("array", item=FLOAT), "never")
 
 

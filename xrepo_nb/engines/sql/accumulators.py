@@ -27,7 +27,7 @@ from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value
 from xrepo_nb.engines.typed.kinds import SORTED
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Literal
-from xrepo_nb.query.plan import Accumulator, WindowOutput
+from xrepo_nb.query.plan import Outcome
 from xrepo_nb.schema.types import DataType
 
 Over = Callable[[Sql], Sql]
@@ -47,7 +47,7 @@ class Rows:
     over: Over = _itself
     window: bool = False
 
-    def argument(self, node: Accumulator | WindowOutput) -> Value:
+    def argument(self, node: Outcome) -> Value:
         """The only argument."""
         return self.ctx.value(node.args[0])
 
@@ -67,7 +67,7 @@ class Rows:
         return self.aggregate(name, sql, where=where)
 
 
-def accumulated(node: Accumulator | WindowOutput, rows: Rows) -> Value:
+def accumulated(node: Outcome, rows: Rows) -> Value:
     """The value of an accumulator; declines where it has no exact SQL."""
     render = ACCUMULATORS.get(node.op)
     if render is None or node.op not in rows.ctx.dialect.accumulators:
@@ -75,7 +75,7 @@ def accumulated(node: Accumulator | WindowOutput, rows: Rows) -> Value:
     return render(node, rows)
 
 
-def _sum(node: Any, rows: Rows) -> Value:
+def _sum(node: Outcome, rows: Rows) -> Value:
     value = rows.argument(node)
     if value.is_constant and value.kind == "int":
         counted = rows.aggregate("count", exp.Star())
@@ -90,7 +90,7 @@ def _sum(node: Any, rows: Rows) -> Value:
     return Value(rows.ctx.dialect.as_kind(summed, value.kind), value.type, "never")
 
 
-def _avg(node: Any, rows: Rows) -> Value:
+def _avg(node: Outcome, rows: Rows) -> Value:
     value = rows.argument(node)
     if value.kind in ("decimal", "mixed"):
         decline(f"$avg of a {value.kind}")
@@ -105,7 +105,7 @@ def _ever(value: Value, rows: Rows) -> Any:
     return "never" if value.absence == "never" and not rows.window else "null"
 
 
-def _extreme(node: Any, rows: Rows) -> Value:
+def _extreme(node: Outcome, rows: Rows) -> Value:
     value = rows.argument(node)
     if value.kind == "null":
         return NULL_VALUE
@@ -120,7 +120,7 @@ def _extreme(node: Any, rows: Rows) -> Value:
     return Value(found, value.type, _ever(value, rows))
 
 
-def _extreme_float(node: Any, rows: Rows, operand: Sql, found: Sql) -> Sql:
+def _extreme_float(node: Outcome, rows: Rows, operand: Sql, found: Sql) -> Sql:
     """NaN is the least number, but the greatest to the database."""
     odd = rows.ctx.dialect.is_nan(operand)
     if node.op == "$max":
@@ -130,7 +130,7 @@ def _extreme_float(node: Any, rows: Rows, operand: Sql, found: Sql) -> Sql:
     return case([(rows.ctx.dialect.is_nan(least), least)], found)
 
 
-def _end(node: Any, rows: Rows) -> Value:
+def _end(node: Outcome, rows: Rows) -> Value:
     value = rows.argument(node).nullable()
     if value.kind == "null":
         return NULL_VALUE
@@ -150,7 +150,7 @@ def _listed(sql: Sql) -> Sql:
     return exp.Coalesce(this=sql, expressions=[exp.Array(expressions=[])])
 
 
-def _push(node: Any, rows: Rows) -> Value:
+def _push(node: Outcome, rows: Rows) -> Value:
     value = rows.argument(node)
     kept = negation(value.is_missing())
     if value.kind == "null" and kept is False:
@@ -159,7 +159,7 @@ def _push(node: Any, rows: Rows) -> Value:
     return Value(_listed(made), DataType("array", item=value.type), "never")
 
 
-def _add_to_set(node: Any, rows: Rows) -> Value:
+def _add_to_set(node: Outcome, rows: Rows) -> Value:
     value = rows.argument(node)
     kept = negation(value.is_missing())
     if value.kind == "null" and kept is False:
@@ -168,11 +168,11 @@ def _add_to_set(node: Any, rows: Rows) -> Value:
     return Value(_listed(made), DataType("array", item=value.type), "never")
 
 
-def _count(node: Any, rows: Rows) -> Value:
+def _count(node: Outcome, rows: Rows) -> Value:
     return Value(rows.aggregate("count", exp.Star()), INT, "never")
 
 
-def _deviation(node: Any, rows: Rows) -> Value:
+def _deviation(node: Outcome, rows: Rows) -> Value:
     value = rows.argument(node)
     if value.kind == "decimal":
         decline(f"{node.op} of decimals")
@@ -192,21 +192,15 @@ def _deviation(node: Any, rows: Rows) -> Value:
     return Value(case([(spoilt, nan)], fine), FLOAT, "null")
 
 
-def _option(node: Any, name: str) -> Any:
-    found = node.option(name)
-    assert found is not None
-    return found
-
-
-def _amount(node: Any, rows: Rows) -> int:
-    value = rows.ctx.value(_option(node, "n"))
+def _amount(node: Outcome, rows: Rows) -> int:
+    value = rows.ctx.value(node.needed("n"))
     if not value.is_constant or value.kind != "int" or value.literal < 1:
         decline(f"{node.op} with a computed n")
     return int(value.literal)
 
 
-def _first_n(node: Any, rows: Rows) -> Value:
-    value, amount = rows.ctx.value(_option(node, "input")).nullable(), _amount(node, rows)
+def _first_n(node: Outcome, rows: Rows) -> Value:
+    value, amount = rows.ctx.value(node.needed("input")).nullable(), _amount(node, rows)
     made = rows.ordered("array_agg", value.sql)
     if node.op == "$firstN":
         made = call("list_slice", made, number(1), number(amount))
@@ -216,8 +210,8 @@ def _first_n(node: Any, rows: Rows) -> Value:
     return Value(_listed(made), DataType("array", item=value.type), "never")
 
 
-def _extreme_n(node: Any, rows: Rows) -> Value:
-    value, amount = rows.ctx.value(_option(node, "input")), _amount(node, rows)
+def _extreme_n(node: Outcome, rows: Rows) -> Value:
+    value, amount = rows.ctx.value(node.needed("input")), _amount(node, rows)
     if value.kind not in SORTED - {"float"} or rows.window:
         decline(f"{node.op} of a {value.kind}")
     if value.sql.find(exp.Column) is None:
@@ -231,18 +225,18 @@ def _extreme_n(node: Any, rows: Rows) -> Value:
     )
 
 
-def _top(node: Any, rows: Rows) -> Value:
+def _top(node: Outcome, rows: Rows) -> Value:
     from xrepo_nb.engines.document.expressions.arrays import element_order
     from xrepo_nb.engines.sql.stages.rows import sort_terms
 
-    given = _option(node, "sortBy")
+    given = node.needed("sortBy")
     if not isinstance(given, Literal) or rows.window:
         decline(f"{node.op} in a window")
     keys = element_order(given.value)
     if not isinstance(keys, tuple):
         decline(f"{node.op} by whole values")
     sorted_rows = Rows(rows.ctx, (*sort_terms(rows.ctx, keys), *rows.order))
-    value = rows.ctx.value(_option(node, "output")).nullable()
+    value = rows.ctx.value(node.needed("output")).nullable()
     if node.op in ("$top", "$bottom"):
         made = sorted_rows.ordered("first" if node.op == "$top" else "last", value.sql)
         return Value(made, value.type, value.absence)
@@ -252,8 +246,8 @@ def _top(node: Any, rows: Rows) -> Value:
     return Value(_listed(made), DataType("array", item=value.type), "never")
 
 
-def _quantiles(node: Any, rows: Rows) -> Value:
-    value = rows.ctx.value(_option(node, "input"))
+def _quantiles(node: Outcome, rows: Rows) -> Value:
+    value = rows.ctx.value(node.needed("input"))
     if rows.window or value.kind not in ("int", "float"):
         decline(f"{node.op} of a {value.kind}")
     sql = as_float(value)
@@ -267,7 +261,7 @@ def _quantiles(node: Any, rows: Rows) -> Value:
         return Value(
             _at_rank(found, number(0.5)), FLOAT, "null" if value.kind == "float" else _ever(value, rows)
         )
-    points = rows.ctx.value(_option(node, "p"))
+    points = rows.ctx.value(node.needed("p"))
     if not points.is_constant or not isinstance(points.literal, list):
         decline("$percentile with a computed p")
     each = [_at_rank(found, number(float(p))) for p in points.literal]
@@ -279,7 +273,7 @@ def _at_rank(values: Sql, point: Sql) -> Sql:
     return call("list_extract", values, call("greatest", number(1), rank))
 
 
-ACCUMULATORS: dict[str, Callable[[Any, Rows], Value]] = {
+ACCUMULATORS: dict[str, Callable[[Outcome, Rows], Value]] = {
     "$sum": _sum,
     "$avg": _avg,
     "$min": _extreme,

@@ -93,7 +93,7 @@ def _one_key(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
 def _exponential(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
     if (output.option("N") is None) == (output.option("alpha") is None):
         fail("$expMovingAvg takes either N or alpha", output.at)
-    count, alpha = _constant(output, "N"), _constant(output, "alpha")
+    count, alpha = output.constant("N"), output.constant("alpha")
     if output.option("N") is not None:
         whole(count, "N of $expMovingAvg", output.at, least=1)
     elif not is_number(alpha) or not 0 < as_float(alpha) < 1:
@@ -104,13 +104,12 @@ def _slope(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
     _one_key(output, keys)
     if output.op == "$derivative" and output.window is None:
         fail("$derivative needs a window", output.at)
-    unit = output.option("unit")
-    if unit is not None:
-        unit_of(_constant(output, "unit"), output.at, tuple(FIXED))
+    if output.option("unit") is not None:
+        unit_of(output.constant("unit"), output.at, tuple(FIXED))
 
 
 def _shift(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
-    whole(_constant(output, "by"), "by of $shift", output.at, most=2**31 - 1)
+    whole(output.constant("by"), "by of $shift", output.at, most=2**31 - 1)
     default = output.option("default")
     if default is not None and not isinstance(default, Literal):
         fail("the default of $shift is a constant", output.at)
@@ -119,7 +118,7 @@ def _shift(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
 def _scaler(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
     bounds = []
     for name, default in (("min", 0), ("max", 1)):
-        bound = default if output.option(name) is None else _constant(output, name)
+        bound = default if output.option(name) is None else output.constant(name)
         if not is_number(bound):
             fail(f"{name} of $minMaxScaler is a constant number, not {kind(bound)}", output.at)
         bounds.append(as_float(bound))
@@ -138,11 +137,6 @@ _CHECKS = {
     "$expMovingAvg": _exponential,
     "$shift": _shift,
 }
-
-
-def _constant(output: WindowOutput, name: str) -> Any:
-    found = output.option(name)
-    return found.value if isinstance(found, Literal) else None
 
 
 def unit_of(value: Any, at: str, units: tuple[str, ...] = UNITS) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xrepo_nb.query.plan import Accumulator, WindowOutput
+from xrepo_nb.query.plan import Outcome
 from xrepo_nb.query.typing.expressions import Scope, type_of
 from xrepo_nb.query.typing.values import (
     MIXED,
@@ -17,7 +17,6 @@ from xrepo_nb.query.typing.values import (
 )
 from xrepo_nb.schema.types import DataType, Kind
 
-Outcome = Accumulator | WindowOutput
 Rule = Callable[[Value], Value]
 
 

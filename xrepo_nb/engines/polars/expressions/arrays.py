@@ -33,9 +33,9 @@ def array_of(values: list[Value]) -> Value:
     return Value(array, DataType("array", item=item), "never")
 
 
-def _array(scope: Scope, expr: Expr | None, op: str, *, present: bool = False) -> Value:
+def _array(scope: Scope, expr: Expr, op: str, *, present: bool = False) -> Value:
     """An argument that is an array, and where the operator fails on absent ones never absent."""
-    value = scope.typed(expr) if expr is not None else decline(f"{op} of nothing")
+    value = scope.typed(expr)
     if value.kind != "array" or (present and value.absence != "never"):
         decline(f"{op} of what may be no array")
     if value.type.item is None or value.type.item.kind == "mixed":
@@ -131,7 +131,7 @@ def _concatenated(call: Call, scope: Scope) -> Value:
 
 @lowers("$map")
 def _map(call: Call, scope: Scope) -> Value:
-    value = _array(scope, call.option("input"), call.op)
+    value = _array(scope, call.needed("input"), call.op)
     body = _within(call, scope, value, "in")
     if body.is_constant or body.kind == "null":
         decline("$map to a constant")
@@ -141,7 +141,7 @@ def _map(call: Call, scope: Scope) -> Value:
 
 @lowers("$filter")
 def _filter(call: Call, scope: Scope) -> Value:
-    value = _array(scope, call.option("input"), call.op)
+    value = _array(scope, call.needed("input"), call.op)
     if call.option("limit") is not None:
         decline("$filter with a limit")
     holds = truth(_within(call, scope, value, "cond"))
@@ -155,10 +155,8 @@ def _filter(call: Call, scope: Scope) -> Value:
 
 def _within(call: Call, scope: Scope, value: Value, name: str) -> Value:
     """The inner expression, over an element bound to its variable."""
-    body, variable = call.option(name), call.option("as")
-    bound = variable.value if isinstance(variable, Literal) else "this"
-    assert body is not None
-    return scope.inside({bound: element(_item(value))}).typed(body)
+    bound = call.constant("as") or "this"
+    return scope.inside({bound: element(_item(value))}).typed(call.needed(name))
 
 
 @lowers("$sum", "$avg", "$min", "$max")

@@ -94,8 +94,7 @@ def _split(call: Call, scope: Scope) -> Value:
 
 @lowers("$replaceAll", "$replaceOne")
 def _replace(call: Call, scope: Scope) -> Value:
-    given = [call.option(name) for name in ("input", "find", "replacement")]
-    value, find, replacement = (scope.typed(arg) if arg else decline(call.op) for arg in given)
+    value, find, replacement = (scope.typed(call.needed(name)) for name in ("input", "find", "replacement"))
     plain = find.kind == replacement.kind == "string" and find.is_constant and replacement.is_constant
     if value.kind != "string" or not plain or not find.literal:
         decline(f"{call.op} with computed texts")
@@ -108,11 +107,11 @@ def _replace(call: Call, scope: Scope) -> Value:
 
 @lowers("$regexMatch")
 def _matches(call: Call, scope: Scope) -> Value:
-    given, pattern, options = (call.option(name) for name in ("input", "regex", "options"))
-    if given is None or not isinstance(pattern, Literal) or not isinstance(pattern.value, str):
+    pattern = call.constant("regex")
+    if not isinstance(pattern, str):
         decline(f"{call.op} by a computed pattern")
-    letters = options.value if isinstance(options, Literal) else "" if options is None else None
-    value = scope.typed(given)
+    letters = "" if call.option("options") is None else call.constant("options")
+    value = scope.typed(call.needed("input"))
     if not isinstance(letters, str) or value.kind != "string":
         decline(f"{call.op} of a {value.kind}")
-    return boolean(finds(pattern.value, letters, value))
+    return boolean(finds(pattern, letters, value))

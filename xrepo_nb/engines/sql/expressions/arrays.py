@@ -26,8 +26,7 @@ from xrepo_nb.engines.sql.syntax import (
 )
 from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value, strict, unified
 from xrepo_nb.engines.typed.reasons import decline
-from xrepo_nb.query.expressions import Call, Expr
-from xrepo_nb.query.expressions import Literal as Constant
+from xrepo_nb.query.expressions import Call
 from xrepo_nb.schema.types import DataType
 
 _NULL = DataType("null")
@@ -133,33 +132,22 @@ def _concat(ctx: Context, node: Call) -> Value:
     return strict(sql, type_, *values)
 
 
-def _named(node: Call, name: str) -> Expr:
-    given = node.option(name)
-    assert given is not None
-    return given
-
-
-def _variable(node: Call) -> str:
-    given = node.option("as")
-    return str(given.value) if isinstance(given, Constant) else "this"
-
-
 def _map(ctx: Context, node: Call) -> Value:
-    value = ctx.value(_named(node, "input"))
+    value = ctx.value(node.needed("input"))
     if value.kind == "null":
         return NULL_VALUE
     parameter, item = element(ctx, _array(node.op, value))
-    inner = ctx.with_variables({_variable(node): item}).value(_named(node, "in")).nullable()
+    inner = ctx.with_variables({node.constant("as") or "this": item}).value(node.needed("in")).nullable()
     sql = call("list_transform", value.sql, lambda_of(parameter, inner.sql))
     return strict(sql, DataType("array", item=inner.type), value)
 
 
 def _filter(ctx: Context, node: Call) -> Value:
-    value = ctx.value(_named(node, "input"))
+    value = ctx.value(node.needed("input"))
     if value.kind == "null":
         return NULL_VALUE
     parameter, item = element(ctx, _array(node.op, value))
-    test = truth(ctx.with_variables({_variable(node): item}).value(_named(node, "cond")))
+    test = truth(ctx.with_variables({node.constant("as") or "this": item}).value(node.needed("cond")))
     sql = call("list_filter", value.sql, lambda_of(parameter, as_sql(test)))
     limit = constant(ctx, node, "limit")
     if limit is not None:
@@ -170,7 +158,7 @@ def _filter(ctx: Context, node: Call) -> Value:
 
 
 def _reduce(ctx: Context, node: Call) -> Value:
-    value, initial = ctx.value(_named(node, "input")), ctx.value(_named(node, "initialValue"))
+    value, initial = ctx.value(node.needed("input")), ctx.value(node.needed("initialValue"))
     if value.kind == "null":
         return NULL_VALUE
     _array(node.op, value)
@@ -179,7 +167,7 @@ def _reduce(ctx: Context, node: Call) -> Value:
     parameter, item = element(ctx, value)
     so_far = ctx.lambda_name()
     held = Value(exp.Column(this=exp.Identifier(this=so_far)), initial.type, "null")
-    body = ctx.with_variables({"this": item, "value": held}).value(_named(node, "in"))
+    body = ctx.with_variables({"this": item, "value": held}).value(node.needed("in"))
     if body.type != initial.type or item.type != initial.type:
         decline("$reduce whose value changes its type")
     step = exp.Lambda(

@@ -25,9 +25,7 @@ def moment(ctx: Context, node: Call, name: str) -> Value:
     zone = constant(ctx, node, "timezone", "UTC")
     if not isinstance(zone, str) or zone not in _UTC:
         decline(f"{node.op} in a time zone")
-    given = node.option(name)
-    assert given is not None
-    value = ctx.value(given)
+    value = ctx.value(node.needed(name))
     if value.kind == "date":
         return Value(cast(value.sql, "TIMESTAMP"), DATETIME, value.absence, value.missing)
     if value.kind not in ("datetime", "null"):
@@ -116,9 +114,7 @@ def _unit(ctx: Context, node: Call) -> str:
 
 def _shift(ctx: Context, node: Call) -> Value:
     value, unit = moment(ctx, node, "startDate"), _unit(ctx, node)
-    given = node.option("amount")
-    assert given is not None
-    amount = ctx.value(given)
+    amount = ctx.value(node.needed("amount"))
     if value.kind == "null" or amount.kind == "null":
         return NULL_VALUE
     if amount.kind != "int" or (amount.is_constant and abs(amount.literal) > 100_000):

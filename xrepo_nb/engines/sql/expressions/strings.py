@@ -116,9 +116,7 @@ def _bytes(ctx: Context, node: Call, subject: Value, start: int, length: int) ->
 
 
 def _trim(ctx: Context, node: Call) -> Value:
-    given = node.option("input")
-    assert given is not None
-    subject, chars = ctx.value(given), constant(ctx, node, "chars", _SPACES)
+    subject, chars = ctx.value(node.needed("input")), constant(ctx, node, "chars", _SPACES)
     if subject.kind == "null" or chars is None:
         return NULL_VALUE
     of_kinds(node.op, [subject], "string")
@@ -149,9 +147,7 @@ def _replaced_once(subject: Sql, find: Value, replacement: Sql) -> Sql:
 
 
 def _regex_match(ctx: Context, node: Call) -> Value:
-    given = node.option("input")
-    assert given is not None
-    subject = ctx.value(given)
+    subject = ctx.value(node.needed("input"))
     pattern, options = constant(ctx, node, "regex"), constant(ctx, node, "options", "")
     of_kinds(node.op, [subject], "string")
     if subject.kind == "null" or pattern is None:

@@ -22,7 +22,6 @@ from xrepo_nb.engines.sql.syntax import Sql, binary, call, case, cast, number
 from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value, unified
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
-from xrepo_nb.query.expressions import Literal
 from xrepo_nb.query.units import FIXED
 
 
@@ -53,10 +52,8 @@ class Partition:
         return follow(self.ctx, column_of(self.ctx, path[0]), path[1:])
 
     def option(self, node: q.WindowOutput, name: str) -> Value:
-        given = node.option(name)
-        if given is None:
-            decline(f"{node.op} without {name}")
-        return self.ctx.value(given)
+        """A named argument."""
+        return self.ctx.value(node.needed(name))
 
 
 def set_window_fields(ctx: Context, stage: q.SetWindowFields, sources: Sources) -> Relation:
@@ -156,18 +153,13 @@ def _rank(node: q.WindowOutput, partition: Partition) -> Value:
     return Value(partition.over(call(name), order=partition.own), INT, "never")
 
 
-def _constant(node: q.WindowOutput, name: str) -> Any:
-    given = node.option(name)
-    return given.value if isinstance(given, Literal) else None
-
-
 def _shift(node: q.WindowOutput, partition: Partition) -> Value:
-    value, by = partition.option(node, "output").nullable(), _constant(node, "by")
+    value, by = partition.option(node, "output").nullable(), node.constant("by")
     if not isinstance(by, int):
         decline("$shift by other than an int")
     if value.kind == "null" or value.is_constant:
         decline("$shift of a constant")
-    default = partition.ctx.literal(_constant(node, "default"))
+    default = partition.ctx.literal(node.constant("default"))
     type_ = unified([value.type, default.type])
     extra = () if default.kind == "null" else (default.sql,)
     made = partition.over(call("lag" if by < 0 else "lead", value.sql, number(abs(by)), *extra))
@@ -184,7 +176,7 @@ def _carried(node: q.WindowOutput, partition: Partition) -> Value:
 
 
 def _derivative(node: q.WindowOutput, partition: Partition) -> Value:
-    value, key, unit = partition.option(node, "input"), partition.key(), _constant(node, "unit")
+    value, key, unit = partition.option(node, "input"), partition.key(), node.constant("unit")
     if value.kind not in ("int", "float") or value.absence != "never" or key.absence != "never":
         decline("$derivative of values that may be absent")
     if (unit is None and key.kind not in ("int", "float")) or (unit is not None and key.kind != "datetime"):
