@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from xrepo_nb.engines.document import apply_update
 from xrepo_nb.engines.select import get_engine
 from xrepo_nb.query.parsing import parse_filter, parse_pipeline, parse_update
 from xrepo_nb.query.plan import Scan
+from xrepo_nb.query.typing import output_schema
 from xrepo_nb.schema.table import Table
 
 EAST, WEST = dt.timezone(dt.timedelta(hours=14)), dt.timezone(-dt.timedelta(hours=14))
@@ -51,6 +53,31 @@ def test_filters(engine: str, given: dict[str, Any]) -> None:
     exact = answer("document", plan, inputs)
     found = answer(engine, plan, inputs)
     assert found == exact or found == "XRepoUnsupportedError"
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize("wrong", [["a"], {"a": 1}, True, 1.5, 0], ids=repr)
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda wrong: {"$dateAdd": {"startDate": "$d", "unit": wrong, "amount": 1}},
+        lambda wrong: {"$dateAdd": {"startDate": "$d", "unit": "day", "amount": wrong}},
+        lambda wrong: {"$dateTrunc": {"date": "$d", "unit": wrong}},
+        lambda wrong: {"$dateTrunc": {"date": "$d", "unit": "day", "binSize": wrong}},
+        lambda wrong: {"$hour": {"date": "$d", "timezone": wrong}},
+        lambda wrong: {"$dateToString": {"date": "$d", "format": wrong}},
+        lambda wrong: {"$filter": {"input": [1, 2], "cond": True, "limit": wrong}},
+        lambda wrong: {"$convert": {"input": "$n", "to": wrong}},
+        lambda wrong: {"$convert": {"input": "$n", "to": {"type": wrong}}},
+        lambda wrong: {"$regexMatch": {"input": "$a", "regex": "b", "options": wrong}},
+    ],
+)
+def test_constants_of_a_wrong_type(engine: str, wrong: Any, write: Callable[[Any], Any]) -> None:
+    given = write({"$literal": wrong})
+    plan, inputs = parse_pipeline([{"$project": {"v": given}}], Scan("t")), {"t": Table(frame=ROWS)}
+    assert output_schema(plan, {"t": inputs["t"].schema}).names == ("v",)
+    found = answer(engine, plan, inputs)
+    assert found == answer("document", plan, inputs) or found == "XRepoUnsupportedError"
 
 
 def answer(engine: str, plan: Any, inputs: Any) -> Any:

@@ -358,7 +358,8 @@ _CONVERTED: dict[Any, Kind] = {
 
 def _convert(call: Call, scope: Scope) -> Value:
     source, wanted = _needed(call, "input", scope), call.constant("to")
-    kind = _CONVERTED.get(wanted if not isinstance(wanted, dict) else wanted.get("type"), "mixed")
+    wanted = wanted.get("type") if isinstance(wanted, dict) else wanted
+    kind = _CONVERTED.get(wanted, "mixed") if isinstance(wanted, (str, int)) else "mixed"
     others = [v for v in (_option(call, "onError", scope), _option(call, "onNull", scope)) if v is not None]
     found = union([Value(DataType(kind), nullable([source])), *others])
     return Value(found.type, found.absence, lineage(source, found))

@@ -151,7 +151,7 @@ def _filter(ctx: Context, node: Call) -> Value:
     sql = call("list_filter", value.sql, lambda_of(parameter, as_sql(test)))
     limit = constant(ctx, node, "limit")
     if limit is not None:
-        if not isinstance(limit, int) or limit < 1:
+        if type(limit) is not int or limit < 1:
             decline("$filter with such a limit")
         sql = _cut(sql, number(1), number(limit))
     return strict(sql, value.type, value)

@@ -38,9 +38,11 @@ def local(ctx: Context, node: Call, name: str) -> Value:
     zone = constant(ctx, node, "timezone", "UTC")
     bare = Call(node.op, node.args, tuple(item for item in node.options if item[0] != "timezone"), node.at)
     value = moment(ctx, bare, name)
+    if not isinstance(zone, str):
+        decline(f"{node.op} in a time zone that is no text")
     if value.kind == "null" or zone in _UTC:
         return value
-    offset = _OFFSET.fullmatch(zone) if isinstance(zone, str) else None
+    offset = _OFFSET.fullmatch(zone)
     if offset is not None:
         sign, hours, minutes = offset.groups("0")
         away = (int(hours) * 60 + int(minutes)) * (-1 if sign == "-" else 1)
@@ -52,9 +54,9 @@ def local(ctx: Context, node: Call, name: str) -> Value:
     return Value(moved, DATETIME, value.absence, value.missing)
 
 
-def _is_zone(zone: object) -> bool:
+def _is_zone(name: str) -> bool:
     try:
-        return isinstance(zone, str) and ZoneInfo(zone) is not None
+        return ZoneInfo(name) is not None
     except (ValueError, OSError, ZoneInfoNotFoundError):
         return False
 
@@ -142,9 +144,11 @@ def _truncated(ctx: Context, node: Call) -> Value:
     size = constant(ctx, node, "binSize", 1)
     if value.kind == "null":
         return NULL_VALUE
+    if type(size) is not int or size < 1:
+        decline("$dateTrunc by a binSize that is no number from one on")
     if size == 1 and unit != "week":
         return strict(call("date_trunc", text(unit), value.sql), DATETIME, value)
-    if unit == "week" or unit not in FIXED or not isinstance(size, int) or size < 1:
+    if unit == "week" or unit not in FIXED:
         decline(f"$dateTrunc by {size} {unit}s")
     # Bins of a fixed length count from 2000-01-01, like DuckDB's own.
     step = call(INTERVALS[unit], number(size))
@@ -152,10 +156,8 @@ def _truncated(ctx: Context, node: Call) -> Value:
     return strict(call("time_bucket", step, value.sql, origin), DATETIME, value)
 
 
-_FORMATS = {
-    "%Y": "%Y", "%m": "%m", "%d": "%d", "%H": "%H", "%M": "%M", "%S": "%S", "%L": "%g", "%j": "%j",
-    "%u": "%u", "%V": "%V", "%G": "%G", "%U": "%U", "%%": "%%", "%B": "%B", "%b": "%b",
-}  # fmt: skip
+_FORMATS = {f"%{letter}": f"%{letter}" for letter in "YmdHMSjuVGUBb%"} | {"%L": "%g"}
+"""The specifiers that DuckDB has too, as it writes them."""
 _ISO = "%Y-%m-%dT%H:%M:%S.%LZ"
 
 
@@ -163,21 +165,19 @@ def _to_string(ctx: Context, node: Call) -> Value:
     value, form = local(ctx, node, "date"), constant(ctx, node, "format", _ISO)
     if node.option("onNull") is not None:
         decline("$dateToString with onNull")
+    if not isinstance(form, str | None):
+        decline("$dateToString in a format that is no text")
     if value.kind == "null" or form is None:
         return NULL_VALUE
     return strict(call("strftime", value.sql, text(_format(form))), STRING, value)
 
 
 def _format(form: str) -> str:
-    out, i = [], 0
-    while i < len(form):
-        width = 2 if form[i] == "%" else 1
-        piece = form[i : i + width]
-        if width == 2 and piece not in _FORMATS:
+    pieces = re.findall(r"%.?|[^%]+", form, re.S)
+    for piece in pieces:
+        if piece[0] == "%" and piece not in _FORMATS:
             decline(f"the date format {piece!r}")
-        out.append({"%L": "%g"}.get(piece, piece))
-        i += width
-    return "".join(out)
+    return "".join(_FORMATS.get(piece, piece) for piece in pieces)
 
 
 OPERATORS = {
