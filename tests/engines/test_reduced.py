@@ -167,6 +167,13 @@ def test_null_or_missing_beside_what_is_joined(engine: str, how: str) -> None:
     assert get_engine(engine).collect(plan, inputs).documents == exact
 
 
+@pytest.mark.parametrize("engine", ["document", "polars", "duckdb"])
+def test_now_has_the_milliseconds_that_a_date_has(engine: str) -> None:
+    plan, table = parse_pipeline(_value("$$NOW"), Scan("t")), Table(frame=Table(documents=TWO).frame)
+    first, second = (row["v"] for row in get_engine(engine).collect(plan, {"t": table}).documents)
+    assert first == second and first.microsecond % 1000 == 0
+
+
 def test_dates_before_zones_had_rules_have_the_offset_of_their_place() -> None:
     pipeline = _value({"$minute": {"date": "$d", "timezone": "Asia/Tokyo"}})
     answer = get_engine("document").collect(
