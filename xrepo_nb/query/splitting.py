@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 from xrepo_nb.core.errors import XRepoUnsupportedError
@@ -192,8 +192,6 @@ _NAMES: dict[type, Callable[[Any], str]] = {
 
 def _expressions(stage: s.Plan) -> Iterator[Expr]:
     """All expressions of a stage itself."""
-    from dataclasses import fields
-
     for item in fields(stage):
         yield from _within(getattr(stage, item.name))
 

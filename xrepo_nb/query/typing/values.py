@@ -133,11 +133,6 @@ def root_of(schema: Schema) -> Value:
     return object_of(schema.fields, source=tuple(dict.fromkeys(n for f in schema.fields for n in f.lineage)))
 
 
-def value_of(field: Field) -> Value:
-    """The value of a field."""
-    return Value(field.type, field.absence, field.lineage)
-
-
 def named(fields: tuple[Field, ...], name: str) -> Field | None:
     """The field of that name, or None."""
     for field in fields:
