@@ -151,20 +151,15 @@ def _listed(sql: Sql) -> Sql:
 
 
 def _push(node: Outcome, rows: Rows) -> Value:
+    """The values that are there; each once in a set."""
     value = rows.argument(node)
-    kept = negation(value.is_missing())
-    if value.kind == "null" and kept is False:
+    if value.is_never_there:
         decline(f"{node.op} of a field that is never there")
-    made = rows.ordered("array_agg", value.sql, where=kept)
-    return Value(_listed(made), DataType("array", item=value.type), "never")
-
-
-def _add_to_set(node: Outcome, rows: Rows) -> Value:
-    value = rows.argument(node)
     kept = negation(value.is_missing())
-    if value.kind == "null" and kept is False:
-        decline("$addToSet of a field that is never there")
-    made = rows.aggregate("array_agg", value.sql, where=kept, distinct=True)
+    if node.op == "$push":
+        made = rows.ordered("array_agg", value.sql, where=kept)
+    else:
+        made = rows.aggregate("array_agg", value.sql, where=kept, distinct=True)
     return Value(_listed(made), DataType("array", item=value.type), "never")
 
 
@@ -201,12 +196,10 @@ def _amount(node: Outcome, rows: Rows) -> int:
 
 def _first_n(node: Outcome, rows: Rows) -> Value:
     value, amount = rows.ctx.value(node.needed("input")).nullable(), _amount(node, rows)
-    made = rows.ordered("array_agg", value.sql)
-    if node.op == "$firstN":
-        made = call("list_slice", made, number(1), number(amount))
-    else:
-        made = call("list_slice", made, number(-amount), number(-1))
-        decline("$lastN") if rows.window else None
+    if node.op == "$lastN" and rows.window:
+        decline("$lastN in a window")
+    first, last = (1, amount) if node.op == "$firstN" else (-amount, -1)
+    made = call("list_slice", rows.ordered("array_agg", value.sql), number(first), number(last))
     return Value(_listed(made), DataType("array", item=value.type), "never")
 
 
@@ -281,7 +274,7 @@ ACCUMULATORS: dict[str, Callable[[Outcome, Rows], Value]] = {
     "$first": _end,
     "$last": _end,
     "$push": _push,
-    "$addToSet": _add_to_set,
+    "$addToSet": _push,
     "$count": _count,
     "$stdDevPop": _deviation,
     "$stdDevSamp": _deviation,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.syntax import Condition, Sql, as_sql, bare, column, conjunction, name, number
+from xrepo_nb.engines.sql.syntax import Condition, Sql, as_sql, bare, column, name, number
 from xrepo_nb.engines.sql.values import Value
 from xrepo_nb.engines.typed.reasons import decline
 
@@ -50,10 +50,6 @@ class Relation:
     def with_columns(self, columns: Mapping[str, Value]) -> Relation:
         return replace(self, columns=columns)
 
-    def filtered(self, ctx: Context, condition: Condition) -> Relation:
-        base = self.derived(ctx) if self.is_cut else self
-        return replace(base, where=conjunction(base.where, condition))
-
     def plain(self, ctx: Context) -> Relation:
         """The same with nothing pending but `where`: what a stage computes over."""
         return self.derived(ctx) if self.is_cut or not self.is_plain else self
@@ -62,7 +58,7 @@ class Relation:
         """The same as a derived table, all columns plain."""
         alias = ctx.table_name()
         selected, columns, order = self.carried(alias)
-        source = subquery(self._select(ctx, selected, ordered=self.is_cut), alias)
+        source = subquery(self.selecting(ctx, selected, ordered=self.is_cut), alias)
         return Relation(source, columns, order, self.explicit)
 
     def carried(self, alias: str) -> tuple[list[Sql], dict[str, Value], tuple[Term, ...]]:
@@ -85,13 +81,10 @@ class Relation:
     def statement(self, ctx: Context) -> exp.Select:
         """The whole as one statement whose columns stand in the order of the fields."""
         names = physical(self.columns)
-        return self._select(ctx, [aliased(v.sql, names[k]) for k, v in self.columns.items()], ordered=True)
+        return self.selecting(ctx, [aliased(v.sql, names[k]) for k, v in self.columns.items()], ordered=True)
 
     def selecting(self, ctx: Context, selected: Sequence[Sql], ordered: bool = False) -> exp.Select:
         """A SELECT of these expressions over the rows."""
-        return self._select(ctx, selected, ordered)
-
-    def _select(self, ctx: Context, selected: Sequence[Sql], ordered: bool) -> exp.Select:
         made = exp.select(*(selected or [exp.Alias(this=number(1), alias=name("_"))]), copy=False)
         made = made.from_(self.source, copy=False)
         if self.where is not True:

@@ -119,16 +119,12 @@ def _abs(ctx: Context, node: Call) -> Value:
 def _whole(ctx: Context, node: Call) -> Value:
     value, *places = numbers(node.op, operands(ctx, node))
     if places and not (places[0].is_constant and places[0].literal == 0):
-        return _placed(node, value, places[0])
+        decline(f"{node.op} to a number of places")
     if value.kind != "float":
         return value.nullable()
     name = {"$ceil": "ceil", "$floor": "floor", "$trunc": "trunc", "$round": "round_even"}[node.op]
     extra = (number(0),) if name == "round_even" else ()
     return strict(call(name, value.sql, *extra), FLOAT, value)
-
-
-def _placed(node: Call, value: Value, places: Value) -> Value:
-    return decline(f"{node.op} to a number of places")
 
 
 _FUNCTIONS: dict[str, tuple[str, str]] = {

@@ -76,11 +76,8 @@ def _end(ctx: Context, node: Call) -> Value:
 def _in(ctx: Context, node: Call) -> Value:
     needle, haystack = operands(ctx, node)
     _array(node.op, haystack)
-    if haystack.absence != "never":
-        failing = ctx.dialect.fails("$in needs an array")
-        found = any_element(ctx, haystack, lambda item: comparison(ctx, "$eq", item, needle))
-        return Value(case([(haystack.is_absent(), failing)], as_sql(found)), as_value(True).type, "never")
-    return as_value(any_element(ctx, haystack, lambda item: comparison(ctx, "$eq", item, needle)))
+    found = as_value(any_element(ctx, haystack, lambda item: comparison(ctx, "$eq", item, needle)))
+    return replace(found, sql=guarded(ctx, haystack.is_absent(), found.sql, "$in needs an array"))
 
 
 def _slice(ctx: Context, node: Call) -> Value:

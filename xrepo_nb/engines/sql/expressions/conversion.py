@@ -8,7 +8,7 @@ from xrepo_nb.engines.sql.comparing import as_value, truth
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.arithmetic import milliseconds
 from xrepo_nb.engines.sql.expressions.common import guarded, operands
-from xrepo_nb.engines.sql.syntax import Condition, Sql, call, case, cast, disjunction, number, text
+from xrepo_nb.engines.sql.syntax import Condition, Sql, as_sql, call, case, cast, disjunction, number, text
 from xrepo_nb.engines.sql.values import BOOL, DATETIME, FLOAT, INT, NULL_VALUE, STRING, Value, strict
 from xrepo_nb.engines.typed.kinds import BSON_NAMES
 from xrepo_nb.engines.typed.reasons import decline
@@ -101,14 +101,7 @@ def _to_bool(ctx: Context, node: Call) -> Value:
         return NULL_VALUE
     if value.kind == "bool":
         return value.nullable()
-    made = truth(value)
-    sql: Sql = (
-        exp.Boolean(this=True)
-        if made is True
-        else made
-        if not isinstance(made, bool)
-        else exp.Boolean(this=False)
-    )
+    sql = as_sql(truth(value))
     if value.absence != "never":
         sql = case([(value.is_present(), sql)], exp.Null())
     return strict(sql, BOOL, value)

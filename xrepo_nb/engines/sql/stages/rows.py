@@ -18,8 +18,7 @@ from xrepo_nb.query import plan as q
 
 
 def match(ctx: Context, stage: q.Match, sources: Sources) -> Relation:
-    base = relation(ctx, stage.input, sources)
-    base = base.plain(ctx) if base.is_cut or not base.is_plain else base
+    base = relation(ctx, stage.input, sources).plain(ctx)
     condition = predicate(ctx.over(base.columns), stage.predicate)
     if may_fail(stage.predicate) and base.where is not True and not isinstance(condition, bool):
         # CASE keeps the database from evaluating it on rows that were filtered out before.
@@ -30,8 +29,7 @@ def match(ctx: Context, stage: q.Match, sources: Sources) -> Relation:
 def sort(ctx: Context, stage: q.Sort, sources: Sources) -> Relation:
     if stage.is_natural:
         decline("the order in which rows stand")
-    base = relation(ctx, stage.input, sources)
-    base = base.plain(ctx)
+    base = relation(ctx, stage.input, sources).plain(ctx)
     terms = sort_terms(ctx.over(base.columns), stage.keys)
     return replace(base, order=(*terms, *base.order), explicit=True)
 

@@ -34,18 +34,13 @@ def inclusive(ctx: Context, stage: q.Project) -> dict[str, Value]:
     kept = [name for name in ctx.columns if tree.get(name) is True or isinstance(tree.get(name), dict)]
     out: dict[str, Value] = {}
     for name in kept:
-        out[name] = _kept(ctx, column_of_any(ctx, name), tree[name])
+        out[name] = _kept(ctx, ctx.columns[name], tree[name])
     for name, given in tree.items():
         if isinstance(given, Expr):
             out[name] = output(ctx, given)
         elif isinstance(given, dict) and name not in out:
             out[name] = _kept(ctx, MISSING_VALUE, given)
     return out
-
-
-def column_of_any(ctx: Context, name: str) -> Value:
-    """A column as it is, mixed or not."""
-    return ctx.columns[name]
 
 
 def _tree(fields: Sequence[tuple[Path, bool | Expr]]) -> dict[str, object]:
