@@ -304,8 +304,8 @@ def _merged(accumulator: Accumulator, rows: Rows) -> Value:
     fields = {}
     for field in value.type.fields:
         inner = member(value, field.name)
-        present = inner.is_missing()
-        kept = inner.expr if present is False else inner.expr.filter(as_expr(negation(present)))
+        missing = inner.is_missing()
+        kept = inner.expr if missing is False else inner.expr.filter(as_expr(negation(missing)))
         absence: Absence = (
             "missing" if value.absence != "never" and field.absence == "never" else field.absence
         )

@@ -170,14 +170,16 @@ def _size(predicate: p.Size, place: Place) -> Condition:
 
 
 def _elem_match(predicate: p.ElemMatch, place: Place) -> Condition:
+    """Within an element nothing can be left to the interpreter."""
+
     def holds(item: Value) -> Condition:
         if predicate.on_values:
-            return _within(predicate.predicate, item)
+            return _holds(predicate.predicate, item)
         if item.kind == "array":
             decline("$elemMatch on arrays in an array")
         if item.kind != "object":
             return False
-        return conjunction(item.is_present(), _within(predicate.predicate, _present(item)))
+        return conjunction(item.is_present(), _holds(predicate.predicate, _present(item)))
 
     def test(value: Value) -> Condition:
         if value.kind == "mixed":
@@ -185,11 +187,6 @@ def _elem_match(predicate: p.ElemMatch, place: Place) -> Condition:
         return any_element(value, holds) if value.kind == "array" else False
 
     return on_path(place, predicate.path, test, elements=False)
-
-
-def _within(predicate: p.Predicate, item: Value) -> Condition:
-    """A predicate on an element: here nothing can fall back to the interpreter."""
-    return _holds(predicate, item)
 
 
 def _all(predicate: p.All, place: Place) -> Condition:

@@ -17,7 +17,10 @@ from xrepo_nb.query.expressions import Call
 
 def numbers(call: Call, scope: Scope) -> list[Value]:
     """The operands, all numbers; absent ones may be of the null type."""
-    values = [scope.typed(arg) for arg in call.args]
+    return _checked(call, [scope.typed(arg) for arg in call.args])
+
+
+def _checked(call: Call, values: list[Value]) -> list[Value]:
     for value in values:
         if not value.is_number and value.kind != "null":
             decline(f"{call.op} of a {value.kind}")
@@ -29,12 +32,12 @@ def _add(call: Call, scope: Scope) -> Value:
     values = [scope.typed(arg) for arg in call.args]
     if any(v.kind == "datetime" for v in values):
         return _shifted(values)
-    return _folded(call, scope, values, lambda a, b: a + b, lambda a, b: (a[0] + b[0], a[1] + b[1]))
+    return _folded(call, _checked(call, values), lambda a, b: a + b, lambda a, b: (a[0] + b[0], a[1] + b[1]))
 
 
 @lowers("$multiply")
 def _multiply(call: Call, scope: Scope) -> Value:
-    return _folded(call, scope, numbers(call, scope), lambda a, b: a * b, _product)
+    return _folded(call, numbers(call, scope), lambda a, b: a * b, _product)
 
 
 def _product(a: Bounds, b: Bounds) -> Bounds:
@@ -47,19 +50,15 @@ def _subtract(call: Call, scope: Scope) -> Value:
     left, right = values = [scope.typed(arg) for arg in call.args]
     if left.kind == "datetime":
         return _date_minus(left, right)
-    return _folded(call, scope, values, lambda a, b: a - b, lambda a, b: (a[0] - b[1], a[1] - b[0]))
+    return _folded(call, _checked(call, values), lambda a, b: a - b, lambda a, b: (a[0] - b[1], a[1] - b[0]))
 
 
 def _folded(
     call: Call,
-    scope: Scope,
     values: list[Value],
     operate: Callable[[pl.Expr, pl.Expr], pl.Expr],
     bound: Callable[[Bounds, Bounds], Bounds],
 ) -> Value:
-    for value in values:
-        if not value.is_number and value.kind != "null":
-            decline(f"{call.op} of a {value.kind}")
     if not values:
         decline(f"{call.op} of nothing")
     if any(value.kind == "null" for value in values):

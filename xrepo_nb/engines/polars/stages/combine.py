@@ -29,6 +29,7 @@ from xrepo_nb.query.plan import (
     Unset,
 )
 from xrepo_nb.query.typing.values import either
+from xrepo_nb.schema.table import Table
 from xrepo_nb.schema.types import DataType
 
 _KEY, _FOUND, _RIGHT = "\0lookup", "\0found", "\0right\0"
@@ -220,8 +221,6 @@ def _facet(stage: Facet, lowering: Lowering) -> Frame:
 
 @lowers_stage(Documents)
 def _documents(stage: Documents, lowering: Lowering) -> Frame:
-    from xrepo_nb.schema.table import Table
-
     if not isinstance(stage.items, Literal):
         decline("computed $documents")
     return scan(Table(documents=list(stage.items.value)))
