@@ -20,6 +20,7 @@ from xrepo_nb.engines.document.variables import constants
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query import updates as u
 from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.walk import overlap
 
 Row = dict[str, Any]
 
@@ -129,8 +130,7 @@ def _checked(found: Iterable[tuple[Path, Any]]) -> Iterator[tuple[Path, Any]]:
     seen: list[Path] = []
     for path, value in found:
         for other in seen:
-            shorter = min(len(path), len(other))
-            if path[:shorter] == other[:shorter]:
+            if overlap(path, other):
                 name = ".".join(path)
                 raise XRepoQueryError(
                     f"the filter fixes the field {name!r} of the new document twice",

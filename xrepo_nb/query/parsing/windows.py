@@ -11,7 +11,7 @@ from xrepo_nb.query.operators import NEEDS_SORT, WINDOW_OPERATORS, WITHOUT_WINDO
 from xrepo_nb.query.parsing.accumulators import arguments
 from xrepo_nb.query.parsing.expressions import Scope, expression
 from xrepo_nb.query.parsing.projections import check_collisions
-from xrepo_nb.query.parsing.sorts import sort_keys
+from xrepo_nb.query.parsing.sorts import stage_order
 from xrepo_nb.query.parsing.values import (
     array,
     as_float,
@@ -20,6 +20,7 @@ from xrepo_nb.query.parsing.values import (
     field_path,
     is_number,
     kind,
+    named_options,
     string,
     unknown,
     whole,
@@ -27,20 +28,12 @@ from xrepo_nb.query.parsing.values import (
 from xrepo_nb.query.plan import Plan, SetWindowFields, SortKey, Window, WindowOutput
 from xrepo_nb.query.units import FIXED, UNITS
 
-_OPTIONS = ("partitionBy", "sortBy", "output")
-
 
 def set_window_fields(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     """The node of a `$setWindowFields` stage."""
-    named = document(given, "$setWindowFields", at)
-    for name in named:
-        if name not in _OPTIONS:
-            fail(f"$setWindowFields has no option {name!r}", at, asked=name, exists=_OPTIONS)
-    if "output" not in named:
-        fail("$setWindowFields needs the option 'output'", at)
+    named = named_options(given, "$setWindowFields", ("partitionBy", "sortBy", "output"), ("output",), at)
     partition = partition_expression(named.get("partitionBy"), f"{at}.partitionBy", scope)
-    order = named.get("sortBy")
-    keys = () if order is None else sort_keys(document(order, "sortBy", f"{at}.sortBy"), f"{at}.sortBy")
+    keys = stage_order(named, at)
     found = document(named["output"], "output", f"{at}.output")
     outputs = tuple(_output(name, value, f"{at}.output.{name}", scope, keys) for name, value in found.items())
     check_collisions([output.path for output in outputs], f"{at}.output")
@@ -148,10 +141,7 @@ def unit_of(value: Any, at: str, units: tuple[str, ...] = UNITS) -> str:
 
 
 def _window(given: Any, at: str, keys: tuple[SortKey, ...]) -> Window | None:
-    named = document(given, "a window", at)
-    for name in named:
-        if name not in ("documents", "range", "unit"):
-            fail(f"a window has no option {name!r}", at, asked=name, exists=("documents", "range", "unit"))
+    named = named_options(given, "a window", ("documents", "range", "unit"), (), at)
     if "documents" in named and "range" in named:
         fail("a window is by documents or by range, not both", at)
     if "range" in named:
