@@ -8,7 +8,7 @@ on scalars).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,6 +51,18 @@ class And(Predicate):
     """All of `items`; empty means everything."""
 
     items: tuple[Predicate, ...]
+
+
+def conjunction(items: Iterable[Predicate]) -> Predicate:
+    """All of the items, in the simplest form.
+
+    >>> conjunction([EVERYTHING]) is EVERYTHING, conjunction([]) is EVERYTHING
+    (True, True)
+    """
+    found = tuple(items)
+    if len(found) == 1:
+        return found[0]
+    return And(found) if found else EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
