@@ -29,8 +29,6 @@ def finds(pattern: str, options: str, value: Value) -> Condition:
     A literal text, at the start or anywhere, becomes a search for it. Of other patterns those go
     to Polars' engine whose every construct means the same there; the rest declines.
     """
-    if value.kind == "mixed":
-        decline("a field of mixed type")
     if value.kind != "string":
         return False
     plain = _PLAIN.fullmatch(pattern) if not options or options == "s" else None

@@ -15,7 +15,7 @@ from xrepo_nb.engines.sql.patterns import regex
 from xrepo_nb.engines.sql.syntax import Condition, Maker, call, conjunction, disjunction, negation, number
 from xrepo_nb.engines.sql.values import Value
 from xrepo_nb.engines.typed.kinds import bracket, is_called
-from xrepo_nb.engines.typed.reasons import decline
+from xrepo_nb.engines.typed.reasons import bounded, decline
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.parsing.patterns import pattern_parts
@@ -39,14 +39,12 @@ def _constant(ctx: Context, node: p.Constant) -> Condition:
 
 
 def _and(ctx: Context, node: p.And) -> Condition:
-    if len(node.items) > _ALTERNATIVES:
-        decline(f"more than {_ALTERNATIVES} conditions")
+    bounded(node.items, "conditions")
     return conjunction(*(predicate(ctx, item) for item in node.items))
 
 
 def _or(ctx: Context, node: p.Or) -> Condition:
-    if len(node.items) > _ALTERNATIVES:
-        decline(f"more than {_ALTERNATIVES} alternatives")
+    bounded(node.items, "alternatives")
     return disjunction(*(predicate(ctx, item) for item in node.items))
 
 
@@ -135,9 +133,6 @@ def _null_compare(ctx: Context, path: Path, op: str) -> Condition:
 _MANY = 50
 """Beyond so many values a list of them is bound as one."""
 
-_ALTERNATIVES = 1_000
-"""Beyond so many alternatives databases take longer to plan them than we to test them."""
-
 
 def _in(ctx: Context, node: p.In) -> Condition:
     found: list[Condition] = []
@@ -212,8 +207,7 @@ def _size(ctx: Context, node: p.Size) -> Condition:
 
 
 def _all(ctx: Context, node: p.All) -> Condition:
-    if len(node.items) > _ALTERNATIVES:
-        decline(f"more than {_ALTERNATIVES} conditions")
+    bounded(node.items, "conditions")
     return conjunction(*(predicate(ctx, item) for item in node.items)) if node.items else False
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import NoReturn
+
+MOST_PARTS = 1_000
+"""Beyond so many parts of one expression, condition or stage, engines take longer to plan them than the
+interpreter to look at them."""
 
 
 class Unsupported(Exception):
@@ -19,3 +24,9 @@ class Unsupported(Exception):
 def decline(reason: str) -> NoReturn:
     """Declines a plan, or one of its operators, for that reason."""
     raise Unsupported(reason)
+
+
+def bounded(parts: Sized, what: str) -> None:
+    """Declines too many parts side by side."""
+    if len(parts) > MOST_PARTS:
+        decline(f"more than {MOST_PARTS} {what}")

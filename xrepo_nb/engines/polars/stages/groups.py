@@ -16,7 +16,7 @@ from xrepo_nb.engines.polars.numbers import guarded
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.scope import Scope, document
 from xrepo_nb.engines.polars.values import NULL_VALUE, Value, literal
-from xrepo_nb.engines.typed.reasons import decline
+from xrepo_nb.engines.typed.reasons import bounded, decline
 from xrepo_nb.query.expressions import DocumentExpr, Expr, Literal
 from xrepo_nb.query.plan import Bucket, Group
 
@@ -74,17 +74,12 @@ def _whole(frame: Frame, key: Value, outputs: Mapping[str, Value]) -> Frame:
     return Frame(lazy, columns, 1)
 
 
-_EDGES = 1_000
-"""Beyond so many boundaries Polars takes longer to plan them than we to look them up."""
-
-
 @lowers_stage(Bucket)
 def _bucket(stage: Bucket, lowering: Lowering) -> Frame:
     frame = lowering.frame(stage.input)
     scope = lowering.scope(frame)
     by, edges = scope.typed(stage.by), stage.boundaries
-    if len(edges) > _EDGES:
-        decline(f"more than {_EDGES} boundaries")
+    bounded(edges, "boundaries")
     branches = [
         (conjunction(compared("$gte", by, literal(low)), compared("$lt", by, literal(high))), literal(low))
         for low, high in pairwise(edges)

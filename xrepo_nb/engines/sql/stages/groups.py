@@ -18,7 +18,7 @@ from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.syntax import Sql, column, conjunction, name, number
 from xrepo_nb.engines.sql.values import Value
 from xrepo_nb.engines.typed.absence import NO_LITERAL
-from xrepo_nb.engines.typed.reasons import decline
+from xrepo_nb.engines.typed.reasons import bounded, decline
 from xrepo_nb.query import plan as q
 from xrepo_nb.query.expressions import DocumentExpr, Expr
 
@@ -113,16 +113,11 @@ def _rebuilt(keys: Iterator[Value], key: Expr | None) -> Value:
     return next(keys)
 
 
-_EDGES = 1_000
-"""Beyond so many boundaries planning them costs more than looking them up."""
-
-
 def bucket(ctx: Context, stage: q.Bucket, sources: Sources) -> Relation:
     base = relation(ctx, stage.input, sources).plain(ctx)
     inner = ctx.over(base.columns)
     by = inner.value(stage.by)
-    if len(stage.boundaries) > _EDGES:
-        decline(f"more than {_EDGES} boundaries")
+    bounded(stage.boundaries, "boundaries")
     bounds = [inner.literal(b) for b in stage.boundaries]
     branches = []
     for low, high in pairwise(bounds):
