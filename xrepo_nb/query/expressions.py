@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 Path = tuple[str, ...]
 """A dotted field path, split: `("address", "city")`."""
 
+
+Node = TypeVar("Node")
 
 _ATTRIBUTES: dict[tuple[type, str], tuple[str, ...]] = {}
 
@@ -33,7 +35,7 @@ class Expr:
     def children(self) -> Iterator[Expr]:
         """The expressions directly below this one."""
         for name in attributes(type(self), "Expr"):
-            yield from _expressions(getattr(self, name))
+            yield from held(getattr(self, name), Expr)
 
     def walk(self) -> Iterator[Expr]:
         """This expression and all below it, parents first."""
@@ -42,12 +44,13 @@ class Expr:
             yield from child.walk()
 
 
-def _expressions(value: Any) -> Iterator[Expr]:
-    if isinstance(value, Expr):
+def held(value: Any, kind: type[Node]) -> Iterator[Node]:
+    """The nodes of a kind that an attribute is or, in tuples however deep, holds."""
+    if isinstance(value, kind):
         yield value
     elif isinstance(value, tuple):
         for item in value:
-            yield from _expressions(item)
+            yield from held(item, kind)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from typing import Literal as OneOf
 
-from xrepo_nb.query.expressions import Expr, Options, Path, attributes
+from xrepo_nb.query.expressions import Expr, Options, Path, attributes, held
 from xrepo_nb.query.predicates import Predicate
 
 
@@ -24,7 +24,7 @@ class Plan:
     def children(self) -> Iterator[Plan]:
         """The plans directly below this one."""
         for name in attributes(type(self), "Plan"):
-            yield from _plans(getattr(self, name))
+            yield from held(getattr(self, name), Plan)
 
     def walk(self) -> Iterator[Plan]:
         """This plan and all below it, parents first."""
@@ -48,14 +48,6 @@ class Plan:
             below = change(_rebuilt(node, below, change))
         assert below is not None
         return below
-
-
-def _plans(value: Any) -> Iterator[Plan]:
-    if isinstance(value, Plan):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _plans(item)
 
 
 def _rebuilt(node: Plan, below: Plan | None, change: Callable[[Plan], Plan]) -> Plan:

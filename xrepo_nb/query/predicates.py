@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from xrepo_nb.query.expressions import Expr, Path, attributes
+from xrepo_nb.query.expressions import Expr, Path, attributes, held
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +22,7 @@ class Predicate:
     def children(self) -> Iterator[Predicate]:
         """The predicates directly below this one."""
         for name in attributes(type(self), "Predicate"):
-            value = getattr(self, name)
-            if isinstance(value, Predicate):
-                yield value
-            elif isinstance(value, tuple):
-                yield from (part for part in value if isinstance(part, Predicate))
+            yield from held(getattr(self, name), Predicate)
 
     def walk(self) -> Iterator[Predicate]:
         """This predicate and all below it, parents first."""
