@@ -44,6 +44,10 @@ class Value:
         """The same value, absent in that way."""
         return replace(self, absence=absence)
 
+    def nullable(self) -> Value:
+        """The same value, where missing counts as null."""
+        return self if self.absence == "never" else self.absent("null")
+
 
 MIXED = DataType("mixed")
 NULL = DataType("null")
