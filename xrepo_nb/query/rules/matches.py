@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from xrepo_nb.query import plan as s
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import DocumentExpr, Expr, FieldRef, Path
-from xrepo_nb.query.rules.joins import push_join
+from xrepo_nb.query.rules.joins import Schemas, push_join
 from xrepo_nb.query.rules.predicates import (
     conjuncts,
     ignores_absence,
@@ -19,9 +19,6 @@ from xrepo_nb.query.rules.predicates import (
     simplified,
 )
 from xrepo_nb.query.walk import WHOLE, over, overlap, paths_of
-from xrepo_nb.schema.schema import Schema
-
-Schemas = Mapping[str, Schema]
 
 
 def push_match(match: s.Match, schemas: Schemas) -> s.Plan:
