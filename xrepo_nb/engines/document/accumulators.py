@@ -74,15 +74,11 @@ def _at_end(position: int) -> Callable[[Outcome], Aggregate]:
         evaluate = compile_expression(node.args[0])
 
         def aggregate(rows: Rows, variables: Variables, key: Any) -> Any:
-            return _or_null(evaluate(rows[position], variables)) if rows else None
+            return v.or_null(evaluate(rows[position], variables)) if rows else None
 
         return aggregate
 
     return make
-
-
-def _or_null(value: Any) -> Any:
-    return None if value is MISSING else value
 
 
 def _counted(choose: Callable[[list[Any], int], list[Any]]) -> Callable[[Outcome], Aggregate]:
@@ -101,16 +97,7 @@ def _count(node: Outcome) -> Callable[[Variables, Any], int]:
 
 
 def _nulls(values: list[Any]) -> list[Any]:
-    return [_or_null(value) for value in values]
-
-
-def _least(values: list[Any], count: int) -> list[Any]:
-    return sorted((value for value in values if not v.is_absent(value)), key=v.key)[:count]
-
-
-def _greatest(values: list[Any], count: int) -> list[Any]:
-    found = (value for value in values if not v.is_absent(value))
-    return sorted(found, key=v.key, reverse=True)[:count]
+    return [v.or_null(value) for value in values]
 
 
 def _top(*, bottom: bool, one: bool) -> Callable[[Outcome], Aggregate]:
@@ -122,7 +109,7 @@ def _top(*, bottom: bool, one: bool) -> Callable[[Outcome], Aggregate]:
 
         def aggregate(rows: Rows, variables: Variables, key: Any) -> Any:
             found = _ordered(rows, keys, count(variables, key), bottom)
-            out = [_or_null(evaluate(row, variables)) for row in found]
+            out = [v.or_null(evaluate(row, variables)) for row in found]
             return (out[0] if out else None) if one else out
 
         return aggregate
@@ -205,8 +192,8 @@ _ACCUMULATORS: dict[str, Callable[[Outcome], Aggregate]] = {
     "$last": _at_end(-1),
     "$firstN": _counted(lambda values, count: _nulls(values[:count])),
     "$lastN": _counted(lambda values, count: _nulls(values[-count:])),
-    "$minN": _counted(_least),
-    "$maxN": _counted(_greatest),
+    "$minN": _counted(statistics.least_of),
+    "$maxN": _counted(statistics.greatest_of),
     "$top": _top(bottom=False, one=True),
     "$topN": _top(bottom=False, one=False),
     "$bottom": _top(bottom=True, one=True),

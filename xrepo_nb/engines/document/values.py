@@ -81,6 +81,11 @@ def is_absent(value: Any) -> bool:
     return value is None or value is MISSING
 
 
+def or_null(value: Any) -> Any:
+    """The value, or null where it is missing."""
+    return None if value is MISSING else value
+
+
 def is_number(value: Any) -> bool:
     """Whether the value is an int, long, double or decimal."""
     kind = type(value)
