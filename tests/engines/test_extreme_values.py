@@ -103,19 +103,11 @@ def test_arithmetic_beyond_doubles(change: dict[str, Any]) -> None:
         apply_update([{"n": 2}], parse_filter({}), parse_update(change), multi=True)
 
 
-def test_an_update_pipeline_that_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XREPO_QUERY_TIMEOUT", "0.5")
-    from xrepo_nb.core.settings import settings
-
-    settings.cache_clear()
-    try:
-        update = parse_update([{"$set": {"o": ["$o", "$o"]}}] * 40)
-        with pytest.raises(XRepoQueryError, match=r"longer than 0\.5 s"):
-            apply_update([{"o": 1}], parse_filter({}), update, multi=True)
-    finally:
-        monkeypatch.undo()
-        settings.cache_clear()
-        settings()
+def test_an_update_pipeline_that_doubles(change_settings: Callable[..., None]) -> None:
+    change_settings(query_timeout=0.5)
+    update = parse_update([{"$set": {"o": ["$o", "$o"]}}] * 40)
+    with pytest.raises(XRepoQueryError, match=r"longer than 0\.5 s"):
+        apply_update([{"o": 1}], parse_filter({}), update, multi=True)
 
 
 async def test_records_that_hold_themselves_or_have_odd_names() -> None:
