@@ -51,6 +51,7 @@ class Column:
 
     @property
     def masked(self) -> bool:
+        """Whether a companion column tells its missing values from its null ones."""
         return self.absence == "both" and self.type.kind != "mixed"
 
     def value(self, name: str) -> Value:

@@ -40,6 +40,7 @@ class Relation:
 
     @property
     def is_cut(self) -> bool:
+        """Whether an offset or a limit is pending, past which no stage may reach."""
         return self.limit is not None or self.offset > 0
 
     @property
@@ -48,6 +49,7 @@ class Relation:
         return all(isinstance(v.sql, exp.Column) for v in self.columns.values())
 
     def with_columns(self, columns: Mapping[str, Value]) -> Relation:
+        """The same rows with other columns."""
         return replace(self, columns=columns)
 
     def plain(self, ctx: Context) -> Relation:
@@ -107,6 +109,7 @@ def aliased(sql: Sql, alias: str) -> Sql:
 
 
 def subquery(select: Sql, alias: str) -> exp.Subquery:
+    """A SELECT as a derived table of that name."""
     return exp.Subquery(this=select, alias=exp.TableAlias(this=name(alias)))
 
 

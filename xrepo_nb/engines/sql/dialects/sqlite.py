@@ -20,6 +20,8 @@ _CLASSES = {"int": ("integer",), "float": ("real", "integer"), "string": ("text"
 
 
 class SQLite(Dialect):
+    """Filters, sorts and groups over plain columns, whose every value may be of any class."""
+
     name = "sqlite"
     has_nan = False
 

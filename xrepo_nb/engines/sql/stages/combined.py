@@ -19,6 +19,7 @@ from xrepo_nb.schema.types import Absence
 
 
 def union(ctx: Context, stage: q.UnionWith, sources: Sources) -> Relation:
+    """`$unionWith`: UNION ALL, each side numbered to keep its order."""
     left = relation(ctx, stage.input, sources)
     right = relation(ctx, stage.other, sources)
     fields = list(dict.fromkeys([*left.columns, *right.columns]))
@@ -79,6 +80,7 @@ _SIDES = {"left": "LEFT", "inner": "INNER", "right": "RIGHT", "outer": "FULL"}
 
 
 def join(ctx: Context, stage: q.Join, sources: Sources) -> Relation:
+    """A relational join, as views make it; keys of one name appear once."""
     left = relation(ctx, stage.left, sources).derived(ctx)
     right = relation(ctx, stage.right, sources).derived(ctx)
     if stage.validate != "many_to_many":

@@ -26,6 +26,7 @@ _KEYED = frozenset({"array", "object"})
 
 
 def group(ctx: Context, stage: q.Group, sources: Sources) -> Relation:
+    """`$group`: GROUP BY the key's parts, `_id` built of them afterwards."""
     base = relation(ctx, stage.input, sources).plain(ctx)
     keys = parts(ctx.over(base.columns), stage.key)
     return grouped(ctx, base, keys, stage.key, stage.accumulators)
@@ -114,6 +115,7 @@ def _rebuilt(keys: Iterator[Value], key: Expr | None) -> Value:
 
 
 def bucket(ctx: Context, stage: q.Bucket, sources: Sources) -> Relation:
+    """`$bucket`: a group by the boundary below each value, as CASE finds it."""
     base = relation(ctx, stage.input, sources).plain(ctx)
     inner = ctx.over(base.columns)
     by = inner.value(stage.by)

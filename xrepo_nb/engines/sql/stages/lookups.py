@@ -23,6 +23,7 @@ from xrepo_nb.schema.types import DataType
 
 
 def lookup(ctx: Context, stage: q.Lookup, sources: Sources) -> Relation:
+    """`$lookup`: the other rows grouped by their key, joined to these."""
     if stage.local is None or stage.foreign is None or stage.let:
         decline("a $lookup by a pipeline")
     right = relation(ctx, stage.right, sources)

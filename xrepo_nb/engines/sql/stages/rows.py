@@ -18,6 +18,7 @@ from xrepo_nb.query import plan as q
 
 
 def match(ctx: Context, stage: q.Match, sources: Sources) -> Relation:
+    """`$match`: a condition added to WHERE."""
     base = relation(ctx, stage.input, sources).plain(ctx)
     condition = predicate(ctx.over(base.columns), stage.predicate)
     if may_fail(stage.predicate) and base.where is not True and not isinstance(condition, bool):
@@ -27,6 +28,7 @@ def match(ctx: Context, stage: q.Match, sources: Sources) -> Relation:
 
 
 def sort(ctx: Context, stage: q.Sort, sources: Sources) -> Relation:
+    """`$sort`: the keys before what the rows were ordered by."""
     if stage.is_natural:
         decline("the order in which rows stand")
     base = relation(ctx, stage.input, sources).plain(ctx)
@@ -44,6 +46,7 @@ def sort_terms(ctx: Context, keys: tuple[q.SortKey, ...]) -> tuple[Term, ...]:
 
 
 def value_terms(ctx: Context, value: Value, descending: bool) -> list[Term]:
+    """One value as terms of an order: nulls least, then NaN."""
     if value.kind == "null":
         return []
     if value.kind not in SORTED and value.kind != "uuid":
@@ -60,17 +63,20 @@ def value_terms(ctx: Context, value: Value, descending: bool) -> list[Term]:
 
 
 def limit(ctx: Context, stage: q.Limit, sources: Sources) -> Relation:
+    """`$limit`."""
     base = relation(ctx, stage.input, sources)
     return replace(base, limit=stage.count if base.limit is None else min(base.limit, stage.count))
 
 
 def skip(ctx: Context, stage: q.Skip, sources: Sources) -> Relation:
+    """`$skip`."""
     base = relation(ctx, stage.input, sources)
     left = None if base.limit is None else max(base.limit - stage.count, 0)
     return replace(base, offset=base.offset + stage.count, limit=left)
 
 
 def sample(ctx: Context, stage: q.Sample, sources: Sources) -> Relation:
+    """`$sample`: the first of the rows in a random order."""
     base = relation(ctx, stage.input, sources).derived(ctx)
     return replace(base, order=(Term(call("random")),), explicit=True, limit=stage.size).derived(ctx)
 

@@ -17,6 +17,7 @@ from xrepo_nb.query.expressions import Expr, Path
 
 
 def project(ctx: Context, stage: q.Project, sources: Sources) -> Relation:
+    """`$project`, and the projections of find."""
     base = relation(ctx, stage.input, sources)
     if any(isinstance(given, Expr) for _, given in stage.fields):
         base = base.plain(ctx)
@@ -130,6 +131,7 @@ def _with(value: Value, path: Path, made: Value) -> Value:
 
 
 def add_fields(ctx: Context, stage: q.AddFields, sources: Sources) -> Relation:
+    """`$addFields`, `$set`."""
     base = relation(ctx, stage.input, sources).plain(ctx)
     inner, out = ctx.over(base.columns), dict(base.columns)
     made = [(path, output(inner, given)) for path, given in stage.fields]
@@ -139,6 +141,7 @@ def add_fields(ctx: Context, stage: q.AddFields, sources: Sources) -> Relation:
 
 
 def unset(ctx: Context, stage: q.Unset, sources: Sources) -> Relation:
+    """`$unset`."""
     base = relation(ctx, stage.input, sources)
     out = dict(base.columns)
     for path in stage.paths:
@@ -147,6 +150,7 @@ def unset(ctx: Context, stage: q.Unset, sources: Sources) -> Relation:
 
 
 def replace_root(ctx: Context, stage: q.ReplaceRoot, sources: Sources) -> Relation:
+    """`$replaceRoot`, `$replaceWith`."""
     base = relation(ctx, stage.input, sources).plain(ctx)
     root = ctx.over(base.columns).value(stage.root)
     if root.kind != "object" or root.absence != "never":

@@ -34,6 +34,7 @@ from xrepo_nb.schema.types import DataType
 
 
 def unwind(ctx: Context, stage: q.Unwind, sources: Sources) -> Relation:
+    """`$unwind`: the rows once for each position of the array."""
     base = relation(ctx, stage.input, sources).derived(ctx)
     value = _at(ctx, base.columns, stage.path)
     if value.kind == "null" and not stage.preserve_empty:

@@ -57,6 +57,7 @@ class Partition:
 
 
 def set_window_fields(ctx: Context, stage: q.SetWindowFields, sources: Sources) -> Relation:
+    """`$setWindowFields`: each output a window function over the partition."""
     base = relation(ctx, stage.input, sources).derived(ctx)
     inner = ctx.over(base.columns)
     keys = [] if stage.partition_by is None else parts(inner, stage.partition_by)
