@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pandas  # noqa: F401 - its import reads files, wherever in a loop it would first happen
 import pytest
@@ -10,6 +10,7 @@ from blockbuster import blockbuster_ctx
 
 import xrepo_nb.repos.open  # noqa: F401 - so that no first import happens within a loop
 from xrepo_nb.cache import namespace
+from xrepo_nb.core.settings import settings
 
 
 @pytest.fixture(autouse=True)
@@ -25,3 +26,18 @@ async def clean_namespace() -> object:
     await namespace._cache.clear()
     yield namespace
     await namespace._cache.clear()
+
+
+@pytest.fixture
+def change_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
+    """Sets settings by their names, as the environment would, until the test ends."""
+
+    def change(**values: object) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(f"XREPO_{name.upper()}", str(value))
+        settings.cache_clear()
+
+    yield change
+    monkeypatch.undo()
+    settings.cache_clear()
+    settings()

@@ -6,9 +6,9 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import cases
 import pytest
 
+from tests.conformance import cases
 from xrepo_nb.core.errors import XRepoError
 
 KNOWN = tomllib.loads((Path(__file__).parent / "known_failures.toml").read_text())
@@ -30,7 +30,7 @@ def _marks(name: str, case: cases.Case) -> list[pytest.MarkDecorator]:
 
 @pytest.mark.parametrize("case", _params("cases"))
 def test_answers_as_recorded(case: cases.Case) -> None:
-    assert cases.agrees(case)
+    assert cases.agrees(case, cases.run(case))
 
 
 @pytest.mark.parametrize("case", _params("must_fail"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +16,7 @@ from xrepo_nb.engines.document import apply_update
 from xrepo_nb.engines.select import get_engine
 from xrepo_nb.query.parsing import parse_filter, parse_pipeline, parse_update
 from xrepo_nb.query.plan import Scan
+from xrepo_nb.query.typing import output_schema
 from xrepo_nb.schema.table import Table
 
 EAST, WEST = dt.timezone(dt.timedelta(hours=14)), dt.timezone(-dt.timedelta(hours=14))
@@ -53,6 +55,31 @@ def test_filters(engine: str, given: dict[str, Any]) -> None:
     assert found == exact or found == "XRepoUnsupportedError"
 
 
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize("wrong", [["a"], {"a": 1}, True, 1.5, 0], ids=repr)
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda wrong: {"$dateAdd": {"startDate": "$d", "unit": wrong, "amount": 1}},
+        lambda wrong: {"$dateAdd": {"startDate": "$d", "unit": "day", "amount": wrong}},
+        lambda wrong: {"$dateTrunc": {"date": "$d", "unit": wrong}},
+        lambda wrong: {"$dateTrunc": {"date": "$d", "unit": "day", "binSize": wrong}},
+        lambda wrong: {"$hour": {"date": "$d", "timezone": wrong}},
+        lambda wrong: {"$dateToString": {"date": "$d", "format": wrong}},
+        lambda wrong: {"$filter": {"input": [1, 2], "cond": True, "limit": wrong}},
+        lambda wrong: {"$convert": {"input": "$n", "to": wrong}},
+        lambda wrong: {"$convert": {"input": "$n", "to": {"type": wrong}}},
+        lambda wrong: {"$regexMatch": {"input": "$a", "regex": "b", "options": wrong}},
+    ],
+)
+def test_constants_of_a_wrong_type(engine: str, wrong: Any, write: Callable[[Any], Any]) -> None:
+    given = write({"$literal": wrong})
+    plan, inputs = parse_pipeline([{"$project": {"v": given}}], Scan("t")), {"t": Table(frame=ROWS)}
+    assert output_schema(plan, {"t": inputs["t"].schema}).names == ("v",)
+    found = answer(engine, plan, inputs)
+    assert found == answer("document", plan, inputs) or found == "XRepoUnsupportedError"
+
+
 def answer(engine: str, plan: Any, inputs: Any) -> Any:
     try:
         return get_engine(engine).collect(plan, inputs).documents
@@ -76,19 +103,11 @@ def test_arithmetic_beyond_doubles(change: dict[str, Any]) -> None:
         apply_update([{"n": 2}], parse_filter({}), parse_update(change), multi=True)
 
 
-def test_an_update_pipeline_that_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XREPO_QUERY_TIMEOUT", "0.5")
-    from xrepo_nb.core.settings import settings
-
-    settings.cache_clear()
-    try:
-        update = parse_update([{"$set": {"o": ["$o", "$o"]}}] * 40)
-        with pytest.raises(XRepoQueryError, match=r"longer than 0\.5 s"):
-            apply_update([{"o": 1}], parse_filter({}), update, multi=True)
-    finally:
-        monkeypatch.undo()
-        settings.cache_clear()
-        settings()
+def test_an_update_pipeline_that_doubles(change_settings: Callable[..., None]) -> None:
+    change_settings(query_timeout=0.5)
+    update = parse_update([{"$set": {"o": ["$o", "$o"]}}] * 40)
+    with pytest.raises(XRepoQueryError, match=r"longer than 0\.5 s"):
+        apply_update([{"o": 1}], parse_filter({}), update, multi=True)
 
 
 async def test_records_that_hold_themselves_or_have_odd_names() -> None:

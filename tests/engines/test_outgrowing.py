@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 import pytest
 
 from xrepo_nb.core.errors import XRepoError, XRepoLimitError, XRepoUnsupportedError
-from xrepo_nb.core.settings import settings
 from xrepo_nb.engines.growth import outgrows
 from xrepo_nb.engines.select import get_engine
 from xrepo_nb.query.parsing import parse_filter, parse_pipeline
@@ -124,19 +124,15 @@ def test_the_interpreter_stops_within_its_memory_and_time() -> None:
     assert run.stdout.splitlines() == [f"{name} refused" for name in INTERPRETED]
 
 
-def test_a_query_in_duckdb_ends_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XREPO_QUERY_TIMEOUT", "0.2")
+def test_a_query_in_duckdb_ends_in_time(
+    monkeypatch: pytest.MonkeyPatch, change_settings: Callable[..., None]
+) -> None:
+    change_settings(query_timeout=0.2)
     monkeypatch.setattr("xrepo_nb.engines.duckdb.engine.outgrows", lambda plan, inputs: None)
-    settings.cache_clear()
-    try:
-        frame = pl.DataFrame({"k": [1] * 50_000, "n": range(50_000)})
-        stages = [*looked_up(1), {"$group": {"_id": "$n", "x": {"$sum": "$j1.n"}}}]
-        with pytest.raises(XRepoLimitError, match=r"longer than 0\.2 s"):
-            get_engine("duckdb").collect(parse_pipeline(stages, Scan("t")), {"t": Table(frame=frame)})
-    finally:
-        monkeypatch.undo()
-        settings.cache_clear()
-        settings()
+    frame = pl.DataFrame({"k": [1] * 50_000, "n": range(50_000)})
+    stages = [*looked_up(1), {"$group": {"_id": "$n", "x": {"$sum": "$j1.n"}}}]
+    with pytest.raises(XRepoLimitError, match=r"longer than 0\.2 s"):
+        get_engine("duckdb").collect(parse_pipeline(stages, Scan("t")), {"t": Table(frame=frame)})
 
 
 @pytest.mark.parametrize("engine", ["polars", "duckdb"])

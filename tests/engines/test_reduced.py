@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 import time
 from datetime import UTC, datetime
@@ -13,7 +14,7 @@ from tests.engines.test_differential import plain
 from xrepo_nb.core.errors import XRepoError
 from xrepo_nb.engines.select import get_engine
 from xrepo_nb.query.parsing import parse_pipeline
-from xrepo_nb.query.plan import Scan
+from xrepo_nb.query.plan import Join, Scan
 from xrepo_nb.schema.table import Table
 
 NAN = math.nan
@@ -22,6 +23,7 @@ NESTED = [{"_id": 1, "l": [[1, 2], [3]]}]
 FAR = [{"_id": 1, "d": datetime(9999, 12, 31, tzinfo=UTC)}, {"_id": 2, "d": None}]
 EARLY = [{"_id": 1, "d": datetime(1, 1, 1, tzinfo=UTC)}, {"_id": 2, "d": datetime(1800, 1, 1, tzinfo=UTC)}]
 Rows = list[dict[str, Any]]
+TIMES: Rows = [{"_id": 1, "t": dt.time(1, 2)}, {"_id": 2, "t": dt.time(5)}, {"_id": 3, "t": None}]
 
 
 def _group(accumulator: dict[str, Any]) -> list[dict[str, Any]]:
@@ -39,6 +41,11 @@ def _value(expression: Any) -> list[dict[str, Any]]:
 def _percentile(path: str) -> dict[str, Any]:
     return {"$percentile": {"input": path, "p": [0.25, 0.9], "method": "approximate"}}
 
+
+UNSURE: Rows = [{"_id": 1, "i": 1, "l": [1, 2]}, {"_id": 2, "i": 1, "l": []}, {"_id": 3, "i": 2, "l": [None]}]
+FIRST = {"$addFields": {"x": {"$arrayElemAt": ["$l", 0]}, "x?": "$i"}}
+"""A field that is null in some rows and missing in others, beside one of an odd name."""
+TYPES = {"$project": {"v": {"$type": "$x"}, "i": "$x?"}}
 
 CASES: list[tuple[str, Rows, list[dict[str, Any]]]] = [
     ("a constant as the best", TWO, _group({"$top": {"sortBy": {"i": -1}, "output": None}})),
@@ -106,6 +113,26 @@ CASES: list[tuple[str, Rows, list[dict[str, Any]]]] = [
         TWO,
         [{"$unwind": {"path": "$no", "preserveNullAndEmptyArrays": True, "includeArrayIndex": "v"}}],
     ),
+    (
+        "null or missing beside what is unwound",
+        UNSURE,
+        [FIRST, {"$unwind": {"path": "$l", "preserveNullAndEmptyArrays": True}}, TYPES],
+    ),
+    (
+        "null or missing beside what is looked up",
+        UNSURE,
+        [FIRST, {"$lookup": {"from": "t", "localField": "_id", "foreignField": "i", "as": "m"}}, TYPES],
+    ),
+    ("a time of day", TIMES, [{"$match": {"t": {"$gte": dt.time(1, 2)}}}]),
+    ("times of a list", TIMES, [{"$match": {"t": {"$in": [dt.time(5), None]}}}]),
+    ("times within expressions", TIMES, _value({"$lt": [dt.time(3), "$t"]})),
+    ("times beside constant ones", TIMES, _value(["$t", {"$ifNull": ["$t", dt.time(7)]}])),
+    (
+        "times in arrays of documents",
+        [{"_id": i, "l": [{"t": dt.time(i)}]} for i in range(3)],
+        _value({"$filter": {"input": "$l.t", "cond": {"$gt": ["$$this", dt.time(1)]}}}),
+    ),
+    ("a union of rows of which some are skipped", TWO, [{"$skip": 1}, {"$unionWith": "t"}]),
 ]
 
 
@@ -127,6 +154,24 @@ def test_the_engine_agrees(engine: str, rows: Rows, pipeline: list[dict[str, Any
     read = Table(documents=rows)
     table = Table(frame=read.frame, schema=read.schema)
     assert _answer(engine, table, pipeline) == _answer("document", table, pipeline)
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize("how", ["left", "inner", "semi"])
+def test_null_or_missing_beside_what_is_joined(engine: str, how: str) -> None:
+    left, right = Table(frame=Table(documents=UNSURE).frame), Table(documents=[{"_id": 2, "w": 1}])
+    joined = Join(parse_pipeline([FIRST], Scan("l")), Scan("r"), (("_id", "_id"),), how)
+    plan, inputs = parse_pipeline([TYPES], joined), {"l": left, "r": right}
+    assert get_engine(engine).supports(plan, inputs) is None
+    exact = get_engine("document").collect(plan, inputs).documents
+    assert get_engine(engine).collect(plan, inputs).documents == exact
+
+
+@pytest.mark.parametrize("engine", ["document", "polars", "duckdb"])
+def test_now_has_the_milliseconds_that_a_date_has(engine: str) -> None:
+    plan, table = parse_pipeline(_value("$$NOW"), Scan("t")), Table(frame=Table(documents=TWO).frame)
+    first, second = (row["v"] for row in get_engine(engine).collect(plan, {"t": table}).documents)
+    assert first == second and first.microsecond % 1000 == 0
 
 
 def test_dates_before_zones_had_rules_have_the_offset_of_their_place() -> None:

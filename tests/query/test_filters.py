@@ -168,6 +168,8 @@ def test_an_error_names_the_place_and_the_way_out(given: Any, place: str, hint: 
         {"a": {"$bitsAllSet": [-1]}},
         {"a": {"$gt": 1, "b": 2}},
         {"a": {"$gt": re.compile("x")}},
+        {"a": {"$in": ["y", re.compile(b"x")]}},
+        {"a__in": [re.compile(b"x")]},
         {"$jsonSchema": {"typo": 1}},
         {"$jsonSchema": {"type": "integer"}},
         {"$jsonSchema": {"enum": [1, {"a": 1}, {"a": 1.0}]}},
@@ -203,6 +205,8 @@ def test_depth_within_the_bound_is_fine() -> None:
 def test_long_patterns_and_far_bits_are_bounded() -> None:
     with pytest.raises(XRepoLimitError):
         parse_filter({"a": {"$regex": "x" * 40_000}})
+    with pytest.raises(XRepoLimitError):
+        parse_filter({"a": {"$in": [re.compile("x" * 40_000)]}})
     with pytest.raises(XRepoLimitError):
         parse_filter({"a": {"$bitsAllSet": [2**40]}})
     with pytest.raises(XRepoLimitError):

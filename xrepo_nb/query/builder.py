@@ -11,6 +11,7 @@ from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.parsing.filters import type_name
 from xrepo_nb.query.parsing.lookups import lookup_predicate
+from xrepo_nb.query.parsing.patterns import pattern_parts
 from xrepo_nb.query.parsing.values import whole
 from xrepo_nb.query.plan import SortKey
 from xrepo_nb.query.text import predicate_text
@@ -160,8 +161,6 @@ class FieldBuilder:
     def matches(self, pattern: str | re.Pattern[str], ignore_case: bool = False) -> Condition:
         """The string matches the regular expression somewhere."""
         if isinstance(pattern, re.Pattern):
-            from xrepo_nb.query.parsing.patterns import pattern_parts
-
             return Condition(p.Regex(self._path, *pattern_parts(pattern, repr(self)), at=repr(self)))
         return self._lookup("iregex" if ignore_case else "regex", pattern)
 

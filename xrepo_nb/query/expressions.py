@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from xrepo_nb.core.frozen import frozen
 
 Path = tuple[str, ...]
 """A dotted field path, split: `("address", "city")`."""
 
+
+Node = TypeVar("Node")
 
 _ATTRIBUTES: dict[tuple[type, str], tuple[str, ...]] = {}
 
@@ -35,7 +37,7 @@ class Expr:
     def children(self) -> Iterator[Expr]:
         """The expressions directly below this one."""
         for name in attributes(type(self), "Expr"):
-            yield from _expressions(getattr(self, name))
+            yield from held(getattr(self, name), Expr)
 
     def walk(self) -> Iterator[Expr]:
         """This expression and all below it, parents first."""
@@ -44,12 +46,13 @@ class Expr:
             yield from child.walk()
 
 
-def _expressions(value: Any) -> Iterator[Expr]:
-    if isinstance(value, Expr):
+def held(value: Any, kind: type[Node]) -> Iterator[Node]:
+    """The nodes of a kind that an attribute is or, in tuples however deep, holds."""
+    if isinstance(value, kind):
         yield value
     elif isinstance(value, tuple):
         for item in value:
-            yield from _expressions(item)
+            yield from held(item, kind)
 
 
 @frozen
@@ -101,8 +104,31 @@ class ArrayExpr(Expr):
     items: tuple[Expr, ...]
 
 
+class Options:
+    """What calls, accumulators and operators of windows have in common: named arguments."""
+
+    __slots__ = ()
+
+    options: tuple[tuple[str, Expr], ...]
+
+    def option(self, name: str) -> Expr | None:
+        """The named argument, or None when it was not given."""
+        return next((value for key, value in self.options if key == name), None)
+
+    def needed(self, name: str) -> Expr:
+        """The named argument, which the parser has seen to be there."""
+        found = self.option(name)
+        assert found is not None, name
+        return found
+
+    def constant(self, name: str) -> Any:
+        """The value of the named argument; None when it was not given, or is not constant."""
+        found = self.option(name)
+        return found.value if isinstance(found, Literal) else None
+
+
 @frozen
-class Call(Expr):
+class Call(Expr, Options):
     """An operator with its arguments, names as MongoDB writes them.
 
     Positional arguments stand in `args`, named ones in `options` in canonical order.
@@ -117,10 +143,6 @@ class Call(Expr):
     args: tuple[Expr, ...] = ()
     options: tuple[tuple[str, Expr], ...] = ()
     at: str = field(default="", compare=False)
-
-    def option(self, name: str) -> Expr | None:
-        """The named argument, or None when it was not given."""
-        return next((value for key, value in self.options if key == name), None)
 
 
 @frozen

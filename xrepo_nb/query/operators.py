@@ -227,4 +227,7 @@ TYPE_NAMES: dict[int, str] = {
     15: "javascriptWithScope", 16: "int", 17: "timestamp", 18: "long", 19: "decimal", -1: "minKey",
     127: "maxKey",
 }  # fmt: skip
-"""BSON's types by code; `$type` also takes `number`."""
+"""BSON's types by code."""
+
+TYPE_ALIASES = frozenset(TYPE_NAMES.values()) | {"number"}
+"""The names that `$type` takes."""

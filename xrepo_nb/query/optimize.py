@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import Any
 
@@ -10,13 +10,11 @@ from xrepo_nb.query import plan as s
 from xrepo_nb.query.expressions import Expr, FieldRef
 from xrepo_nb.query.rules import columns
 from xrepo_nb.query.rules.constants import folded
+from xrepo_nb.query.rules.joins import Schemas
 from xrepo_nb.query.rules.limits import merge_skip, merge_sort, push_limit
 from xrepo_nb.query.rules.matches import push_match
 from xrepo_nb.query.splitting import Split, Takes, split
 from xrepo_nb.query.walk import over
-from xrepo_nb.schema.schema import Schema
-
-Schemas = Mapping[str, Schema]
 
 
 def optimize(

@@ -14,7 +14,7 @@ from typing import Any
 from typing import Literal as OneOf
 
 from xrepo_nb.core.frozen import frozen
-from xrepo_nb.query.expressions import Expr, Path, attributes
+from xrepo_nb.query.expressions import Expr, Options, Path, attributes, held
 from xrepo_nb.query.predicates import Predicate
 
 
@@ -25,7 +25,7 @@ class Plan:
     def children(self) -> Iterator[Plan]:
         """The plans directly below this one."""
         for name in attributes(type(self), "Plan"):
-            yield from _plans(getattr(self, name))
+            yield from held(getattr(self, name), Plan)
 
     def walk(self) -> Iterator[Plan]:
         """This plan and all below it, parents first."""
@@ -56,14 +56,6 @@ class Plan:
 
 _INPUT = ("input",)
 """The plans that most stages hold."""
-
-
-def _plans(value: Any) -> Iterator[Plan]:
-    if isinstance(value, Plan):
-        yield value
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _plans(item)
 
 
 def _rebuilt(node: Plan, below: Plan | None, change: Callable[[Plan], Plan]) -> Plan:
@@ -167,7 +159,7 @@ class Unset(Stage):
 
 
 @frozen
-class Accumulator:
+class Accumulator(Options):
     """One output of a group: `{"name": {op: argument}}`. `options` as in `Call`."""
 
     name: str
@@ -175,10 +167,6 @@ class Accumulator:
     args: tuple[Expr, ...] = ()
     options: tuple[tuple[str, Expr], ...] = ()
     at: str = field(default="", compare=False)
-
-    def option(self, name: str) -> Expr | None:
-        """The named argument, or None when it was not given."""
-        return next((value for key, value in self.options if key == name), None)
 
 
 @frozen
@@ -335,7 +323,7 @@ class Window:
 
 
 @frozen
-class WindowOutput:
+class WindowOutput(Options):
     """One output of `$setWindowFields`. `window` None: the whole partition (or as `op` defines)."""
 
     path: Path
@@ -345,9 +333,9 @@ class WindowOutput:
     window: Window | None = None
     at: str = field(default="", compare=False)
 
-    def option(self, name: str) -> Expr | None:
-        """The named argument, or None when it was not given."""
-        return next((value for key, value in self.options if key == name), None)
+
+Outcome = Accumulator | WindowOutput
+"""One output of a group or of a window."""
 
 
 @frozen

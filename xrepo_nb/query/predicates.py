@@ -8,12 +8,12 @@ on scalars).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import field
 from typing import Any
 
 from xrepo_nb.core.frozen import frozen
-from xrepo_nb.query.expressions import Expr, Path, attributes
+from xrepo_nb.query.expressions import Expr, Path, attributes, held
 
 
 @frozen
@@ -23,11 +23,7 @@ class Predicate:
     def children(self) -> Iterator[Predicate]:
         """The predicates directly below this one."""
         for name in attributes(type(self), "Predicate"):
-            value = getattr(self, name)
-            if isinstance(value, Predicate):
-                yield value
-            elif isinstance(value, tuple):
-                yield from (part for part in value if isinstance(part, Predicate))
+            yield from held(getattr(self, name), Predicate)
 
     def walk(self) -> Iterator[Predicate]:
         """This predicate and all below it, parents first."""
@@ -52,6 +48,18 @@ class And(Predicate):
     """All of `items`; empty means everything."""
 
     items: tuple[Predicate, ...]
+
+
+def conjunction(items: Iterable[Predicate]) -> Predicate:
+    """All of the items, in the simplest form.
+
+    >>> conjunction([EVERYTHING]) is EVERYTHING, conjunction([]) is EVERYTHING
+    (True, True)
+    """
+    found = tuple(items)
+    if len(found) == 1:
+        return found[0]
+    return And(found) if found else EVERYTHING
 
 
 @frozen

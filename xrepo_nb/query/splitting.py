@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Protocol
 
 from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.query import plan as s
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import ArrayExpr, Call, DocumentExpr, Expr, Let, Variable
-from xrepo_nb.query.rules.predicates import conjunction, conjuncts, never_fails
+from xrepo_nb.query.rules.predicates import conjuncts, never_fails
 from xrepo_nb.query.walk import over
 
 
@@ -125,7 +125,7 @@ def _parted(native: s.Plan, match: s.Match, takes: Takes) -> tuple[s.Plan, s.Mat
         (taken if is_taken else left).append(part)
     if not taken:
         return native, match
-    return s.Match(native, conjunction(taken), at=match.at), replace(match, predicate=conjunction(left))
+    return s.Match(native, p.conjunction(taken), at=match.at), replace(match, predicate=p.conjunction(left))
 
 
 def _refusals(parts: tuple[p.Predicate, ...], takes: Takes) -> Iterator[str]:
@@ -192,8 +192,6 @@ _NAMES: dict[type, Callable[[Any], str]] = {
 
 def _expressions(stage: s.Plan) -> Iterator[Expr]:
     """All expressions of a stage itself."""
-    from dataclasses import fields
-
     for item in fields(stage):
         yield from _within(getattr(stage, item.name))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -13,7 +13,6 @@ from xrepo_nb.query.expressions import (
     DocumentExpr,
     Expr,
     FieldRef,
-    Let,
     Literal,
     Path,
     Variable,
@@ -103,23 +102,6 @@ _READS: dict[type, Callable[[Any, set[Path]], None]] = {
     Variable: _variable,
     FirstMatch: _first_match,
 }
-
-
-def variables_in(*expressions: Any) -> frozenset[str]:
-    """The names of variables that occur free in expressions, system ones included."""
-    return frozenset(name for expr in expressions if expr is not None for name in _free(expr))
-
-
-def _free(expr: Expr) -> Iterator[str]:
-    if isinstance(expr, Variable):
-        yield expr.name
-    elif isinstance(expr, Let):
-        bound = {name for name, _ in expr.variables}
-        yield from (name for _, value in expr.variables for name in _free(value))
-        yield from (name for name in _free(expr.body) if name not in bound)
-    else:
-        for child in expr.children():
-            yield from _free(child)
 
 
 def overlap(a: Path, b: Path) -> bool:

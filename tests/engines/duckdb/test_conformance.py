@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+from tests.conformance import cases
 from xrepo_nb.core.errors import XRepoError
 from xrepo_nb.engines.document import DocumentEngine
 from xrepo_nb.engines.duckdb import engine as module
@@ -19,28 +17,18 @@ TARGET = 0.80
 """The share of the cases over typed columns that the engine supports."""
 
 
-def _load() -> ModuleType:
-    path = Path(__file__).parents[1] / "polars" / "cases.py"
-    spec = importlib.util.spec_from_file_location("conformance_plans", path)
-    assert spec is not None and spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(found)
-    return found
-
-
-conformance = _load()
-pytestmark = pytest.mark.skipif(not conformance.FOLDER.is_dir(), reason="the conformance cases are not there")
+pytestmark = pytest.mark.skipif(not cases.FOLDER.is_dir(), reason="the conformance cases are not there")
 
 
 def _prepared(case: dict[str, Any]) -> tuple[Any, dict[str, Any], dict[str, Any]] | None:
     """Plan, inputs and variables; None for what cannot be read as a plan over tables."""
     try:
-        plan = conformance.plan_of(case)
-        inputs = conformance.inputs_of(case, plan)
+        plan = cases.plan_of(case)
+        inputs = cases.inputs_of(case, plan)
         _ = [table.schema for table in inputs.values()]
     except (XRepoError, AttributeError, OverflowError):
         return None
-    return plan, inputs, conformance.variables_of(case)
+    return plan, inputs, cases.variables_of(case)
 
 
 @pytest.mark.parametrize("part", range(PARTS))
@@ -48,19 +36,19 @@ def test_supported_cases_are_answered_as_recorded(part: int, monkeypatch: pytest
     left_to_the_interpreter: list[str] = []
     typed = supported = 0
     wrong = []
-    for case in list(conformance.cases())[part::PARTS]:
+    for case in list(cases.reading())[part::PARTS]:
         prepared = _prepared(case)
         if prepared is None:
             continue
         plan, inputs, variables = prepared
-        monkeypatch.setattr(module, "_interpreter", _noting(left_to_the_interpreter, case["id"]))
+        monkeypatch.setattr(module, "get_engine", _noting(left_to_the_interpreter, case["id"]))
         is_typed = all(table.schema.is_typed for table in inputs.values())
         typed += is_typed
         if DuckDBEngine().supports(plan, inputs) is not None:
             continue
         supported += is_typed
         found = list(DuckDBEngine().collect(plan, inputs, variables).documents)
-        if not conformance.agrees(case, found) and not _as_recorded_elsewhere(case, prepared, found):
+        if not cases.agrees(case, found) and not _as_recorded_elsewhere(case, prepared, found):
             wrong.append(case["id"])
     assert wrong == []
     assert supported >= TARGET * typed
@@ -68,7 +56,7 @@ def test_supported_cases_are_answered_as_recorded(part: int, monkeypatch: pytest
 
 
 def _noting(notes: list[str], case: str) -> Any:
-    def interpreter() -> DocumentEngine:
+    def interpreter(name: str) -> DocumentEngine:
         notes.append(case)
         return DocumentEngine()
 
@@ -78,6 +66,4 @@ def _noting(notes: list[str], case: str) -> Any:
 def _as_recorded_elsewhere(case: dict[str, Any], prepared: Any, found: list[Any]) -> bool:
     """Whether the case is one that the document engine answers otherwise too: collations."""
     expected = DocumentEngine().collect(*prepared).documents
-    return bool(
-        conformance.agrees({**case, "expected": [conformance.extended(row) for row in expected]}, found)
-    )
+    return cases.same(case, found, list(expected))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,6 @@ import polars as pl
 import pytest
 
 from xrepo_nb.core.errors import XRepoQueryError, XRepoUnsupportedError
-from xrepo_nb.core.settings import settings
 from xrepo_nb.engines.base import Engine
 from xrepo_nb.engines.document import DocumentEngine
 from xrepo_nb.engines.duckdb.engine import DuckDBEngine
@@ -190,16 +190,23 @@ def test_streams_give_the_same_rows_in_batches() -> None:
     assert batches[0].frame["n"][0] == 10
 
 
-def test_a_query_that_needs_more_memory_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XREPO_MEMORY_LIMIT", "20MB")
-    settings.cache_clear()
-    try:
-        table = Table(frame=pl.DataFrame({"n": range(500_000)}))
-        plan = parse_pipeline([{"$group": {"_id": None, "all": {"$push": {"$toString": "$n"}}}}], Scan("t"))
-        with pytest.raises(XRepoQueryError, match="memory_limit"):
-            DuckDBEngine().collect(plan, {"t": table})
-    finally:
-        settings.cache_clear()
+def test_a_query_that_needs_more_memory_says_so(change_settings: Callable[..., None]) -> None:
+    change_settings(memory_limit="20MB")
+    table = Table(frame=pl.DataFrame({"n": range(500_000)}))
+    plan = parse_pipeline([{"$group": {"_id": None, "all": {"$push": {"$toString": "$n"}}}}], Scan("t"))
+    with pytest.raises(XRepoQueryError, match="memory_limit"):
+        DuckDBEngine().collect(plan, {"t": table})
+
+
+def test_changed_settings_hold_for_the_next_query(change_settings: Callable[..., None]) -> None:
+    from xrepo_nb.engines.duckdb.session import session
+
+    found = []
+    for threads in "1212121212":
+        change_settings(threads=threads)
+        with session([]) as connection:
+            found += connection.execute("SELECT current_setting('threads')::TEXT").fetchone()
+    assert "".join(found) == "1212121212"
 
 
 def test_an_unknown_input_is_refused() -> None:
@@ -255,17 +262,12 @@ def test_only_the_given_files_can_be_read(payments: Table, tmp_path: Path) -> No
                 connection.execute(statement)
 
 
-def test_spilled_files_are_gone_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XREPO_SPILL_DIRECTORY", str(tmp_path))
-    monkeypatch.setenv("XREPO_MEMORY_LIMIT", "64MB")
-    settings.cache_clear()
-    try:
-        table = Table(frame=pl.DataFrame({"n": range(1_000_000)}))
-        stages = [{"$group": {"_id": "$n", "c": {"$sum": 1}}}, {"$sort": {"c": 1, "_id": -1}}, {"$limit": 1}]
-        plan = parse_pipeline(stages, Scan("t"))
-        assert list(DuckDBEngine().collect(plan, {"t": table}).documents) == [{"_id": 999_999, "c": 1}]
-    finally:
-        settings.cache_clear()
+def test_spilled_files_are_gone_afterwards(tmp_path: Path, change_settings: Callable[..., None]) -> None:
+    change_settings(spill_directory=tmp_path, memory_limit="64MB")
+    table = Table(frame=pl.DataFrame({"n": range(1_000_000)}))
+    stages = [{"$group": {"_id": "$n", "c": {"$sum": 1}}}, {"$sort": {"c": 1, "_id": -1}}, {"$limit": 1}]
+    plan = parse_pipeline(stages, Scan("t"))
+    assert list(DuckDBEngine().collect(plan, {"t": table}).documents) == [{"_id": 999_999, "c": 1}]
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from xrepo_nb.engines.polars import PolarsEngine, lower
-from xrepo_nb.engines.polars.reasons import Unsupported
+from xrepo_nb.engines.typed.reasons import Unsupported
 from xrepo_nb.query.parsing import parse_filter, parse_pipeline
 from xrepo_nb.query.plan import Join, Match, Scan
 from xrepo_nb.schema.table import Table

@@ -172,12 +172,12 @@ SEVERAL = "values of several types (int, string)"
         (
             "duckdb",
             [{"$match": {"name": {"$regex": "(?=a)"}}}],
-            "a regular expression that SQL may read differently",
+            AMBIGUOUS,
         ),
         (
             "duckdb",
             [{"$project": {"x": {"$cond": ["$ok", "$age", "$name"]}}}],
-            "values of several types (int, string)",
+            SEVERAL,
         ),
         ("duckdb", [{"$redact": "$$KEEP"}], "the stage Redact in duckdb"),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.core.missing import MISSING
@@ -14,7 +14,7 @@ from xrepo_nb.engines.document.expressions.arrays import count_of, element_order
 from xrepo_nb.engines.document.expressions.objects import merge_objects
 from xrepo_nb.engines.document.sorting import best, row_keys
 from xrepo_nb.query.expressions import Expr, FieldRef, Literal
-from xrepo_nb.query.plan import SortKey
+from xrepo_nb.query.plan import Outcome, SortKey
 
 Rows = Sequence[Any]
 Variables = Mapping[str, Any]
@@ -22,19 +22,7 @@ Aggregate = Callable[[Rows, Variables, Any], Any]
 """The value over the rows; the last argument is the group's key, which an `n` may use."""
 
 
-class Aggregation(Protocol):
-    """What accumulators of groups and operators of windows have in common."""
-
-    @property
-    def op(self) -> str: ...
-    @property
-    def args(self) -> tuple[Expr, ...]: ...
-    @property
-    def at(self) -> str: ...
-    def option(self, name: str) -> Expr | None: ...
-
-
-def compile_accumulator(node: Aggregation) -> Aggregate:
+def compile_accumulator(node: Outcome) -> Aggregate:
     """The accumulator as a function of rows; raises `XRepoQueryError` for an unknown one."""
     made = _ACCUMULATORS.get(node.op)
     if made is None:
@@ -56,10 +44,10 @@ def column(expression: Expr) -> Callable[[Rows, Variables], list[Any]]:
     return lambda rows, variables: [evaluate(row, variables) for row in rows]
 
 
-def _over(aggregate: Callable[[Sequence[Any]], Any]) -> Callable[[Aggregation], Aggregate]:
+def _over(aggregate: Callable[[Sequence[Any]], Any]) -> Callable[[Outcome], Aggregate]:
     """An accumulator of all the argument's values."""
 
-    def make(node: Aggregation) -> Aggregate:
+    def make(node: Outcome) -> Aggregate:
         values = column(node.args[0])
         return lambda rows, variables, key: aggregate(values(rows, variables))
 
@@ -81,68 +69,47 @@ def _concatenated(values: Sequence[Any]) -> list[Any]:
     return [item for value in found for item in value]
 
 
-def _at_end(position: int) -> Callable[[Aggregation], Aggregate]:
-    def make(node: Aggregation) -> Aggregate:
+def _at_end(position: int) -> Callable[[Outcome], Aggregate]:
+    def make(node: Outcome) -> Aggregate:
         evaluate = compile_expression(node.args[0])
 
         def aggregate(rows: Rows, variables: Variables, key: Any) -> Any:
-            return _or_null(evaluate(rows[position], variables)) if rows else None
+            return v.or_null(evaluate(rows[position], variables)) if rows else None
 
         return aggregate
 
     return make
 
 
-def _or_null(value: Any) -> Any:
-    return None if value is MISSING else value
-
-
-def _counted(choose: Callable[[list[Any], int], list[Any]]) -> Callable[[Aggregation], Aggregate]:
+def _counted(choose: Callable[[list[Any], int], list[Any]]) -> Callable[[Outcome], Aggregate]:
     """`$firstN` and its kin: `choose` picks `n` of the input's values."""
 
-    def make(node: Aggregation) -> Aggregate:
-        count, values = _count(node), column(_needed(node, "input"))
+    def make(node: Outcome) -> Aggregate:
+        count, values = _count(node), column(node.needed("input"))
         return lambda rows, variables, key: choose(values(rows, variables), count(variables, key))
 
     return make
 
 
-def _count(node: Aggregation) -> Callable[[Variables, Any], int]:
-    evaluate, op = compile_expression(_needed(node, "n")), node.op
+def _count(node: Outcome) -> Callable[[Variables, Any], int]:
+    evaluate, op = compile_expression(node.needed("n")), node.op
     return lambda variables, key: count_of(op, evaluate(key if isinstance(key, dict) else {}, variables))
 
 
-def _needed(node: Aggregation, name: str) -> Expr:
-    found = node.option(name)
-    assert found is not None, f"{node.op} without {name}"
-    return found
-
-
 def _nulls(values: list[Any]) -> list[Any]:
-    return [_or_null(value) for value in values]
+    return [v.or_null(value) for value in values]
 
 
-def _least(values: list[Any], count: int) -> list[Any]:
-    return sorted((value for value in values if not v.is_absent(value)), key=v.key)[:count]
-
-
-def _greatest(values: list[Any], count: int) -> list[Any]:
-    found = (value for value in values if not v.is_absent(value))
-    return sorted(found, key=v.key, reverse=True)[:count]
-
-
-def _top(*, bottom: bool, one: bool) -> Callable[[Aggregation], Aggregate]:
-    def make(node: Aggregation) -> Aggregate:
-        order = _needed(node, "sortBy")
-        assert isinstance(order, Literal)
-        keys = element_order(order.value)
+def _top(*, bottom: bool, one: bool) -> Callable[[Outcome], Aggregate]:
+    def make(node: Outcome) -> Aggregate:
+        keys = element_order(node.constant("sortBy"))
         assert isinstance(keys, tuple)
-        evaluate = compile_expression(_needed(node, "output"))
+        evaluate = compile_expression(node.needed("output"))
         count = _single if one else _count(node)
 
         def aggregate(rows: Rows, variables: Variables, key: Any) -> Any:
             found = _ordered(rows, keys, count(variables, key), bottom)
-            out = [_or_null(evaluate(row, variables)) for row in found]
+            out = [v.or_null(evaluate(row, variables)) for row in found]
             return (out[0] if out else None) if one else out
 
         return aggregate
@@ -160,8 +127,8 @@ def _ordered(rows: Rows, keys: tuple[SortKey, ...], count: int, bottom: bool) ->
     return sorted(rows, key=row_keys(keys))[-count:]
 
 
-def _percentile(node: Aggregation) -> Aggregate:
-    values, points = column(_needed(node, "input")), compile_expression(_needed(node, "p"))
+def _percentile(node: Outcome) -> Aggregate:
+    values, points = column(node.needed("input")), compile_expression(node.needed("p"))
 
     def aggregate(rows: Rows, variables: Variables, key: Any) -> Any:
         wanted = statistics.checked_points(points({}, variables))
@@ -170,13 +137,13 @@ def _percentile(node: Aggregation) -> Aggregate:
     return aggregate
 
 
-def _median(node: Aggregation) -> Aggregate:
-    values = column(_needed(node, "input"))
+def _median(node: Outcome) -> Aggregate:
+    values = column(node.needed("input"))
     return lambda rows, variables, key: statistics.percentiles(values(rows, variables), [0.5])[0]
 
 
-def _covariance(sample: bool) -> Callable[[Aggregation], Aggregate]:
-    def make(node: Aggregation) -> Aggregate:
+def _covariance(sample: bool) -> Callable[[Outcome], Aggregate]:
+    def make(node: Outcome) -> Aggregate:
         left, right = (column(arg) for arg in node.args)
 
         def aggregate(rows: Rows, variables: Variables, key: Any) -> Any:
@@ -188,7 +155,7 @@ def _covariance(sample: bool) -> Callable[[Aggregation], Aggregate]:
     return make
 
 
-def _how_many(node: Aggregation) -> Aggregate:
+def _how_many(node: Outcome) -> Aggregate:
     return lambda rows, variables, key: len(rows)
 
 
@@ -219,14 +186,14 @@ PLAIN: dict[tuple[str, type], Callable[[Sequence[Any]], Any]] = {
 }
 """The same over at least one value, all of one plain type."""
 
-_ACCUMULATORS: dict[str, Callable[[Aggregation], Aggregate]] = {
+_ACCUMULATORS: dict[str, Callable[[Outcome], Aggregate]] = {
     **{op: _over(aggregate) for op, aggregate in VALUES.items()},
     "$first": _at_end(0),
     "$last": _at_end(-1),
     "$firstN": _counted(lambda values, count: _nulls(values[:count])),
     "$lastN": _counted(lambda values, count: _nulls(values[-count:])),
-    "$minN": _counted(_least),
-    "$maxN": _counted(_greatest),
+    "$minN": _counted(statistics.least_of),
+    "$maxN": _counted(statistics.greatest_of),
     "$top": _top(bottom=False, one=True),
     "$topN": _top(bottom=False, one=False),
     "$bottom": _top(bottom=True, one=True),

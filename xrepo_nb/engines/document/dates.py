@@ -14,17 +14,15 @@ from typing import Any, NamedTuple
 
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.numbers import fail
+from xrepo_nb.query.units import FIXED, MONTHS, UNITS
 
 MILLI, SECOND, MINUTE = 1_000, 1_000_000, 60_000_000
-HOUR, DAY = 60 * MINUTE, 24 * 60 * MINUTE
+DAY = 24 * 60 * MINUTE
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _EPOCH_ORDINAL = _EPOCH.toordinal()
 _LEAST, _MOST = -62135596800 * SECOND, 253402300800 * SECOND
 _CYCLE_DAYS, _CYCLE_YEARS = 146_097, 400
 
-FIXED = {"week": 7 * DAY, "day": DAY, "hour": HOUR, "minute": MINUTE, "second": SECOND, "millisecond": MILLI}
-MONTHS = {"year": 12, "quarter": 3, "month": 1}
-UNITS = (*MONTHS, *FIXED)
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 
 

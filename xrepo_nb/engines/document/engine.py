@@ -8,12 +8,12 @@ from typing import Any
 
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoLimitError
 from xrepo_nb.engines.base import Inputs
-from xrepo_nb.engines.document.expressions.compile import now
 from xrepo_nb.engines.document.limits import MAX_DEPTH, exceeded
 from xrepo_nb.engines.document.meter import metered
 from xrepo_nb.engines.document.stages import Context, compile_plan
 from xrepo_nb.engines.document.stages.compile import Row, Rows
 from xrepo_nb.engines.document.values import copied, owned
+from xrepo_nb.engines.document.variables import constants
 from xrepo_nb.query import plan as p
 from xrepo_nb.schema.collecting import uncollected
 from xrepo_nb.schema.table import Table
@@ -87,7 +87,7 @@ def _rows(
         return read(inputs[source])
 
     try:
-        context = Context(scan, {"NOW": now(), **(variables or {})})
+        context = Context(scan, constants(variables))
         yield from map(_owner(plan), compile_plan(plan, context)(()))
     except RecursionError:
         exceeded("the depth of a query or a document", MAX_DEPTH)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -52,10 +53,6 @@ def _when(applies: Callable[[Any], bool], test: Test) -> Test:
     return lambda value: not applies(value) or test(value)
 
 
-def _is_text(value: Any) -> bool:
-    return v.is_text(value)
-
-
 def _is_array(value: Any) -> bool:
     return isinstance(value, list)
 
@@ -90,17 +87,9 @@ def _length(applies: Callable[[Any], bool], accepts: Callable[[int, int], bool])
     return lambda given, schema: _when(applies, lambda value: accepts(len(value), int(v.plain(given))))
 
 
-def _at_least(found: int, bound: int) -> bool:
-    return found >= bound
-
-
-def _at_most(found: int, bound: int) -> bool:
-    return found <= bound
-
-
 def _pattern(given: str, schema: Schema) -> Test:
     find = pattern(given).find
-    return _when(_is_text, lambda value: find(value) is not None)
+    return _when(v.is_text, lambda value: find(value) is not None)
 
 
 def _enum(given: Any, schema: Schema) -> Test:
@@ -210,12 +199,12 @@ _KEYWORDS: dict[str, _Keyword] = {
     "minimum": _minimum,
     "maximum": _maximum,
     "multipleOf": _multiple_of,
-    "minLength": _length(_is_text, _at_least),
-    "maxLength": _length(_is_text, _at_most),
-    "minItems": _length(_is_array, _at_least),
-    "maxItems": _length(_is_array, _at_most),
-    "minProperties": _length(_is_object, _at_least),
-    "maxProperties": _length(_is_object, _at_most),
+    "minLength": _length(v.is_text, operator.ge),
+    "maxLength": _length(v.is_text, operator.le),
+    "minItems": _length(_is_array, operator.ge),
+    "maxItems": _length(_is_array, operator.le),
+    "minProperties": _length(_is_object, operator.ge),
+    "maxProperties": _length(_is_object, operator.le),
     "pattern": _pattern,
     "enum": _enum,
     "allOf": _all_of,

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import decimal
 import math
-from collections.abc import Iterable, Sequence
+import operator
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -18,6 +19,9 @@ from xrepo_nb.engines.document import values as v
 CONTEXT = decimal.Context(prec=34, rounding=decimal.ROUND_HALF_EVEN, Emin=-6143, Emax=6144, clamp=1, traps=[])
 _FIFTEEN = decimal.Context(prec=15, rounding=decimal.ROUND_HALF_EVEN)
 _PLAIN = frozenset({int, float})
+
+
+Operation = Callable[[Any, Any], Any]
 
 
 def fail(message: str) -> NoReturn:
@@ -138,12 +142,7 @@ def subtract(left: Any, right: Any) -> Any:
         if type(number) is float:
             return number
         return integer(number, long=_any_long(left, right))
-    need_numbers("$subtract", left, right)
-    if v.is_decimal(left) or v.is_decimal(right):
-        return decimal_like(CONTEXT.subtract(exact(left), exact(right)), (left, right))
-    if isinstance(left, float) or isinstance(right, float):
-        return float(left) - float(right)
-    return integer(int(left) - int(right), long=True)
+    return _of_any("$subtract", left, right, operator.sub, CONTEXT.subtract)
 
 
 def multiply(left: Any, right: Any) -> Any:
@@ -153,12 +152,19 @@ def multiply(left: Any, right: Any) -> Any:
         if type(number) is float:
             return number
         return integer(number, long=_any_long(left, right))
-    need_numbers("$multiply", left, right)
+    return _of_any("$multiply", left, right, operator.mul, CONTEXT.multiply)
+
+
+def _of_any(
+    op: str, left: Any, right: Any, plain: Operation, precise: Callable[[Decimal, Decimal], Decimal]
+) -> Any:
+    """The operation on numbers of any types, of which not both are plain."""
+    need_numbers(op, left, right)
     if v.is_decimal(left) or v.is_decimal(right):
-        return decimal_like(CONTEXT.multiply(exact(left), exact(right)), (left, right))
+        return decimal_like(precise(exact(left), exact(right)), (left, right))
     if isinstance(left, float) or isinstance(right, float):
-        return float(left) * float(right)
-    return integer(int(left) * int(right), long=True)
+        return plain(float(left), float(right))
+    return integer(plain(int(left), int(right)), long=True)
 
 
 def divide(left: Any, right: Any) -> Any:
@@ -228,15 +234,7 @@ def _at_place(number: Decimal, place: int, mode: str) -> Decimal:
 
 def whole(value: Any, what: str) -> int:
     """A whole number that fits 32 bits, of whatever type; refuses all else."""
-    if type(value) is int:
-        number = value
-    else:
-        if not v.is_number(value):
-            fail(f"{what} takes a whole number, not {v.type_name(value)}")
-        given = v.plain(value)
-        if not math.isfinite(given) or given != int(given):
-            fail(f"{what} takes a whole number")
-        number = int(given)
+    number = value if type(value) is int else _integral(value, what)
     if not v.INT32_MIN <= number <= v.INT32_MAX:
         fail(f"{what} takes a number of 32 bits")
     return number
@@ -244,11 +242,16 @@ def whole(value: Any, what: str) -> int:
 
 def whole_long(value: Any, what: str) -> int:
     """A whole number that fits 64 bits, of whatever type; refuses all else."""
+    number = _integral(value, what)
+    if not v.INT64_MIN <= number <= v.INT64_MAX:
+        fail(f"{what} takes a number of 64 bits")
+    return number
+
+
+def _integral(value: Any, what: str) -> int:
     if not v.is_number(value):
         fail(f"{what} takes a whole number, not {v.type_name(value)}")
     given = v.plain(value)
     if not math.isfinite(given) or given != int(given):
         fail(f"{what} takes a whole number")
-    if not v.INT64_MIN <= given <= v.INT64_MAX:
-        fail(f"{what} takes a number of 64 bits")
     return int(given)

@@ -4,7 +4,7 @@ of one group or window, in order, and ignores what its operator ignores."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -85,6 +85,17 @@ def greatest(values: Sequence[Any]) -> Any:
     return _extreme(values, max)
 
 
+def least_of(values: Iterable[Any], count: int) -> list[Any]:
+    """The least values in order, without null ones."""
+    return sorted((value for value in values if not v.is_absent(value)), key=v.key)[:count]
+
+
+def greatest_of(values: Iterable[Any], count: int) -> list[Any]:
+    """The greatest values from the greatest on, without null ones."""
+    found = (value for value in values if not v.is_absent(value))
+    return sorted(found, key=v.key, reverse=True)[:count]
+
+
 def _extreme(values: Sequence[Any], choose: Any) -> Any:
     kinds = set(map(type, values))
     if kinds and (kinds == {int} or kinds == {str}):
@@ -95,11 +106,16 @@ def _extreme(values: Sequence[Any], choose: Any) -> Any:
 
 def distinct(values: Sequence[Any]) -> list[Any]:
     """The different values that are there."""
+    return list(by_key(values).values())
+
+
+def by_key(values: Iterable[Any]) -> dict[Any, Any]:
+    """The different values that are there by their hash keys, in the order met first."""
     out: dict[Any, Any] = {}
     for value in values:
         if value is not MISSING:
             out.setdefault(v.hash_key(value), value)
-    return list(out.values())
+    return out
 
 
 def percentiles(values: Sequence[Any], points: Sequence[float]) -> list[Any]:

@@ -10,16 +10,17 @@ from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.changes import Changer, compile_changes
-from xrepo_nb.engines.document.expressions.compile import now
 from xrepo_nb.engines.document.limits import MAX_DEPTH, exceeded
 from xrepo_nb.engines.document.merging import keeping_id, with_id
 from xrepo_nb.engines.document.meter import metered
 from xrepo_nb.engines.document.paths import put
 from xrepo_nb.engines.document.predicates import compile_predicate
 from xrepo_nb.engines.document.stages import Context, compile_plan
+from xrepo_nb.engines.document.variables import constants
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query import updates as u
 from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.walk import overlap
 
 Row = dict[str, Any]
 
@@ -75,7 +76,7 @@ def _updated(
     upsert: bool,
     variables: Mapping[str, Any] | None,
 ) -> UpdateResult:
-    scope = {"NOW": now(), **(variables or {})}
+    scope = constants(variables)
     if multi and isinstance(update, u.Replacement):
         raise XRepoQueryError("a replacement takes the place of one document, not of many")
     test = compile_predicate(predicate, scope)
@@ -129,8 +130,7 @@ def _checked(found: Iterable[tuple[Path, Any]]) -> Iterator[tuple[Path, Any]]:
     seen: list[Path] = []
     for path, value in found:
         for other in seen:
-            shorter = min(len(path), len(other))
-            if path[:shorter] == other[:shorter]:
+            if overlap(path, other):
                 name = ".".join(path)
                 raise XRepoQueryError(
                     f"the filter fixes the field {name!r} of the new document twice",

@@ -18,6 +18,7 @@ from typing import Any, TypeGuard
 from xrepo_nb.core.errors import XRepoQueryError, an
 from xrepo_nb.core.missing import MISSING, Missing
 from xrepo_nb.engines.document.meter import spend
+from xrepo_nb.query.parsing.patterns import letters_of
 
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
@@ -78,6 +79,11 @@ def rank(value: Any) -> int:
 def is_absent(value: Any) -> bool:
     """Whether the value is null or missing."""
     return value is None or value is MISSING
+
+
+def or_null(value: Any) -> Any:
+    """The value, or null where it is missing."""
+    return None if value is MISSING else value
 
 
 def is_number(value: Any) -> bool:
@@ -236,11 +242,8 @@ def _date(value: Any) -> tuple[Any, ...]:
 
 
 def _regex(value: Any) -> tuple[Any, ...]:
-    flags = "".join(sorted(letter for mask, letter in _FLAGS if value.flags & mask))
-    return (50, value.pattern, flags)
+    return (50, value.pattern, letters_of(value.flags))
 
-
-_FLAGS = ((re.I, "i"), (re.M, "m"), (re.S, "s"), (re.X, "x"))
 
 _KEYS_BY_NAME: dict[str, Key] = {
     "minKey": lambda value: (-1,),

@@ -1,4 +1,4 @@
-"""The variables of a whole query: the `let` of a command."""
+"""The variables of a whole query: the time, and the `let` of a command."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from xrepo_nb.engines.document.expressions.compile import now
 from xrepo_nb.query.expressions import Expr, FieldRef, Variable
 
 _DOCUMENT = ("ROOT", "CURRENT")
+
+
+def constants(given: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What is the same for all rows of one run: `NOW`, and the caller's variables."""
+    return {"NOW": now(), **(given or {})}
 
 
 def evaluate_let(bindings: Mapping[str, Expr]) -> dict[str, Any]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from xrepo_nb.core.errors import XRepoUnsupportedError
-from xrepo_nb.engines.base import Engine, Inputs
+from xrepo_nb.engines.base import Inputs
+from xrepo_nb.engines.document.variables import constants
 from xrepo_nb.engines.duckdb.failures import data_failure, failure
 from xrepo_nb.engines.duckdb.frames import to_table
 from xrepo_nb.engines.duckdb.inputs import register
 from xrepo_nb.engines.duckdb.session import ending, session
 from xrepo_nb.engines.growth import outgrows
+from xrepo_nb.engines.select import get_engine
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -43,7 +44,7 @@ class DuckDBEngine:
         from xrepo_nb.engines.sql.render import supports
 
         grown = outgrows(plan, inputs)
-        return grown or supports(plan, "duckdb", _schemas(plan, inputs), variables=_constants(None))
+        return grown or supports(plan, "duckdb", _schemas(plan, inputs), variables=constants(None))
 
     def collect(self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None = None) -> Table:
         """The result as a frame.
@@ -58,7 +59,7 @@ class DuckDBEngine:
         except Exception as error:
             if not _is_for_the_interpreter(error, plan, inputs):
                 raise failure(error) from None
-        return _interpreter().collect(plan, inputs, variables)
+        return get_engine("document").collect(plan, inputs, variables)
 
     def stream(
         self, plan: Plan, inputs: Inputs, batch_size: int, variables: Mapping[str, Any] | None = None
@@ -75,7 +76,7 @@ class DuckDBEngine:
         except Exception as error:
             if not _is_for_the_interpreter(error, plan, inputs):
                 raise failure(error) from None
-        rows = _interpreter().collect(plan, inputs, variables).documents
+        rows = get_engine("document").collect(plan, inputs, variables).documents
         for start in range(given, len(rows), batch_size):
             yield Table(documents=rows[start : start + batch_size])
 
@@ -93,9 +94,7 @@ def _running(
         raise XRepoUnsupportedError(f"the duckdb engine cannot run this plan: {grown}", asked=grown)
     with session([inputs[name] for name in schemas]) as connection:
         tables, order = register(connection, plan, {name: inputs[name] for name in schemas})
-        rendered = render(
-            plan, "duckdb", schemas, tables=tables, order=order, variables=_constants(variables)
-        )
+        rendered = render(plan, "duckdb", schemas, tables=tables, order=order, variables=constants(variables))
         with ending(connection):
             yield connection.sql(rendered.sql, params=rendered.params or None), rendered
 
@@ -107,16 +106,6 @@ def _schemas(plan: Plan, inputs: Inputs) -> dict[str, Schema]:
     return {name: inputs[name].schema for name in plan.sources()}
 
 
-def _constants(variables: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {"NOW": datetime.now(UTC)} | dict(variables or {})
-
-
 def _is_for_the_interpreter(error: Exception, plan: Plan, inputs: Inputs) -> bool:
     """Whether the interpreter gives the exact answer, or error, over rows that are in memory."""
     return data_failure(error) is not None and not any(inputs[name].is_lazy for name in plan.sources())
-
-
-def _interpreter() -> Engine:
-    from xrepo_nb.engines.document.engine import DocumentEngine
-
-    return DocumentEngine()

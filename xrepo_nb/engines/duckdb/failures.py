@@ -39,4 +39,7 @@ def failure(error: Exception) -> Exception:
         return XRepoLimitError("the query needs more memory than there is", hint="ask for less")
     if not isinstance(error, duckdb.Error):
         return error
-    return data_failure(error) or XRepoQueryError(f"the query failed in DuckDB ({type(error).__name__})")
+    return data_failure(error) or XRepoQueryError(
+        f"the query failed in DuckDB ({type(error).__name__})",
+        hint='ask again with engine="document", which runs every plan',
+    )

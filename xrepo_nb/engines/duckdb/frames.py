@@ -24,6 +24,21 @@ def inner_dtype(type_: DataType, stored: Any) -> Any:
     return stored if type_.kind == "decimal" else _INSIDE.get(type_.kind, type_.to_polars())
 
 
+def in_microseconds(type_: Any) -> Any:
+    """An Arrow type with times of day as DuckDB has its constants: it compares the nanoseconds of Polars
+    with no others."""
+    import pyarrow as pa
+
+    if pa.types.is_time64(type_):
+        return pa.time64("us")
+    if pa.types.is_struct(type_):
+        return pa.struct([item.with_type(in_microseconds(item.type)) for item in type_])
+    if pa.types.is_large_list(type_):
+        item = type_.value_field
+        return pa.large_list(item.with_type(in_microseconds(item.type)))
+    return type_
+
+
 def outer_dtype(type_: DataType, stored: Any) -> Any:
     """How a column that came from DuckDB is stored: the kind's own storage."""
     if type_.kind == "object" and stored.base_type() is pl.Struct:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from xrepo_nb.engines.duckdb.frames import inner_dtype
+from xrepo_nb.engines.duckdb.frames import in_microseconds, inner_dtype
 from xrepo_nb.engines.duckdb.session import origin
 from xrepo_nb.query import plan as q
 from xrepo_nb.schema.table import Table
@@ -57,6 +57,8 @@ def register(
 
 def _arrow(table: Table, numbered: bool) -> Any:
     """The frame in DuckDB's storage; only columns that are stored otherwise are copied."""
+    import pyarrow as pa
+
     from xrepo_nb.engines.sql.relation import physical
 
     frame = table.frame
@@ -69,7 +71,9 @@ def _arrow(table: Table, numbered: bool) -> Any:
     if numbered or not columns:
         columns.append(pl.int_range(len(table), eager=True, dtype=pl.Int64).alias(ROW))
     # Views of text as they are: the default would copy it into another layout.
-    return pl.DataFrame(columns).to_arrow(compat_level=pl.CompatLevel.newest())
+    made = pl.DataFrame(columns).to_arrow(compat_level=pl.CompatLevel.newest())
+    wanted = pa.schema([item.with_type(in_microseconds(item.type)) for item in made.schema])
+    return made if made.schema == wanted else made.cast(wanted, safe=False)
 
 
 def _stored(series: pl.Series, field: Any) -> pl.Series:

@@ -59,16 +59,16 @@ def _end(connection: Any, spill: str) -> None:
 
 
 @lru_cache(maxsize=1)
-def _shared(key: int) -> Instance:
+def _shared(chosen: XSettings) -> Instance:
     """The instance of all queries over rows in memory, anew for other settings: opening costs 40 ms."""
-    return Instance(settings())
+    return Instance(chosen)
 
 
 @contextmanager
 def session(tables: Sequence[Table]) -> Iterator[Any]:
     """A connection that may read the tables' own files and no others."""
     paths = [path for table in tables for path in origin(table)]
-    instance = Instance(settings(), paths) if paths else _shared(id(settings()))
+    instance = Instance(settings(), paths) if paths else _shared(settings())
     try:
         connection = instance.connection.cursor()
         try:

@@ -12,11 +12,12 @@ from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts, fits
 from xrepo_nb.engines.polars.frame import column
 from xrepo_nb.engines.polars.logic import as_expr, negation
 from xrepo_nb.engines.polars.numbers import as_float
-from xrepo_nb.engines.polars.order import ORDERED, Order
+from xrepo_nb.engines.polars.order import Order
 from xrepo_nb.engines.polars.paths import member
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, document
 from xrepo_nb.engines.polars.values import FLOAT, INT, NULL_VALUE, Value
+from xrepo_nb.engines.typed.kinds import SORTED
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Expr, FieldRef, Literal
 from xrepo_nb.query.plan import Accumulator, SortKey
 from xrepo_nb.schema.types import Absence, DataType
@@ -55,8 +56,7 @@ class Rows:
 
     def option(self, accumulator: Accumulator, name: str) -> Value:
         """A named argument."""
-        given = accumulator.option(name)
-        return self.column(given) if given is not None else decline(f"{accumulator.op} without {name}")
+        return self.column(accumulator.needed(name))
 
     def column(self, expr: Expr) -> Value:
         """An expression's value for each row, also where it is a constant."""
@@ -158,7 +158,7 @@ def _extreme(accumulator: Accumulator, rows: Rows) -> Value:
     value = rows.argument(accumulator)
     if value.kind == "null":
         return NULL_VALUE
-    if value.kind not in ORDERED:
+    if value.kind not in SORTED:
         decline(f"{accumulator.op} of {an(value.kind)}")
     if accumulator.op == "$max":
         expr = value.expr.max()
@@ -225,15 +225,15 @@ def _several(accumulator: Accumulator, rows: Rows) -> Value:
 
 
 def _count_of(accumulator: Accumulator) -> int:
-    count = accumulator.option("n")
-    if not isinstance(count, Literal) or not isinstance(count.value, int) or count.value < 1:
+    count = accumulator.constant("n")
+    if not isinstance(count, int) or count < 1:
         decline(f"{accumulator.op} of a computed number")
-    return count.value
+    return count
 
 
 def _extremes(op: str, value: Value, count: int) -> pl.Expr:
     """The least or greatest values in order, without absent ones."""
-    if value.kind not in ORDERED:
+    if value.kind not in SORTED:
         decline(f"{op} of {an(value.kind)}")
     largest = op == "$maxN"
     if value.kind == "float" and value.facts.may_be_nan:
@@ -247,9 +247,8 @@ def _extremes(op: str, value: Value, count: int) -> pl.Expr:
 @accumulates("$top", "$bottom", "$topN", "$bottomN")
 def _best(accumulator: Accumulator, rows: Rows) -> Value:
     op, value = accumulator.op, rows.option(accumulator, "output").nullable()
-    by = accumulator.option("sortBy")
-    assert isinstance(by, Literal)
-    keys = tuple(SortKey(tuple(path.split(".")), int(d) < 0) for path, d in by.value.items())
+    by = accumulator.constant("sortBy").items()
+    keys = tuple(SortKey(tuple(path.split(".")), int(order) < 0) for path, order in by)
     expr = value.expr
     if expr.meta.root_names():  # Polars reads beyond a constant's end when it sorts one in groups
         expr = Order(keys, rows.scope).applied(expr)
@@ -268,10 +267,10 @@ def _percentile(accumulator: Accumulator, rows: Rows) -> Value:
         decline(f"{accumulator.op} of {an(value.kind)}")
     if accumulator.op == "$median":
         return Value(_at_point(value, 0.5), FLOAT, _ever(value))
-    points = accumulator.option("p")
-    if not isinstance(points, Literal):
+    points = accumulator.constant("p")
+    if points is None:
         decline("$percentile at computed points")
-    found = pl.concat_list([_at_point(value, float(point)) for point in points.value])
+    found = pl.concat_list([_at_point(value, float(point)) for point in points])
     return Value(found, DataType("array", item=FLOAT), "never")
 
 
@@ -306,8 +305,8 @@ def _merged(accumulator: Accumulator, rows: Rows) -> Value:
     fields = {}
     for field in value.type.fields:
         inner = member(value, field.name)
-        present = inner.is_missing()
-        kept = inner.expr if present is False else inner.expr.filter(as_expr(negation(present)))
+        missing = inner.is_missing()
+        kept = inner.expr if missing is False else inner.expr.filter(as_expr(negation(missing)))
         absence: Absence = (
             "missing" if value.absence != "never" and field.absence == "never" else field.absence
         )

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 
 from xrepo_nb.core.errors import XRepoUnsupportedError
-from xrepo_nb.engines.base import Engine, Inputs
+from xrepo_nb.engines.base import Inputs
 from xrepo_nb.engines.document.meter import metered
+from xrepo_nb.engines.document.variables import constants
 from xrepo_nb.engines.growth import outgrows
 from xrepo_nb.engines.polars import expressions, join, stages
 from xrepo_nb.engines.polars.encoding import codes_for
 from xrepo_nb.engines.polars.frame import Frame, empty_scan, finish, scan, settle
 from xrepo_nb.engines.polars.planning import Lowering
-from xrepo_nb.engines.polars.reasons import Inexact, Unsupported, decline
+from xrepo_nb.engines.polars.reasons import Inexact
 from xrepo_nb.engines.polars.running import how_to_run, keeps_order
+from xrepo_nb.engines.select import get_engine
+from xrepo_nb.engines.typed.reasons import Unsupported, decline
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -53,16 +55,12 @@ def lower_frame(
     def rows(name: str) -> Frame:
         return scan(inputs[name]).with_codes(codes.get(name, {}))
 
-    lowering = Lowering(rows, _constants(variables), notes, ordered=ordered)
+    lowering = Lowering(rows, constants(variables), notes, ordered=ordered)
     try:
         with metered():
             return lowering.frame(plan)
     except RecursionError:
         return decline("a plan that is nested too deeply")
-
-
-def _constants(variables: Mapping[str, Any] | None) -> dict[str, Any]:
-    return {"NOW": datetime.now(UTC)} | dict(variables or {})
 
 
 class PolarsEngine:
@@ -83,7 +81,7 @@ class PolarsEngine:
         if grown is not None:
             return grown
         frames = {name: table.schema for name, table in inputs.items()}
-        lowering = Lowering(lambda name: empty_scan(frames[name]), _constants(None))
+        lowering = Lowering(lambda name: empty_scan(frames[name]), constants(None))
         try:
             lowering.frame(plan)
         except Unsupported as declined:
@@ -115,7 +113,7 @@ class PolarsEngine:
         try:
             return settle(frame.lazy.collect(engine=how_to_run(plan, inputs)), frame.columns)
         except _INEXACT:
-            return _interpreter().collect(plan, inputs, variables)
+            return get_engine("document").collect(plan, inputs, variables)
 
     def stream(
         self, plan: Plan, inputs: Inputs, batch_size: int, variables: Mapping[str, Any] | None = None
@@ -129,7 +127,7 @@ class PolarsEngine:
                     given += batch.height
                     yield Table(frame=batch, schema=schema)
         except _INEXACT:
-            rows = _interpreter().collect(plan, inputs, variables).documents
+            rows = get_engine("document").collect(plan, inputs, variables).documents
             for start in range(given, len(rows), batch_size):
                 yield Table(documents=rows[start : start + batch_size], schema=schema)
 
@@ -137,7 +135,7 @@ class PolarsEngine:
         """Which operators run in the interpreter inside the frame, and why, in the order of stages."""
         notes: list[str] = []
         frames = {name: table.schema for name, table in inputs.items()}
-        Lowering(lambda name: empty_scan(frames[name]), _constants(None), notes).frame(plan)
+        Lowering(lambda name: empty_scan(frames[name]), constants(None), notes).frame(plan)
         return notes
 
     def native(self, plan: Plan, inputs: Inputs) -> str:
@@ -152,10 +150,3 @@ class PolarsEngine:
                 f"the polars engine cannot run this plan: {declined.reason}",
                 hint='leave engine="auto", which picks an engine that can',
             ) from None
-
-
-def _interpreter() -> Engine:
-    from xrepo_nb.engines.document.engine import DocumentEngine
-
-    engine: Engine = DocumentEngine()
-    return engine

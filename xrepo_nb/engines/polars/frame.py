@@ -52,13 +52,14 @@ class Column:
 
     @property
     def masked(self) -> bool:
+        """Whether a companion column tells its missing values from its null ones."""
         return self.absence == "both" and self.type.kind != "mixed"
 
     def value(self, name: str) -> Value:
         """The column as a value, in its canonical dtype."""
         expr = column(name)
         if self.dtype is not None:
-            expr = recast(expr, self.dtype)
+            expr = expr.cast(self.dtype)
         mask = column(_MASK + name) if self.masked else None
         return Value(expr, self.type, self.absence, mask, self.facts)
 
@@ -240,11 +241,6 @@ _BOUNDS: dict[Any, tuple[int, int]] = {
     pl.UInt32: (0, 2**32 - 1),
     pl.UInt64: (0, 2**64 - 1),
 }
-
-
-def recast(expr: pl.Expr, dtype: Any) -> pl.Expr:
-    """The column in its canonical dtype."""
-    return expr.cast(dtype)
 
 
 def finish(frame: Frame) -> tuple[pl.LazyFrame, Schema]:

@@ -16,9 +16,10 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document.meter import metered
 from xrepo_nb.engines.polars.frame import column
 from xrepo_nb.engines.polars.logic import Condition
-from xrepo_nb.engines.polars.reasons import Inexact, Unsupported, decline
+from xrepo_nb.engines.polars.reasons import Inexact
 from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.values import BOOL, MISSING_VALUE, Value, literal
+from xrepo_nb.engines.typed.reasons import Unsupported, decline
 from xrepo_nb.query.expressions import Call, Expr, FieldRef, Let, Variable
 from xrepo_nb.query.plan import FirstMatch, SliceOf
 from xrepo_nb.query.predicates import JsonSchema, Predicate, Truth

@@ -12,8 +12,9 @@ from xrepo_nb.engines.polars.facts import Bounds, Facts
 from xrepo_nb.engines.polars.frame import Column, Frame, column, physical_names
 from xrepo_nb.engines.polars.numbers import as_float, exact_in_float
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.engines.typed.kinds import KEYS
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.plan import Join
 from xrepo_nb.schema.types import Absence
 
@@ -124,17 +125,14 @@ def _check_keys(left: Frame, right: Frame, pair: tuple[str, str]) -> None:
         if name not in frame.columns:
             decline(f"no join key {name!r}")
     mine, other = left.columns[pair[0]].type, right.columns[pair[1]].type
-    if mine.kind != other.kind or mine.kind not in _KEYS:
+    if mine.kind != other.kind or mine.kind not in KEYS:
         decline(f"join keys of types {mine} and {other}")
-
-
-_KEYS = frozenset({"string", "int", "bool", "datetime", "date", "time", "uuid", "objectid", "binary"})
 
 
 def comparable_keys(left: Value, right: Value) -> tuple[pl.Expr, pl.Expr]:
     """Two values as keys that are equal in Polars where they are in MongoDB; null and missing are one."""
     kinds = {left.kind, right.kind}
-    if len(kinds) == 1 and left.kind in _KEYS:
+    if len(kinds) == 1 and left.kind in KEYS:
         return left.expr, right.expr
     if kinds == {"int", "float"} or kinds == {"float"}:
         exact = [replace(v, expr=exact_in_float(v)) if v.kind == "int" else v for v in (left, right)]

@@ -1,7 +1,7 @@
 """Tests of one value against a constant, by the rules of filters.
 
-A test gives a condition in which null counts as false. Ordered comparisons stay within one
-BSON type; None stands for null and missing.
+A test is of a value that is not of mixed type; it gives a condition in which null counts as false.
+Ordered comparisons stay within one BSON type; None stands for null and missing.
 """
 
 from __future__ import annotations
@@ -18,25 +18,22 @@ import polars as pl
 from xrepo_nb.core.plain import is_unicode
 from xrepo_nb.engines.polars.facts import INT64
 from xrepo_nb.engines.polars.logic import Condition, disjunction
-from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.engines.polars.patterns import finds
 from xrepo_nb.engines.polars.values import Value, constant
+from xrepo_nb.engines.typed.kinds import is_called
+from xrepo_nb.engines.typed.reasons import decline
+from xrepo_nb.query.parsing.patterns import pattern_parts
+from xrepo_nb.query.parsing.values import is_pattern
 
-CLASS_OF_KIND = {
-    "int": "number", "float": "number", "decimal": "number", "string": "string", "bool": "bool",
-    "datetime": "date", "date": "date", "time": "time", "duration": "duration", "binary": "binary",
-    "uuid": "binary", "objectid": "objectid", "object": "object", "array": "array", "null": "null",
-}  # fmt: skip
-"""Which types compare by value with each other."""
-
-_CLASS_OF_TYPE: dict[type, str] = {
+_BRACKETS: dict[type, str] = {
     bool: "bool", int: "number", float: "number", Decimal: "number", str: "string", bytes: "binary",
     UUID: "binary", datetime: "date", dict: "object", list: "array", type(None): "null",
 }  # fmt: skip
 
 
-def class_of(value: Any) -> str:
-    """The class of a constant; declines for types without a Polars counterpart."""
-    found = _CLASS_OF_TYPE.get(type(value))
+def bracket_of(value: Any) -> str:
+    """The bracket of a constant; declines for types without a Polars counterpart."""
+    found = _BRACKETS.get(type(value))
     if found == "string" and not is_unicode(value):
         decline("text that is not valid Unicode")
     if found is not None:
@@ -48,22 +45,20 @@ def class_of(value: Any) -> str:
 
 def compares(op: str, wanted: Any, value: Value) -> Condition:
     """Whether the value stands in that relation (`$eq`, `$gt` ...) to the constant."""
-    if value.kind == "mixed":
-        decline("a field of mixed type")
-    class_ = class_of(wanted)
-    if class_ == "null":
+    bracket = bracket_of(wanted)
+    if bracket == "null":
         return value.is_absent() if op in ("$eq", "$gte", "$lte") else False
-    if CLASS_OF_KIND[value.kind] != class_:
+    if value.bracket != bracket:
         return False
-    if class_ == "number":
+    if bracket == "number":
         return _number(op, wanted, value)
-    if class_ == "date":
+    if bracket == "date":
         return _date(op, wanted, value)
-    if class_ == "binary" and (op != "$eq" or value.kind != _binary_kind(wanted)):
+    if bracket == "binary" and (op != "$eq" or value.kind != _binary_kind(wanted)):
         return decline("an ordered comparison of binary data") if op != "$eq" else False
-    if class_ in ("object", "array"):
-        decline(f"a comparison with an {class_}")
-    if class_ in ("string", "bool"):
+    if bracket in ("object", "array"):
+        decline(f"a comparison with an {bracket}")
+    if bracket in ("string", "bool"):
         return relation(op, value.expr, constant(wanted))
     return relation(op, value.expr, pl.lit(_stored(wanted)))
 
@@ -147,19 +142,14 @@ def _float(op: str, wanted: int | float, value: Value) -> Condition:
 
 def is_one_of(wanted: Sequence[Any], value: Value) -> Condition:
     """Whether the value equals one of the constants; patterns match strings."""
-    if value.kind == "mixed":
-        decline("a field of mixed type")
-    mine = CLASS_OF_KIND[value.kind]
     plain: list[Any] = []
     others: list[Condition] = []
     for item in wanted:
         if is_pattern(item):
-            from xrepo_nb.engines.polars.patterns import finds_pattern
-
-            others.append(finds_pattern(item, value))
-        elif (class_ := class_of(item)) == "null":
+            others.append(finds(*pattern_parts(item, ""), value))
+        elif (bracket := bracket_of(item)) == "null":
             others.append(value.is_absent())
-        elif class_ != mine:
+        elif bracket != value.bracket:
             continue
         elif value.kind == "string" or (
             value.kind == "int" and isinstance(item, int) and INT64[0] <= item <= INT64[1]
@@ -179,30 +169,11 @@ _FEW = 8
 """Up to so many constants are compared one by one: five times as fast as `is_in` for text, twice for ints."""
 
 
-def is_pattern(value: Any) -> bool:
-    """Whether a constant is a regular expression, Python's or BSON's."""
-    return hasattr(value, "pattern") and hasattr(value, "flags")
-
-
-_BSON_TYPES: dict[str, tuple[str, ...]] = {
-    "double": ("float",),
-    "string": ("string",),
-    "object": ("object",),
-    "array": ("array",),
-    "binData": ("binary", "uuid"),
-    "objectId": ("objectid",),
-    "bool": ("bool",),
-    "date": ("datetime", "date"),
-    "decimal": ("decimal",),
-    "number": ("int", "float", "decimal"),
-}
 INT32 = (-(2**31), 2**31 - 1)
 
 
 def has_type(names: Sequence[str], value: Value) -> Condition:
     """Whether the value's BSON type is one of those."""
-    if value.kind == "mixed":
-        decline("a field of mixed type")
     return disjunction(*(_is_type(name, value) for name in names))
 
 
@@ -214,4 +185,4 @@ def _is_type(name: str, value: Value) -> Condition:
             return False
         within = value.expr.is_between(*INT32)
         return within if name == "int" else ~within
-    return value.is_present() if value.kind in _BSON_TYPES.get(name, ()) else False
+    return value.is_present() if is_called(name, value.kind) else False

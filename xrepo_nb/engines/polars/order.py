@@ -6,13 +6,11 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.engines.typed.kinds import SORTED
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.plan import SortKey
-
-ORDERED = frozenset({"int", "float", "string", "bool", "datetime", "date", "time", "objectid", "decimal"})
-"""Kinds whose order in Polars is MongoDB's."""
 
 
 class Order:
@@ -59,7 +57,7 @@ def _parts(value: Value, descending: bool) -> list[pl.Expr]:
         return []
     if value.kind == "array":
         return _array_parts(value, descending)
-    if value.kind not in ORDERED:
+    if value.kind not in SORTED:
         decline(f"a sort by a field of type {value.type}")
     if value.kind == "float" and value.facts.may_be_nan:
         return [value.expr.is_not_nan(), value.expr]
@@ -69,7 +67,7 @@ def _parts(value: Value, descending: bool) -> list[pl.Expr]:
 def _array_parts(value: Value, descending: bool) -> list[pl.Expr]:
     """An array sorts by its least element, or its greatest when descending; an empty one before null."""
     item = value.type.item
-    if item is None or item.kind not in ORDERED or item.kind == "float":
+    if item is None or item.kind not in SORTED or item.kind == "float":
         decline(f"a sort by a field of type {value.type}")
     array = value.expr
     has_null = array.list.eval(pl.element().is_null()).list.any()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import polars as pl
 
 from xrepo_nb.engines.polars.logic import disjunction
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.values import MISSING_VALUE, Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.schema.types import DataType
 
@@ -64,6 +62,4 @@ def _through(value: Value, path: Path) -> Value:
         each = inner.expr.filter(~inner.missing)
     else:
         each = inner.expr
-    absent = value.is_absent()
-    out = Value(value.expr.list.eval(each), type_, "never")
-    return out.with_absence(False, absent) if value.absence != "never" else replace(out, absence="never")
+    return Value(value.expr.list.eval(each), type_).with_absence(False, value.is_absent())

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import polars as pl
 
 from xrepo_nb.engines.polars.logic import Condition
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 
 _SAME = re.compile(
     r"""(?: [A-Za-z0-9 _,;:@%&=<>~"'/!`\#.-]          # a plain character, or any but a line's end
@@ -24,20 +23,12 @@ _SAME = re.compile(
 _PLAIN = re.compile(r"(\^?)((?:[A-Za-z0-9 _,;:@%&=<>~\"'/!`#-]|\\[.^$*+?()\[\]{}|\\/-])*)")
 
 
-def finds_pattern(pattern: Any, value: Value) -> Condition:
-    """Whether a pattern object finds itself in the value."""
-    letters = ((re.I, "i"), (re.M, "m"), (re.S, "s"), (re.X, "x"))
-    return finds(pattern.pattern, "".join(c for mask, c in letters if pattern.flags & mask), value)
-
-
 def finds(pattern: str, options: str, value: Value) -> Condition:
     """Whether a pattern finds itself in the value, which must be a string.
 
     A literal text, at the start or anywhere, becomes a search for it. Of other patterns those go
     to Polars' engine whose every construct means the same there; the rest declines.
     """
-    if value.kind == "mixed":
-        decline("a field of mixed type")
     if value.kind != "string":
         return False
     plain = _PLAIN.fullmatch(pattern) if not options or options == "s" else None

@@ -8,8 +8,8 @@ from typing import Any
 
 from xrepo_nb.core.frozen import frozen
 from xrepo_nb.engines.polars.frame import Frame
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as p
 from xrepo_nb.query.plan import Input, Plan, Scan
 

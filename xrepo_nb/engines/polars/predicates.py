@@ -14,16 +14,17 @@ from xrepo_nb.engines.polars.logic import Condition, as_expr, conjunction, disju
 from xrepo_nb.engines.polars.numbers import remainder as remainder_of
 from xrepo_nb.engines.polars.paths import element, member
 from xrepo_nb.engines.polars.patterns import finds
-from xrepo_nb.engines.polars.reasons import Unsupported, decline
 from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.truth import truth
 from xrepo_nb.engines.polars.values import MISSING_VALUE, Value, constant
+from xrepo_nb.engines.typed.reasons import MOST_PARTS, Unsupported, bounded, decline
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
 
 Place = Scope | Value
 """Where the paths of a predicate begin: the document, or an element of an array."""
 Test = Callable[[Value], Condition]
+"""Of one value, which is not of mixed type."""
 
 
 def condition(predicate: p.Predicate, scope: Scope) -> Condition:
@@ -31,11 +32,11 @@ def condition(predicate: p.Predicate, scope: Scope) -> Condition:
 
     A predicate without lowering runs through the interpreter, row by row.
     """
-    if isinstance(predicate, (p.And, p.All)) and len(predicate.items) > _ALTERNATIVES:
-        decline(f"more than {_ALTERNATIVES} conditions")
+    if isinstance(predicate, (p.And, p.All)):
+        bounded(predicate.items, "conditions")
     if isinstance(predicate, p.And):
         return conjunction(*(condition(item, scope) for item in predicate.items))
-    if isinstance(predicate, p.Or) and len(predicate.items) <= _ALTERNATIVES:
+    if isinstance(predicate, p.Or) and len(predicate.items) <= MOST_PARTS:
         return disjunction(*(condition(item, scope) for item in predicate.items))
     if isinstance(predicate, p.Not):
         return negation(condition(predicate.item, scope))
@@ -57,6 +58,8 @@ def on_path(place: Place, path: Path, test: Test, *, elements: bool = True) -> C
     if not path:
         return test(place) if isinstance(place, Value) else decline("the document itself as a value")
     value = _step(place, path[0])
+    if value.kind == "mixed":
+        decline("a field of mixed type")
     if len(path) == 1:
         if elements and value.kind == "array":
             return disjunction(any_element(value, test), test(value))
@@ -70,8 +73,6 @@ def on_path(place: Place, path: Path, test: Test, *, elements: bool = True) -> C
 def _step(place: Place, name: str) -> Value:
     if isinstance(place, Scope):
         return place.path((name,))
-    if place.kind == "mixed":
-        decline("a field of mixed type")
     return member(place, name) if place.kind == "object" else MISSING_VALUE
 
 
@@ -90,6 +91,8 @@ def any_element(array: Value, test: Test) -> Condition:
 
 def _among(array: Value, path: Path, test: Test, elements: bool) -> Condition:
     item = array.type.item
+    if item is not None and item.kind == "mixed":
+        decline("an array of mixed type")
     found: Condition = False
     if item is not None and item.kind == "object":
         found = any_element(
@@ -113,13 +116,8 @@ def _compare(predicate: p.Compare, place: Place) -> Condition:
 
 
 def _or(predicate: p.Or, place: Place) -> Condition:
-    if len(predicate.items) > _ALTERNATIVES:
-        decline(f"more than {_ALTERNATIVES} alternatives")
+    bounded(predicate.items, "alternatives")
     return disjunction(*(_holds(item, place) for item in predicate.items))
-
-
-_ALTERNATIVES = 1_000
-"""Beyond so many alternatives Polars takes longer to plan them than we to test them."""
 
 
 def _in(predicate: p.In, place: Place) -> Condition:
@@ -132,8 +130,6 @@ def _exists(predicate: p.Exists, place: Place) -> Condition:
 
 
 def _is_there(value: Value) -> Condition:
-    if value.kind == "mixed":
-        decline("a field of mixed type")
     gone = value.is_missing()
     if isinstance(gone, bool):
         return not gone
@@ -152,7 +148,7 @@ def _mod(predicate: p.Mod, place: Place) -> Condition:
     divisor, remainder = predicate.divisor, predicate.remainder
 
     def test(value: Value) -> Condition:
-        if value.kind == "float" or value.kind == "decimal" or value.kind == "mixed":
+        if value.kind in ("float", "decimal"):
             decline(f"$mod of {an(value.kind)}")
         if value.kind != "int":
             return False
@@ -163,34 +159,27 @@ def _mod(predicate: p.Mod, place: Place) -> Condition:
 
 def _size(predicate: p.Size, place: Place) -> Condition:
     def test(value: Value) -> Condition:
-        if value.kind == "mixed":
-            decline("a field of mixed type")
         return value.expr.list.len() == predicate.length if value.kind == "array" else False
 
     return on_path(place, predicate.path, test, elements=False)
 
 
 def _elem_match(predicate: p.ElemMatch, place: Place) -> Condition:
+    """Within an element nothing can be left to the interpreter."""
+
     def holds(item: Value) -> Condition:
         if predicate.on_values:
-            return _within(predicate.predicate, item)
+            return _holds(predicate.predicate, item)
         if item.kind == "array":
             decline("$elemMatch on arrays in an array")
         if item.kind != "object":
             return False
-        return conjunction(item.is_present(), _within(predicate.predicate, _present(item)))
+        return conjunction(item.is_present(), _holds(predicate.predicate, _present(item)))
 
     def test(value: Value) -> Condition:
-        if value.kind == "mixed":
-            decline("a field of mixed type")
         return any_element(value, holds) if value.kind == "array" else False
 
     return on_path(place, predicate.path, test, elements=False)
-
-
-def _within(predicate: p.Predicate, item: Value) -> Condition:
-    """A predicate on an element: here nothing can fall back to the interpreter."""
-    return _holds(predicate, item)
 
 
 def _all(predicate: p.All, place: Place) -> Condition:

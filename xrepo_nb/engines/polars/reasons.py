@@ -1,16 +1,6 @@
-"""Why a plan, or one of its operators, is not lowered."""
+"""Why a lowered plan stops while it runs."""
 
 from __future__ import annotations
-
-from typing import NoReturn
-
-
-class Unsupported(Exception):
-    """No exact lowering exists; the reason is for people. Raised while lowering, never while running."""
-
-    def __init__(self, reason: str) -> None:
-        self.reason = reason
-        super().__init__(reason)
 
 
 class Inexact(Exception):
@@ -18,8 +8,3 @@ class Inexact(Exception):
 
     Raised while running, by the guards that a lowering puts around such operations.
     """
-
-
-def decline(reason: str) -> NoReturn:
-    """Declines to lower, for that reason."""
-    raise Unsupported(reason)

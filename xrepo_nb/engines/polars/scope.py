@@ -11,8 +11,8 @@ import polars as pl
 from xrepo_nb.core.frozen import frozen
 from xrepo_nb.engines.polars.frame import Column, Frame
 from xrepo_nb.engines.polars.paths import reach
-from xrepo_nb.engines.polars.reasons import Unsupported, decline
 from xrepo_nb.engines.polars.values import EMPTY_DOCUMENT, MISSING_VALUE, Value, literal
+from xrepo_nb.engines.typed.reasons import Unsupported, bounded, decline
 from xrepo_nb.query.expressions import ArrayExpr, Call, DocumentExpr, Expr, FieldRef, Let, Literal, Variable
 from xrepo_nb.schema.types import DataType, Field
 
@@ -28,10 +28,6 @@ def lowers(*names: str) -> Callable[[Operator], Operator]:
         return function
 
     return register
-
-
-_MANY = 1_000
-"""Beyond so many arguments Polars takes longer to plan an operator than we to compute it."""
 
 
 @frozen
@@ -58,13 +54,13 @@ class Scope:
 
     def inside(self, bindings: Mapping[str, Value]) -> Scope:
         """The scope of an expression over the elements of an array: only these variables and literals."""
-        fixed = {n: v for n, v in self.variables.items() if v.is_literal}
+        fixed = {n: v for n, v in self.variables.items() if v.is_constant}
         return Scope(None, None, {**fixed, **bindings}, self.constants, self.notes)
 
     def lower(self, expr: Expr) -> Value:
         """The value of an expression; of a single operator without lowering, by the interpreter."""
-        if isinstance(expr, Call) and len(expr.args) > _MANY:
-            decline(f"{expr.op} of more than {_MANY} arguments")
+        if isinstance(expr, Call):
+            bounded(expr.args, "arguments")
         try:
             lowering = _LOWERINGS.get(type(expr))
             return lowering(self, expr) if lowering else decline(f"{type(expr).__name__} has no lowering")
@@ -134,13 +130,8 @@ def _document(scope: Scope, expr: Any) -> Value:
 def _array(scope: Scope, expr: Any) -> Value:
     from xrepo_nb.engines.polars.expressions.arrays import array_of
 
-    if len(expr.items) > _LONG:
-        decline(f"an array of more than {_LONG} expressions")
+    bounded(expr.items, "expressions in an array")
     return array_of([scope.typed(item) for item in expr.items])
-
-
-_LONG = 1_000
-"""Beyond so many expressions in one, planning them costs more than interpreting them."""
 
 
 def _call(scope: Scope, expr: Any) -> Value:

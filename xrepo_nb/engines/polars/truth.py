@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from xrepo_nb.engines.polars.logic import Condition
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 
 
 def truth(value: Value) -> Condition:
@@ -12,7 +12,7 @@ def truth(value: Value) -> Condition:
     if value.kind == "mixed":
         decline("a value of mixed type")
     if value.kind == "bool":
-        return bool(value.literal) if value.is_literal else value.expr
+        return bool(value.literal) if value.is_constant else value.expr
     if value.kind in ("int", "float", "decimal"):
-        return bool(value.literal) if value.is_literal else value.expr != 0
+        return bool(value.literal) if value.is_constant else value.expr != 0
     return value.is_present()

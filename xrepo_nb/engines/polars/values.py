@@ -13,24 +13,20 @@ import polars as pl
 
 from xrepo_nb.core.frozen import frozen
 from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts
-from xrepo_nb.engines.polars.logic import Condition, as_expr, conjunction, disjunction, negation
-from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.engines.polars.logic import Condition, as_expr, conjunction, negation
+from xrepo_nb.engines.typed.absence import NO_LITERAL, Absent
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.schema.types import Absence, DataType, Field
 
 STRING, INT, FLOAT, BOOL = DataType("string"), DataType("int"), DataType("float"), DataType("bool")
 DATETIME, OBJECT, MIXED, NULL = DataType("datetime"), DataType("object"), DataType("mixed"), DataType("null")
 
 NUMBERS = frozenset({"int", "float"})
-NO_LITERAL: Any = object()
 
 
 @frozen
-class Value:
-    """What an expression lowers to.
-
-    A null of `expr` stands for what `absence` says; where that is "both", `missing` is a
-    condition that holds for the missing ones. `literal` is the constant, if it is one.
-    """
+class Value(Absent[pl.Expr]):
+    """What an expression lowers to: a Polars expression, whose nulls stand for what `absence` says."""
 
     expr: pl.Expr
     type: DataType
@@ -40,16 +36,9 @@ class Value:
     literal: Any = NO_LITERAL
 
     @property
-    def kind(self) -> str:
-        return self.type.kind
-
-    @property
     def is_number(self) -> bool:
+        """Whether it is an int or a float."""
         return self.type.kind in NUMBERS
-
-    @property
-    def is_literal(self) -> bool:
-        return self.literal is not NO_LITERAL
 
     @property
     def may_be_absent(self) -> bool:
@@ -57,66 +46,35 @@ class Value:
         return self.absence != "never" and self.facts.may_be_null
 
     def is_absent(self) -> Condition:
-        """Null or missing."""
         if self.type.kind == "null":
             return True
         return self.expr.is_null() if self.may_be_absent else False
 
     def is_present(self) -> Condition:
-        """Neither null nor missing."""
         if self.type.kind == "null":
             return False
         return self.expr.is_not_null() if self.may_be_absent else True
 
-    def is_missing(self) -> Condition:
-        """Missing, not null."""
-        if self.absence == "both":
-            assert self.missing is not None
-            return self.missing
-        return self.is_absent() if self.absence == "missing" else False
-
-    def is_null(self) -> Condition:
-        """Null, not missing."""
-        if self.absence == "both":
-            assert self.missing is not None
-            return conjunction(self.is_absent(), negation(self.missing))
-        return self.is_absent() if self.absence == "null" else False
-
-    def with_absence(self, null: Condition, missing: Condition) -> Value:
-        """The same with what its nulls stand for given anew: a condition for each kind."""
-        absence, mask = absence_of(null, missing)
-        return replace(self, absence=absence, missing=mask)
-
     def nullable(self) -> Value:
-        """The same, where missing counts as null: what an array's element or a key makes of it."""
         if self.type.kind == "null":
             return replace(NULL_VALUE, expr=self.expr)
-        return self if self.absence in ("never", "null") else replace(self, absence="null", missing=None)
+        return Absent.nullable(self)
+
+    def _absent_but(self, missing: pl.Expr) -> Condition:
+        return conjunction(self.is_absent(), negation(missing))
+
+    def _where(self, absence: Absence, missing: Condition | None) -> Value:
+        return replace(self, absence=absence, missing=None if missing is None else as_expr(missing))
 
 
-def absence_of(null: Condition, missing: Condition) -> tuple[Absence, pl.Expr | None]:
-    """The absence and mask of a value that is null, and missing, under these conditions."""
-    if missing is False:
-        return ("never" if null is False else "null"), None
-    if null is False:
-        return "missing", None
-    return "both", as_expr(missing)
-
-
-MISSING_VALUE = Value(pl.lit(None), NULL, "missing", literal=NO_LITERAL)
+MISSING_VALUE = Value(pl.lit(None), NULL, "missing")
 NULL_VALUE = Value(pl.lit(None), NULL, "null", literal=None)
-
-
 EMPTY_DOCUMENT = Value(pl.lit({}, dtype=pl.Struct([])), OBJECT, "never", literal={})
 
 
 def absent_like(values: list[Value]) -> Absence:
     """The absence of a result that is null when any operand is null or missing."""
     return "null" if any(v.absence != "never" for v in values) else "never"
-
-
-def any_absent(values: list[Value]) -> Condition:
-    return disjunction(*(v.is_absent() for v in values))
 
 
 def literal(value: Any) -> Value:

@@ -12,11 +12,11 @@ from xrepo_nb.core.errors import an
 from xrepo_nb.engines.polars.accumulators import Rows, accumulated
 from xrepo_nb.engines.polars.frame import column
 from xrepo_nb.engines.polars.numbers import as_float, exact_in_float, widened
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.values import FLOAT, INT, NULL_VALUE, Value, unified
-from xrepo_nb.query.expressions import Literal
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.plan import Accumulator, Window, WindowOutput
+from xrepo_nb.query.units import FIXED
 
 ROW, PART, KEY, TIES = "\0row", "\0part", "\0key", "\0ties"
 FAR = 2**31
@@ -53,8 +53,7 @@ class Partition:
 
     def argument(self, output: WindowOutput, name: str | None = None) -> Value:
         """The argument, by name or the only one."""
-        given = output.option(name) if name else output.args[0]
-        return self.scope.typed(given) if given is not None else decline(f"{output.op} without {name}")
+        return self.scope.typed(output.needed(name) if name else output.args[0])
 
 
 @windows("$documentNumber")
@@ -76,18 +75,17 @@ def _rank(output: WindowOutput, rows: Partition) -> Value:
 @windows("$shift")
 def _shift(output: WindowOutput, rows: Partition) -> Value:
     value = rows.argument(output, "output")
-    by, default = output.option("by"), output.option("default")
-    if value.absence in ("missing", "both") or not isinstance(by, Literal):
+    by, default = int(output.constant("by")), output.option("default")
+    if value.absence in ("missing", "both"):
         decline("$shift of a field that may be missing")
     fill = NULL_VALUE if default is None else rows.scope.typed(default)
     type_ = unified([value.type, fill.type])
-    moved = widened(value, type_).shift(-int(by.value), fill_value=None)
+    moved = widened(value, type_).shift(-by, fill_value=None)
     if fill.kind != "null":
         place = pl.int_range(pl.len())
-        target = place + int(by.value)
+        target = place + by
         moved = pl.when((target >= 0) & (target < pl.len())).then(moved).otherwise(widened(fill, type_))
-        absence = value.absence
-        return Value(rows.over(moved), type_, absence)
+        return Value(rows.over(moved), type_, value.absence)
     return Value(rows.over(moved), type_, "null")
 
 
@@ -127,12 +125,8 @@ def _moving(output: WindowOutput, rows: Partition) -> Value:
     value = rows.argument(output, "input")
     if not value.is_number or value.may_be_absent:
         decline("$expMovingAvg of what may be no number")
-    count, alpha = output.option("N"), output.option("alpha")
-    weight = alpha.value if isinstance(alpha, Literal) else None
-    if isinstance(count, Literal):
-        weight = 2 / (count.value + 1)
-    if weight is None:
-        decline("$expMovingAvg with a computed weight")
+    count = output.constant("N")
+    weight = output.constant("alpha") if count is None else 2 / (count + 1)
     expr = value.expr.cast(pl.Float64).ewm_mean(alpha=weight, adjust=False)
     return Value(rows.over(expr), FLOAT, "never")
 
@@ -164,18 +158,11 @@ def span(window: Window, key: Value | None) -> Span:
         decline("a range window over a key that may be absent")
     if key.kind == "int" and window.unit is None:
         return KEY, f"{high - low + 1}i", f"{low - 1}i", (PART, KEY)
-    unit = MICROS.get(window.unit or "")
+    unit = FIXED.get(window.unit or "")
     if key.kind != "datetime" or unit is None:
         decline(f"a range window of unit {window.unit} over {an(key.kind)}")
     low, high = max(low, -FOREVER // unit), min(high, FOREVER // unit)
     return KEY, f"{(high - low) * unit + 1}us", f"{low * unit - 1}us", (PART, KEY)
-
-
-MICROS = {
-    "week": 604_800_000_000, "day": 86_400_000_000, "hour": 3_600_000_000, "minute": 60_000_000,
-    "second": 1_000_000, "millisecond": 1_000,
-}  # fmt: skip
-"""Units of a fixed length; months and years are not."""
 
 
 def _bound(given: Any, far: int) -> Any:

@@ -11,7 +11,6 @@ from sqlglot import exp
 from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.arithmetic import as_float
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Term
 from xrepo_nb.engines.sql.syntax import (
     Condition,
@@ -26,8 +25,10 @@ from xrepo_nb.engines.sql.syntax import (
     number,
 )
 from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value
+from xrepo_nb.engines.typed.kinds import SORTED
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Literal
-from xrepo_nb.query.plan import Accumulator, WindowOutput
+from xrepo_nb.query.plan import Outcome
 from xrepo_nb.schema.types import DataType
 
 Over = Callable[[Sql], Sql]
@@ -47,7 +48,7 @@ class Rows:
     over: Over = _itself
     window: bool = False
 
-    def argument(self, node: Accumulator | WindowOutput) -> Value:
+    def argument(self, node: Outcome) -> Value:
         """The only argument."""
         return self.ctx.value(node.args[0])
 
@@ -67,7 +68,7 @@ class Rows:
         return self.aggregate(name, sql, where=where)
 
 
-def accumulated(node: Accumulator | WindowOutput, rows: Rows) -> Value:
+def accumulated(node: Outcome, rows: Rows) -> Value:
     """The value of an accumulator; declines where it has no exact SQL."""
     render = ACCUMULATORS.get(node.op)
     if render is None or node.op not in rows.ctx.dialect.accumulators:
@@ -75,7 +76,7 @@ def accumulated(node: Accumulator | WindowOutput, rows: Rows) -> Value:
     return render(node, rows)
 
 
-def _sum(node: Any, rows: Rows) -> Value:
+def _sum(node: Outcome, rows: Rows) -> Value:
     value = rows.argument(node)
     if value.is_constant and value.kind == "int":
         counted = rows.aggregate("count", exp.Star())
@@ -90,7 +91,7 @@ def _sum(node: Any, rows: Rows) -> Value:
     return Value(rows.ctx.dialect.as_kind(summed, value.kind), value.type, "never")
 
 
-def _avg(node: Any, rows: Rows) -> Value:
+def _avg(node: Outcome, rows: Rows) -> Value:
     value = rows.argument(node)
     if value.kind in ("decimal", "mixed"):
         decline(f"$avg of {an(value.kind)}")
@@ -105,14 +106,11 @@ def _ever(value: Value, rows: Rows) -> Any:
     return "never" if value.absence == "never" and not rows.window else "null"
 
 
-_ORDERED = frozenset({"int", "float", "string", "bool", "datetime", "date", "time", "objectid", "decimal"})
-
-
-def _extreme(node: Any, rows: Rows) -> Value:
+def _extreme(node: Outcome, rows: Rows) -> Value:
     value = rows.argument(node)
     if value.kind == "null":
         return NULL_VALUE
-    if value.kind not in _ORDERED:
+    if value.kind not in SORTED:
         decline(f"{node.op} of {an(value.kind)}")
     dialect = rows.ctx.dialect
     dialect.check(value, node.op)
@@ -123,7 +121,7 @@ def _extreme(node: Any, rows: Rows) -> Value:
     return Value(found, value.type, _ever(value, rows))
 
 
-def _extreme_float(node: Any, rows: Rows, operand: Sql, found: Sql) -> Sql:
+def _extreme_float(node: Outcome, rows: Rows, operand: Sql, found: Sql) -> Sql:
     """NaN is the least number, but the greatest to the database."""
     odd = rows.ctx.dialect.is_nan(operand)
     if node.op == "$max":
@@ -133,7 +131,7 @@ def _extreme_float(node: Any, rows: Rows, operand: Sql, found: Sql) -> Sql:
     return case([(rows.ctx.dialect.is_nan(least), least)], found)
 
 
-def _end(node: Any, rows: Rows) -> Value:
+def _end(node: Outcome, rows: Rows) -> Value:
     value = rows.argument(node).nullable()
     if value.kind == "null":
         return NULL_VALUE
@@ -153,29 +151,24 @@ def _listed(sql: Sql) -> Sql:
     return exp.Coalesce(this=sql, expressions=[exp.Array(expressions=[])])
 
 
-def _push(node: Any, rows: Rows) -> Value:
+def _push(node: Outcome, rows: Rows) -> Value:
+    """The values that are there; each once in a set."""
     value = rows.argument(node)
-    kept = negation(value.is_missing())
-    if value.kind == "null" and kept is False:
+    if value.is_never_there:
         decline(f"{node.op} of a field that is never there")
-    made = rows.ordered("array_agg", value.sql, where=kept)
-    return Value(_listed(made), DataType("array", item=value.type), "never")
-
-
-def _add_to_set(node: Any, rows: Rows) -> Value:
-    value = rows.argument(node)
     kept = negation(value.is_missing())
-    if value.kind == "null" and kept is False:
-        decline("$addToSet of a field that is never there")
-    made = rows.aggregate("array_agg", value.sql, where=kept, distinct=True)
+    if node.op == "$push":
+        made = rows.ordered("array_agg", value.sql, where=kept)
+    else:
+        made = rows.aggregate("array_agg", value.sql, where=kept, distinct=True)
     return Value(_listed(made), DataType("array", item=value.type), "never")
 
 
-def _count(node: Any, rows: Rows) -> Value:
+def _count(node: Outcome, rows: Rows) -> Value:
     return Value(rows.aggregate("count", exp.Star()), INT, "never")
 
 
-def _deviation(node: Any, rows: Rows) -> Value:
+def _deviation(node: Outcome, rows: Rows) -> Value:
     value = rows.argument(node)
     if value.kind == "decimal":
         decline(f"{node.op} of decimals")
@@ -195,33 +188,25 @@ def _deviation(node: Any, rows: Rows) -> Value:
     return Value(case([(spoilt, nan)], fine), FLOAT, "null")
 
 
-def _option(node: Any, name: str) -> Any:
-    found = node.option(name)
-    assert found is not None
-    return found
-
-
-def _amount(node: Any, rows: Rows) -> int:
-    value = rows.ctx.value(_option(node, "n"))
+def _amount(node: Outcome, rows: Rows) -> int:
+    value = rows.ctx.value(node.needed("n"))
     if not value.is_constant or value.kind != "int" or value.literal < 1:
         decline(f"{node.op} with a computed n")
     return int(value.literal)
 
 
-def _first_n(node: Any, rows: Rows) -> Value:
-    value, amount = rows.ctx.value(_option(node, "input")).nullable(), _amount(node, rows)
-    made = rows.ordered("array_agg", value.sql)
-    if node.op == "$firstN":
-        made = call("list_slice", made, number(1), number(amount))
-    else:
-        made = call("list_slice", made, number(-amount), number(-1))
-        decline("$lastN") if rows.window else None
+def _first_n(node: Outcome, rows: Rows) -> Value:
+    value, amount = rows.ctx.value(node.needed("input")).nullable(), _amount(node, rows)
+    if node.op == "$lastN" and rows.window:
+        decline("$lastN in a window")
+    first, last = (1, amount) if node.op == "$firstN" else (-amount, -1)
+    made = call("list_slice", rows.ordered("array_agg", value.sql), number(first), number(last))
     return Value(_listed(made), DataType("array", item=value.type), "never")
 
 
-def _extreme_n(node: Any, rows: Rows) -> Value:
-    value, amount = rows.ctx.value(_option(node, "input")), _amount(node, rows)
-    if value.kind not in _ORDERED - {"float"} or rows.window:
+def _extreme_n(node: Outcome, rows: Rows) -> Value:
+    value, amount = rows.ctx.value(node.needed("input")), _amount(node, rows)
+    if value.kind not in SORTED - {"float"} or rows.window:
         decline(f"{node.op} of {an(value.kind)}")
     if value.sql.find(exp.Column) is None:
         decline(f"{node.op} of a constant")
@@ -234,18 +219,18 @@ def _extreme_n(node: Any, rows: Rows) -> Value:
     )
 
 
-def _top(node: Any, rows: Rows) -> Value:
+def _top(node: Outcome, rows: Rows) -> Value:
     from xrepo_nb.engines.document.expressions.arrays import element_order
     from xrepo_nb.engines.sql.stages.rows import sort_terms
 
-    given = _option(node, "sortBy")
+    given = node.needed("sortBy")
     if not isinstance(given, Literal) or rows.window:
         decline(f"{node.op} in a window")
     keys = element_order(given.value)
     if not isinstance(keys, tuple):
         decline(f"{node.op} by whole values")
     sorted_rows = Rows(rows.ctx, (*sort_terms(rows.ctx, keys), *rows.order))
-    value = rows.ctx.value(_option(node, "output")).nullable()
+    value = rows.ctx.value(node.needed("output")).nullable()
     if node.op in ("$top", "$bottom"):
         made = sorted_rows.ordered("first" if node.op == "$top" else "last", value.sql)
         return Value(made, value.type, value.absence)
@@ -255,8 +240,8 @@ def _top(node: Any, rows: Rows) -> Value:
     return Value(_listed(made), DataType("array", item=value.type), "never")
 
 
-def _quantiles(node: Any, rows: Rows) -> Value:
-    value = rows.ctx.value(_option(node, "input"))
+def _quantiles(node: Outcome, rows: Rows) -> Value:
+    value = rows.ctx.value(node.needed("input"))
     if rows.window or value.kind not in ("int", "float"):
         decline(f"{node.op} of {an(value.kind)}")
     sql = as_float(value)
@@ -270,7 +255,7 @@ def _quantiles(node: Any, rows: Rows) -> Value:
         return Value(
             _at_rank(found, number(0.5)), FLOAT, "null" if value.kind == "float" else _ever(value, rows)
         )
-    points = rows.ctx.value(_option(node, "p"))
+    points = rows.ctx.value(node.needed("p"))
     if not points.is_constant or not isinstance(points.literal, list):
         decline("$percentile with a computed p")
     each = [_at_rank(found, number(float(p))) for p in points.literal]
@@ -282,7 +267,7 @@ def _at_rank(values: Sql, point: Sql) -> Sql:
     return call("list_extract", values, call("greatest", number(1), rank))
 
 
-ACCUMULATORS: dict[str, Callable[[Any, Rows], Value]] = {
+ACCUMULATORS: dict[str, Callable[[Outcome, Rows], Value]] = {
     "$sum": _sum,
     "$avg": _avg,
     "$min": _extreme,
@@ -290,7 +275,7 @@ ACCUMULATORS: dict[str, Callable[[Any, Rows], Value]] = {
     "$first": _end,
     "$last": _end,
     "$push": _push,
-    "$addToSet": _add_to_set,
+    "$addToSet": _push,
     "$count": _count,
     "$stdDevPop": _deviation,
     "$stdDevSamp": _deviation,

@@ -7,7 +7,6 @@ import math
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import (
     Condition,
     as_sql,
@@ -18,7 +17,9 @@ from xrepo_nb.engines.sql.syntax import (
     negation,
     number,
 )
-from xrepo_nb.engines.sql.values import BOOL, RANKS, Value
+from xrepo_nb.engines.sql.values import BOOL, Value
+from xrepo_nb.engines.typed.kinds import RANKS
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.schema.types import DataType
 
 _HOLDS = {
@@ -40,8 +41,8 @@ def comparison(ctx: Context, op: str, left: Value, right: Value) -> Condition:
     cases: list[Condition] = []
     if both is not False:
         cases.append(_present(ctx, op, left, right))
-    for place, test in ((0, left.is_missing()), (1, left.is_none()), (2, left.is_present())):
-        for other, against in ((0, right.is_missing()), (1, right.is_none()), (2, right.is_present())):
+    for place, test in ((0, left.is_missing()), (1, left.is_null()), (2, left.is_present())):
+        for other, against in ((0, right.is_missing()), (1, right.is_null()), (2, right.is_present())):
             if (place, other) != (2, 2) and _HOLDS[op](place - other):
                 cases.append(conjunction(test, against))
     return disjunction(*cases)
@@ -49,11 +50,11 @@ def comparison(ctx: Context, op: str, left: Value, right: Value) -> Condition:
 
 def _present(ctx: Context, op: str, left: Value, right: Value) -> Condition:
     """The comparison where both are there; NULL or false elsewhere."""
-    if left.group != right.group:
-        holds = _HOLDS[op](RANKS[left.group] - RANKS[right.group])
+    if left.bracket != right.bracket:
+        holds = _HOLDS[op](RANKS[left.bracket] - RANKS[right.bracket])
         return conjunction(left.is_present(), right.is_present()) if holds else False
     check(ctx, op, left, right)
-    if left.group != "number" or not ctx.dialect.has_nan:
+    if left.bracket != "number" or not ctx.dialect.has_nan:
         return related(ctx, op, left, right)
     return _numbers(ctx, op, left, right)
 
@@ -86,9 +87,9 @@ def check(ctx: Context, op: str, left: Value, right: Value) -> None:
     """Declines pairs of one class that SQL would not compare as MongoDB does."""
     for value in (left, right):
         ctx.dialect.check(value, op)
-        if value.group in _UNORDERED and op not in ("$eq", "$ne") and value.kind != "uuid":
+        if value.bracket in _UNORDERED and op not in ("$eq", "$ne") and value.kind != "uuid":
             decline(f"the order of {value.kind} values")
-    if left.group in ("array", "object") and not same_shape(left.type, right.type):
+    if left.bracket in ("array", "object") and not same_shape(left.type, right.type):
         decline(f"comparing {left.type} with {right.type}")
 
 
@@ -145,7 +146,7 @@ def truth(value: Value) -> Condition:
     """Truth by MongoDB's rule: not false, null, missing or zero; NaN is true."""
     if value.kind == "bool":
         return value.sql if not value.is_constant else bool(value.literal)
-    if value.group == "number":
+    if value.bracket == "number":
         return exp.NEQ(this=value.sql, expression=number(0))
     return value.is_present()
 

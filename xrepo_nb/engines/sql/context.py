@@ -11,9 +11,9 @@ from uuid import UUID
 from sqlglot import exp
 
 from xrepo_nb.core.plain import is_unicode
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Sql
 from xrepo_nb.engines.sql.values import NULL_VALUE, Value, unified
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Expr
 from xrepo_nb.schema.types import DataType, Kind
 

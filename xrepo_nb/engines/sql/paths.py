@@ -9,7 +9,6 @@ from functools import partial
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import (
     Condition,
     as_sql,
@@ -23,6 +22,7 @@ from xrepo_nb.engines.sql.syntax import (
     text,
 )
 from xrepo_nb.engines.sql.values import MISSING_VALUE, Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.schema.types import DataType, Field
 
@@ -69,7 +69,7 @@ def follow(ctx: Context, value: Value, path: Path) -> Value:
 def _through_array(ctx: Context, value: Value, path: Path) -> Value:
     parameter, item = element(ctx, value)
     inner = follow(ctx, item, path)
-    if inner.kind == "null" and inner.absence == "missing":
+    if inner.is_never_there:
         decline("a path through an array to a field that is not there")
     missing = inner.is_missing()
     array = value.sql

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Condition, number
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 
 _SPECIAL = re.compile(r"[.^$*+?{}\[\]\\|()]")
 _SIMPLE = re.compile(

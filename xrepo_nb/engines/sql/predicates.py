@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,11 +13,14 @@ from xrepo_nb.engines.sql import comparing
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.paths import any_at, any_element, column_of, has_array, member
 from xrepo_nb.engines.sql.patterns import regex
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Condition, Maker, call, conjunction, disjunction, negation, number
-from xrepo_nb.engines.sql.values import CLASSES, Value
+from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.kinds import bracket, is_called
+from xrepo_nb.engines.typed.reasons import bounded, decline
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.parsing.patterns import pattern_parts
+from xrepo_nb.query.parsing.values import is_pattern
 
 ELEMENT = ""
 """The name under which `$elemMatch` on scalars finds the element itself."""
@@ -38,14 +40,12 @@ def _constant(ctx: Context, node: p.Constant) -> Condition:
 
 
 def _and(ctx: Context, node: p.And) -> Condition:
-    if len(node.items) > _ALTERNATIVES:
-        decline(f"more than {_ALTERNATIVES} conditions")
+    bounded(node.items, "conditions")
     return conjunction(*(predicate(ctx, item) for item in node.items))
 
 
 def _or(ctx: Context, node: p.Or) -> Condition:
-    if len(node.items) > _ALTERNATIVES:
-        decline(f"more than {_ALTERNATIVES} alternatives")
+    bounded(node.items, "alternatives")
     return disjunction(*(predicate(ctx, item) for item in node.items))
 
 
@@ -84,7 +84,7 @@ def _compare(ctx: Context, node: p.Compare) -> Condition:
 
 def bracketed(ctx: Context, op: str, value: Value, constant: Value) -> Condition:
     """The comparison within one type: other types never match, NaN only equals itself."""
-    if value.group != constant.group:
+    if value.bracket != constant.bracket:
         return False
     comparing.check(ctx, op, value, constant)
     if constant.kind == "float" and math.isnan(constant.literal):
@@ -109,7 +109,7 @@ def _whole_array(ctx: Context, node: p.Compare) -> Condition:
         constant = ctx.literal(node.value)
         item, other = value.type.item, constant.type.item
         if item and other and "null" not in (item.kind, other.kind) and item.kind != other.kind:
-            if CLASSES.get(item.kind, item.kind) == CLASSES.get(other.kind, other.kind):
+            if bracket(item.kind) == bracket(other.kind):
                 decline(f"comparing {value.type} with {constant.type}")
             return conjunction(exp.EQ(this=call("len", value.sql), expression=number(0)), not node.value)
         return comparing.related(ctx, "$eq", value, constant)
@@ -134,33 +134,27 @@ def _null_compare(ctx: Context, path: Path, op: str) -> Condition:
 _MANY = 50
 """Beyond so many values a list of them is bound as one."""
 
-_ALTERNATIVES = 1_000
-"""Beyond so many alternatives databases take longer to plan them than we to test them."""
-
-_FLAGS = (("i", re.I), ("m", re.M), ("s", re.S), ("x", re.X))
-
 
 def _in(ctx: Context, node: p.In) -> Condition:
     found: list[Condition] = []
     plain: dict[str, list[Any]] = {}
     for value in node.values:
-        if isinstance(value, re.Pattern):
-            flags = "".join(letter for letter, flag in _FLAGS if value.flags & flag)
-            found.append(_regex(ctx, p.Regex(node.path, value.pattern, flags)))
+        if is_pattern(value):
+            found.append(_regex(ctx, p.Regex(node.path, *pattern_parts(value, ""))))
         elif isinstance(value, str) or (isinstance(value, int) and not isinstance(value, bool)):
             plain.setdefault("string" if isinstance(value, str) else "number", []).append(value)
         elif len(found) < _MANY:
             found.append(_compare(ctx, p.Compare(node.path, "$eq", value)))
         else:
             decline("a long list of values other than ints and texts")
-    for group, values in plain.items():
-        found.append(_in_values(ctx, node.path, group, values))
+    for kinds, values in plain.items():
+        found.append(_in_values(ctx, node.path, kinds, values))
     return disjunction(*found)
 
 
-def _in_values(ctx: Context, path: Path, group: str, values: list[Any]) -> Condition:
+def _in_values(ctx: Context, path: Path, kinds: str, values: list[Any]) -> Condition:
     def test(value: Value) -> Condition:
-        if value.group != group:
+        if value.bracket != kinds:
             return False
         if value.kind not in ("string", "int"):
             if len(values) > _MANY:
@@ -193,7 +187,7 @@ def _regex(ctx: Context, node: p.Regex) -> Condition:
 
 def _mod(ctx: Context, node: p.Mod) -> Condition:
     def test(value: Value) -> Condition:
-        if value.group != "number":
+        if value.bracket != "number":
             return False
         if value.kind != "int":
             decline(f"$mod on {value.kind}")
@@ -214,8 +208,7 @@ def _size(ctx: Context, node: p.Size) -> Condition:
 
 
 def _all(ctx: Context, node: p.All) -> Condition:
-    if len(node.items) > _ALTERNATIVES:
-        decline(f"more than {_ALTERNATIVES} conditions")
+    bounded(node.items, "conditions")
     return conjunction(*(predicate(ctx, item) for item in node.items)) if node.items else False
 
 
@@ -255,19 +248,11 @@ def _has_type(ctx: Context, node: p.HasType) -> Condition:
 
 def _is_type(ctx: Context, value: Value, name: str) -> Condition:
     if name == "null":
-        return value.is_none()
+        return value.is_null()
     if value.kind == "int" and name in ("int", "long"):
         small = ctx.dialect.between(value, number(-(2**31)), number(2**31 - 1))
         return small if name == "int" else conjunction(value.is_present(), negation(small))
-    return value.is_present() if name in _TYPE_NAMES.get(value.kind, ()) else False
-
-
-_TYPE_NAMES = {
-    "int": ("number",), "float": ("double", "number"), "decimal": ("decimal", "number"),
-    "string": ("string",),
-    "bool": ("bool",), "datetime": ("date",), "date": ("date",), "binary": ("binData",), "uuid": ("binData",),
-    "objectid": ("objectId",), "object": ("object",), "array": ("array",),
-}  # fmt: skip
+    return value.is_present() if is_called(name, value.kind) else False
 
 
 def _bits(ctx: Context, node: p.Bits) -> Condition:

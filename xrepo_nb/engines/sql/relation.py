@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.reasons import decline
-from xrepo_nb.engines.sql.syntax import Condition, Sql, as_sql, bare, column, conjunction, name, number
+from xrepo_nb.engines.sql.syntax import Condition, Sql, as_sql, bare, column, name, number
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class Relation:
 
     @property
     def is_cut(self) -> bool:
+        """Whether an offset or a limit is pending, past which no stage may reach."""
         return self.limit is not None or self.offset > 0
 
     @property
@@ -48,11 +49,8 @@ class Relation:
         return all(isinstance(v.sql, exp.Column) for v in self.columns.values())
 
     def with_columns(self, columns: Mapping[str, Value]) -> Relation:
+        """The same rows with other columns."""
         return replace(self, columns=columns)
-
-    def filtered(self, ctx: Context, condition: Condition) -> Relation:
-        base = self.derived(ctx) if self.is_cut else self
-        return replace(base, where=conjunction(base.where, condition))
 
     def plain(self, ctx: Context) -> Relation:
         """The same with nothing pending but `where`: what a stage computes over."""
@@ -60,34 +58,35 @@ class Relation:
 
     def derived(self, ctx: Context) -> Relation:
         """The same as a derived table, all columns plain."""
+        alias = ctx.table_name()
+        selected, columns, order = self.carried(alias)
+        source = subquery(self.selecting(ctx, selected, ordered=self.is_cut), alias)
+        return Relation(source, columns, order, self.explicit)
+
+    def carried(self, alias: str) -> tuple[list[Sql], dict[str, Value], tuple[Term, ...]]:
+        """What a derived table of that name must select to hand on all columns and the order, and
+        these two as they are found in it."""
         names = physical(self.columns)
         selected: list[Sql] = []
-        columns = {}
-        alias = ctx.table_name()
-        for logical, value in self.columns.items():
+        columns: dict[str, Value] = {}
+        for i, (logical, value) in enumerate(self.columns.items()):
             selected.append(aliased(value.sql, names[logical]))
             missing = value.missing
             if missing is not None:
-                selected.append(aliased(missing, f"{names[logical]}?"))
-                missing = column(f"{names[logical]}?", alias)
+                selected.append(aliased(missing, f"#m{i}"))
+                missing = column(f"#m{i}", alias)
             columns[logical] = replace(value, sql=column(names[logical], alias), missing=missing)
-        order = []
-        for i, term in enumerate(self.order):
-            selected.append(aliased(term.sql, f"#{i}"))
-            order.append(replace(term, sql=column(f"#{i}", alias)))
-        source = subquery(self._select(ctx, selected, ordered=self.is_cut), alias)
-        return Relation(source, columns, tuple(order), self.explicit)
+        selected += [aliased(term.sql, f"#{i}") for i, term in enumerate(self.order)]
+        order = tuple(replace(term, sql=column(f"#{i}", alias)) for i, term in enumerate(self.order))
+        return selected, columns, order
 
     def statement(self, ctx: Context) -> exp.Select:
         """The whole as one statement whose columns stand in the order of the fields."""
         names = physical(self.columns)
-        return self._select(ctx, [aliased(v.sql, names[k]) for k, v in self.columns.items()], ordered=True)
+        return self.selecting(ctx, [aliased(v.sql, names[k]) for k, v in self.columns.items()], ordered=True)
 
     def selecting(self, ctx: Context, selected: Sequence[Sql], ordered: bool = False) -> exp.Select:
         """A SELECT of these expressions over the rows."""
-        return self._select(ctx, selected, ordered)
-
-    def _select(self, ctx: Context, selected: Sequence[Sql], ordered: bool) -> exp.Select:
         made = exp.select(*(selected or [exp.Alias(this=number(1), alias=name("_"))]), copy=False)
         made = made.from_(self.source, copy=False)
         if self.where is not True:
@@ -110,6 +109,7 @@ def aliased(sql: Sql, alias: str) -> Sql:
 
 
 def subquery(select: Sql, alias: str) -> exp.Subquery:
+    """A SELECT as a derived table of that name."""
     return exp.Subquery(this=select, alias=exp.TableAlias(this=name(alias)))
 
 

@@ -10,10 +10,10 @@ from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.engines.document.meter import metered
 from xrepo_nb.engines.sql.context import Context, Names
 from xrepo_nb.engines.sql.dialects import dialect as dialect_of
-from xrepo_nb.engines.sql.reasons import Unsupported, decline
 from xrepo_nb.engines.sql.relation import Relation, table
 from xrepo_nb.engines.sql.stages.render import Source, Sources, relation
 from xrepo_nb.engines.sql.syntax import Sql
+from xrepo_nb.engines.typed.reasons import Unsupported, decline
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import Field

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from xrepo_nb.engines.sql.reasons import decline
+from xrepo_nb.engines.typed.reasons import decline
 
 Sql = exp.Expression
 Maker = Callable[..., Sql]
@@ -101,10 +101,12 @@ def case(branches: Sequence[tuple[Condition, Sql]], default: Sql) -> Sql:
 
 
 def is_null(node: Sql) -> Sql:
+    """`node IS NULL`."""
     return exp.Is(this=node, expression=NULL)
 
 
 def not_null(node: Sql) -> Sql:
+    """`node IS NOT NULL`."""
     return exp.Not(this=exp.Is(this=node, expression=NULL))
 
 
@@ -124,14 +126,17 @@ def call(name: str, *args: Sql) -> Sql:
 
 
 def binary(kind: Maker, left: Sql, right: Sql) -> Sql:
+    """An operator of two operands, in parentheses."""
     return exp.Paren(this=kind(this=left, expression=right))
 
 
 def cast(node: Sql, to: str) -> Sql:
+    """The node as another type, named as SQL does."""
     return exp.Cast(this=node, to=exp.DataType.build(to))
 
 
 def paren(node: Sql) -> Sql:
+    """The node in parentheses, unless it needs none."""
     return node if isinstance(node, exp.Paren | exp.Column | exp.Anonymous) else exp.Paren(this=node)
 
 

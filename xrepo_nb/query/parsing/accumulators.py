@@ -57,8 +57,7 @@ def arguments(op: str, signature: Signature, given: Any, at: str, scope: Scope) 
 
 
 def _check_order(node: Call, at: str) -> None:
-    order = node.option("sortBy")
-    value = order.value if isinstance(order, Literal) else None
+    value = node.constant("sortBy")
     if not isinstance(value, (dict, Mapping)):
         fail(f"sortBy of {node.op} takes a document, not {kind(value)}", f"{at}.sortBy")
     if not sort_keys(value, f"{at}.sortBy"):

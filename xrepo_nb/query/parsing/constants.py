@@ -11,18 +11,12 @@ from xrepo_nb.query.parsing.sorts import element_order
 from xrepo_nb.query.parsing.values import array, as_float, fail, flag, is_number, kind, string
 
 
-def constant(node: Call, name: str) -> Any:
-    """The value of a constant option; None when it is not there or not constant."""
-    found = node.option(name)
-    return found.value if isinstance(found, Literal) else None
-
-
 def _sort_array(node: Call, at: str) -> None:
-    element_order(constant(node, "sortBy"), f"{at}.sortBy")
+    element_order(node.constant("sortBy"), f"{at}.sortBy")
 
 
 def _zip(node: Call, at: str) -> None:
-    longest = constant(node, "useLongestLength")
+    longest = node.constant("useLongestLength")
     if node.option("useLongestLength") is not None:
         flag(longest, "useLongestLength", at)
     count = _length(node.option("inputs"), "inputs", at)
@@ -48,7 +42,7 @@ def _length(found: Expr | None, name: str, at: str) -> int | None:
 
 
 def _quantile(node: Call, at: str) -> None:
-    method = string(constant(node, "method"), "method", at)
+    method = string(node.constant("method"), "method", at)
     if method != "approximate":
         fail(f"the only method of {node.op} is 'approximate', not {method!r}", at)
     points = node.option("p")
@@ -73,7 +67,7 @@ def _date_from_parts(node: Call, at: str) -> None:
 
 
 def _regex(node: Call, at: str) -> None:
-    regex, options = constant(node, "regex"), constant(node, "options")
+    regex, options = node.constant("regex"), node.constant("options")
     if isinstance(regex, str):
         pattern_parts(regex, f"{at}.regex")
     if isinstance(options, str):

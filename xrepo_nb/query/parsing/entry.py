@@ -8,11 +8,11 @@ from typing import Any
 from xrepo_nb.query.expressions import Expr
 from xrepo_nb.query.parsing import pipelines, projections, sorts, updates
 from xrepo_nb.query.parsing.expressions import Scope, expression
-from xrepo_nb.query.parsing.filters import conjunction, filter_document, predicate_of
+from xrepo_nb.query.parsing.filters import filter_document, predicate_of
 from xrepo_nb.query.parsing.limits import MAX_VALUES, check_bounds
 from xrepo_nb.query.parsing.values import copied, fail, kind, split_path
 from xrepo_nb.query.plan import Plan, SortKey
-from xrepo_nb.query.predicates import EVERYTHING, Compare, Predicate
+from xrepo_nb.query.predicates import EVERYTHING, Compare, Predicate, conjunction
 from xrepo_nb.query.updates import Update
 
 Filter = Any

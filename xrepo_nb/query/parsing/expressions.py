@@ -18,6 +18,7 @@ from xrepo_nb.query.parsing.values import (
     field_path,
     is_pattern,
     kind,
+    named_options,
     string,
     unknown,
 )
@@ -159,12 +160,7 @@ def _counted(signature: Signature) -> str:
 def options(op: str, signature: Signature, given: Any, at: str, scope: Scope) -> tuple[tuple[str, Expr], ...]:
     """The named arguments in canonical order."""
     named = _named(op, signature, given, at)
-    for name in named:
-        if name not in signature.options:
-            fail(f"{op} has no option {name!r}", f"{at}.{name}", asked=name, exists=signature.options)
-    for name in signature.required:
-        if name not in named:
-            fail(f"{op} needs the option {name!r}", at, asked=op)
+    named_options(named, op, signature.options, signature.required, at)
     return tuple(
         (
             name,
@@ -194,18 +190,10 @@ def _literal(op: str, given: Any, at: str, scope: Scope) -> Expr:
 
 
 def _let(op: str, given: Any, at: str, scope: Scope) -> Expr:
-    named = _named(op, _LET, given, at)
-    for name in named:
-        if name not in _LET.options:
-            fail(f"$let has no option {name!r}", at, asked=name, exists=_LET.options)
-    if "vars" not in named or "in" not in named:
-        fail("$let needs the options 'vars' and 'in'", at)
+    named = named_options(given, op, ("vars", "in"), ("vars", "in"), at)
     bound = variables(named["vars"], f"{at}.vars", scope)
     inner = scope.binding(*(name for name, _ in bound))
     return Let(bound, expression(named["in"], f"{at}.in", inner))
-
-
-_LET = Signature(options=("vars", "in"))
 
 
 def variables(given: Any, at: str, scope: Scope) -> tuple[tuple[str, Expr], ...]:
@@ -272,10 +260,7 @@ _BRANCH = Signature(options=("case", "then"), required=("case", "then"))
 
 
 def _switch(op: str, given: Any, at: str, scope: Scope) -> Expr:
-    named = document(given, op, at)
-    for name in named:
-        if name not in ("branches", "default"):
-            fail(f"$switch has no option {name!r}", at, asked=name, exists=("branches", "default"))
+    named = named_options(given, op, ("branches", "default"), (), at)
     branches = named.get("branches")
     if not isinstance(branches, (list, tuple)) or not branches:
         fail("$switch needs at least one branch", at, hint="branches: [{case: ..., then: ...}]")

@@ -7,13 +7,20 @@ from typing import Any
 
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
-from xrepo_nb.query.operators import FIELD_OPERATORS, TOP_OPERATORS, TYPE_NAMES
+from xrepo_nb.query.operators import (
+    BITS,
+    COMPARISONS,
+    FIELD_OPERATORS,
+    TOP_OPERATORS,
+    TYPE_ALIASES,
+    TYPE_NAMES,
+)
 from xrepo_nb.query.parsing import lookups
 from xrepo_nb.query.parsing.bits import mask_of
 from xrepo_nb.query.parsing.expressions import Scope, expression
 from xrepo_nb.query.parsing.jsonschema import check_json_schema
 from xrepo_nb.query.parsing.limits import ATOMS
-from xrepo_nb.query.parsing.patterns import options_of, pattern_parts
+from xrepo_nb.query.parsing.patterns import listed, options_of, pattern_parts
 from xrepo_nb.query.parsing.values import (
     array,
     as_float,
@@ -50,14 +57,7 @@ def filter_document(given: Mapping[str, Any], at: str, scope: Scope) -> p.Predic
             _top(key, value, f"{at}.{key}", scope, items)
         else:
             _field(key, value, f"{at}.{key}", scope, items)
-    return conjunction(items)
-
-
-def conjunction(items: list[p.Predicate]) -> p.Predicate:
-    """All of the items, in the simplest form."""
-    if len(items) == 1:
-        return items[0]
-    return p.And(tuple(items)) if items else p.EVERYTHING
+    return p.conjunction(items)
 
 
 def _top(key: str, value: Any, at: str, scope: Scope, items: list[p.Predicate]) -> None:
@@ -163,7 +163,7 @@ def _in(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:
         return p.In(path, tuple(given), at=at)
     if any(isinstance(item, (dict, Mapping)) and is_operators(item) for item in given):
         fail("the values of $in and $nin are no operators", at)
-    return p.In(path, tuple(copied(item, at) for item in given), at=at)
+    return p.In(path, tuple(listed(item, at) for item in given), at=at)
 
 
 def _nin(path: Path, value: Any, at: str, scope: Scope) -> p.Predicate:
@@ -178,7 +178,7 @@ def _not(path: Path, value: Any, at: str, scope: Scope) -> p.Predicate:
         fail("$not takes a document of operators or a pattern", at, hint='write {"$not": {"$gt": 3}}')
     items: list[p.Predicate] = []
     operators(path, given, at, scope, items)
-    return p.Not(conjunction(items))
+    return p.Not(p.conjunction(items))
 
 
 def _exists(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:
@@ -192,14 +192,11 @@ def _type(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:
     return p.HasType(path, tuple(dict.fromkeys(type_name(item, at) for item in given)))
 
 
-_ALIASES = frozenset(TYPE_NAMES.values()) | {"number"}
-
-
 def type_name(value: Any, at: str) -> str:
     """The name of a BSON type given by name or code."""
     if isinstance(value, str):
-        if value not in _ALIASES:
-            fail(f"unknown type {value!r}", at, asked=value, exists=sorted(_ALIASES))
+        if value not in TYPE_ALIASES:
+            fail(f"unknown type {value!r}", at, asked=value, exists=sorted(TYPE_ALIASES))
         return value
     code = whole(value, "$type", at)
     if code not in TYPE_NAMES:
@@ -254,13 +251,13 @@ def element_condition(given: Mapping[str, Any], at: str, scope: Scope) -> tuple[
     if given and is_operators(given) and next(iter(given)) not in _LOGICAL:
         items: list[p.Predicate] = []
         operators((), given, at, scope, items)
-        return conjunction(items), True
+        return p.conjunction(items), True
     return filter_document(given, at, Scope(scope.names)), False
 
 
 _FIELD: dict[str, FieldOperator] = {
-    **{op: _compare(op) for op in ("$eq", "$gt", "$gte", "$lt", "$lte")},
-    **{op: _bits(op) for op in ("$bitsAllClear", "$bitsAllSet", "$bitsAnyClear", "$bitsAnySet")},
+    **{op: _compare(op) for op in COMPARISONS},
+    **{op: _bits(op) for op in BITS},
     "$ne": _ne,
     "$in": _in,
     "$nin": _nin,

@@ -9,7 +9,7 @@ from xrepo_nb.query.expressions import DocumentExpr, Expr, FieldRef, Path
 from xrepo_nb.query.parsing.expressions import Scope, expression
 from xrepo_nb.query.parsing.order import ranked
 from xrepo_nb.query.parsing.projections import check_collisions
-from xrepo_nb.query.parsing.sorts import sort_keys
+from xrepo_nb.query.parsing.sorts import stage_order
 from xrepo_nb.query.parsing.values import (
     array,
     as_float,
@@ -23,6 +23,7 @@ from xrepo_nb.query.parsing.values import (
 )
 from xrepo_nb.query.parsing.windows import is_date, partition_expression, unit_of
 from xrepo_nb.query.plan import Densify, Fill, FillOutput, Plan
+from xrepo_nb.query.walk import overlap
 
 
 def densify(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
@@ -30,16 +31,12 @@ def densify(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     named = named_options(given, "$densify", ("field", "partitionByFields", "range"), ("field", "range"), at)
     path = field_path(string(named["field"], "field", at), f"{at}.field")
     partition = _paths(named.get("partitionByFields", []), f"{at}.partitionByFields")
-    if any(_overlap(path, other) for other in partition):
+    if any(overlap(path, other) for other in partition):
         fail("the densified field is none to partition by", at)
     step, unit, bounds = _range(named["range"], f"{at}.range")
     if bounds == "partition" and not partition:
         fail("the bounds 'partition' need partitionByFields", f"{at}.range.bounds")
     return Densify(source, path, partition, step, unit, bounds, at=at)
-
-
-def _overlap(a: Path, b: Path) -> bool:
-    return a[: len(b)] == b or b[: len(a)] == a
 
 
 def _paths(given: Any, at: str) -> tuple[Path, ...]:
@@ -77,8 +74,7 @@ def fill(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     """The node of a `$fill` stage."""
     known = ("partitionBy", "partitionByFields", "sortBy", "output")
     named = named_options(given, "$fill", known, ("output",), at)
-    order = named.get("sortBy")
-    keys = () if order is None else sort_keys(document(order, "sortBy", f"{at}.sortBy"), f"{at}.sortBy")
+    keys = stage_order(named, at)
     found = document(named["output"], "output", f"{at}.output")
     if not found:
         fail("$fill needs at least one output", f"{at}.output")

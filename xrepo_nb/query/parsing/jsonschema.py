@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from xrepo_nb.query.operators import TYPE_NAMES
+from xrepo_nb.query.operators import TYPE_ALIASES
 from xrepo_nb.query.parsing.patterns import pattern_parts
 from xrepo_nb.query.parsing.values import array, as_float, document, fail, flag, is_number, string, whole
 
 _JSON_TYPES = frozenset({"object", "array", "number", "boolean", "string", "null"})
-_BSON_TYPES = frozenset(TYPE_NAMES.values()) | {"number"}
 
 
 def check_json_schema(schema: Any, at: str) -> None:
@@ -131,7 +130,7 @@ def _frozen(value: Any) -> Any:
 
 _KEYWORDS: dict[str, Callable[[Any, str], None]] = {
     "type": _types(_JSON_TYPES),
-    "bsonType": _types(_BSON_TYPES),
+    "bsonType": _types(TYPE_ALIASES),
     **dict.fromkeys(("maximum", "minimum"), _number),
     **dict.fromkeys(("exclusiveMaximum", "exclusiveMinimum", "uniqueItems"), _flag),
     **dict.fromkeys(

@@ -8,7 +8,7 @@ from typing import Any
 
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
-from xrepo_nb.query.parsing.patterns import pattern_parts
+from xrepo_nb.query.parsing.patterns import listed, pattern_parts
 from xrepo_nb.query.parsing.values import array, copied, fail, flag, string
 
 Lookup = Callable[[Path, Any, str], p.Predicate]
@@ -48,7 +48,7 @@ def _compare(op: str) -> Lookup:
 
 def _values(path: Path, value: Any, at: str) -> p.Predicate:
     given = sorted(value, key=repr) if isinstance(value, (set, frozenset)) else array(value, "in", at)
-    return p.In(path, tuple(copied(_plain(item, at), at) for item in given), at=at)
+    return p.In(path, tuple(listed(_plain(item, at), at) for item in given), at=at)
 
 
 def _not(lookup: Lookup) -> Lookup:

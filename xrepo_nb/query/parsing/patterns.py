@@ -6,9 +6,19 @@ import re
 from typing import Any
 
 from xrepo_nb.query.parsing.limits import check_pattern
-from xrepo_nb.query.parsing.values import fail
+from xrepo_nb.query.parsing.values import copied, fail, is_pattern
 
-_FLAGS = ((re.IGNORECASE, "i"), (re.MULTILINE, "m"), (re.DOTALL, "s"), (re.VERBOSE, "x"))
+FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
+"""The options that Python's patterns know, by letter."""
+
+
+def letters_of(flags: int) -> str:
+    """The option letters of a pattern's flags, sorted.
+
+    >>> letters_of(re.MULTILINE | re.IGNORECASE)
+    'im'
+    """
+    return "".join(letter for letter, mask in FLAGS.items() if flags & mask)
 
 
 def pattern_parts(value: Any, at: str) -> tuple[str, str]:
@@ -19,8 +29,14 @@ def pattern_parts(value: Any, at: str) -> tuple[str, str]:
     if "\0" in pattern:
         fail("a pattern holds no null byte", at)
     check_pattern(pattern, at)
-    flags = 0 if isinstance(value, str) else value.flags
-    return pattern, "".join(letter for mask, letter in _FLAGS if flags & mask)
+    return pattern, "" if isinstance(value, str) else letters_of(value.flags)
+
+
+def listed(item: Any, at: str) -> Any:
+    """One of several values to equal, safe from later changes; a pattern among them is looked at."""
+    if is_pattern(item):
+        pattern_parts(item, at)
+    return copied(item, at)
 
 
 def options_of(value: Any, at: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from xrepo_nb.query.parsing.values import as_float, fail, field_path, is_number, kind
+from xrepo_nb.query.parsing.values import as_float, document, fail, field_path, is_number, kind
 from xrepo_nb.query.plan import NATURAL, SortKey
 
 MAX_KEYS = 32
@@ -15,6 +15,12 @@ _HINT = 'write {"age": -1}, [("age", -1), ("name", 1)] or "-age"; 1 is ascending
 def sort_keys(given: Any, at: str) -> tuple[SortKey, ...]:
     """The keys of `{"a": 1}`, `[("a", 1)]`, `"a"` or `"-a"`."""
     return _checked(_pairs(given, at), at)
+
+
+def stage_order(named: Mapping[str, Any], at: str) -> tuple[SortKey, ...]:
+    """The keys of the option `sortBy` of a stage; none when it is not there."""
+    order, here = named.get("sortBy"), f"{at}.sortBy"
+    return () if order is None else sort_keys(document(order, "sortBy", here), here)
 
 
 def find_order(given: Any, at: str) -> tuple[SortKey, ...]:

@@ -16,6 +16,7 @@ from xrepo_nb.query.parsing.filters import (
 )
 from xrepo_nb.query.parsing.patterns import pattern_parts
 from xrepo_nb.query.parsing.pipelines import update_pipeline
+from xrepo_nb.query.parsing.projections import check_collisions
 from xrepo_nb.query.parsing.sorts import element_order
 from xrepo_nb.query.parsing.values import (
     array,
@@ -102,8 +103,6 @@ def _check_position(step: str, index: int, text: str, at: str) -> None:
 
 
 def _check_conflicts(changes: Sequence[u.Change], at: str) -> None:
-    from xrepo_nb.query.parsing.projections import check_collisions
-
     paths = [change.path for change in changes]
     paths += [change.target for change in changes if isinstance(change, u.Rename)]
     check_collisions(paths, at)

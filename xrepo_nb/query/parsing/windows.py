@@ -11,7 +11,7 @@ from xrepo_nb.query.operators import NEEDS_SORT, WINDOW_OPERATORS, WITHOUT_WINDO
 from xrepo_nb.query.parsing.accumulators import arguments
 from xrepo_nb.query.parsing.expressions import Scope, expression
 from xrepo_nb.query.parsing.projections import check_collisions
-from xrepo_nb.query.parsing.sorts import sort_keys
+from xrepo_nb.query.parsing.sorts import stage_order
 from xrepo_nb.query.parsing.values import (
     array,
     as_float,
@@ -20,28 +20,20 @@ from xrepo_nb.query.parsing.values import (
     field_path,
     is_number,
     kind,
+    named_options,
     string,
     unknown,
     whole,
 )
 from xrepo_nb.query.plan import Plan, SetWindowFields, SortKey, Window, WindowOutput
-
-UNITS = ("year", "quarter", "month", "week", "day", "hour", "minute", "second", "millisecond")
-_OPTIONS = ("partitionBy", "sortBy", "output")
-_FIXED_UNITS = ("week", "day", "hour", "minute", "second", "millisecond")
+from xrepo_nb.query.units import FIXED, UNITS
 
 
 def set_window_fields(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     """The node of a `$setWindowFields` stage."""
-    named = document(given, "$setWindowFields", at)
-    for name in named:
-        if name not in _OPTIONS:
-            fail(f"$setWindowFields has no option {name!r}", at, asked=name, exists=_OPTIONS)
-    if "output" not in named:
-        fail("$setWindowFields needs the option 'output'", at)
+    named = named_options(given, "$setWindowFields", ("partitionBy", "sortBy", "output"), ("output",), at)
     partition = partition_expression(named.get("partitionBy"), f"{at}.partitionBy", scope)
-    order = named.get("sortBy")
-    keys = () if order is None else sort_keys(document(order, "sortBy", f"{at}.sortBy"), f"{at}.sortBy")
+    keys = stage_order(named, at)
     found = document(named["output"], "output", f"{at}.output")
     outputs = tuple(_output(name, value, f"{at}.output.{name}", scope, keys) for name, value in found.items())
     check_collisions([output.path for output in outputs], f"{at}.output")
@@ -94,7 +86,7 @@ def _one_key(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
 def _exponential(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
     if (output.option("N") is None) == (output.option("alpha") is None):
         fail("$expMovingAvg takes either N or alpha", output.at)
-    count, alpha = _constant(output, "N"), _constant(output, "alpha")
+    count, alpha = output.constant("N"), output.constant("alpha")
     if output.option("N") is not None:
         whole(count, "N of $expMovingAvg", output.at, least=1)
     elif not is_number(alpha) or not 0 < as_float(alpha) < 1:
@@ -105,13 +97,12 @@ def _slope(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
     _one_key(output, keys)
     if output.op == "$derivative" and output.window is None:
         fail("$derivative needs a window", output.at)
-    unit = output.option("unit")
-    if unit is not None:
-        _unit(_constant(output, "unit"), output.at, _FIXED_UNITS)
+    if output.option("unit") is not None:
+        unit_of(output.constant("unit"), output.at, tuple(FIXED))
 
 
 def _shift(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
-    whole(_constant(output, "by"), "by of $shift", output.at, most=2**31 - 1)
+    whole(output.constant("by"), "by of $shift", output.at, most=2**31 - 1)
     default = output.option("default")
     if default is not None and not isinstance(default, Literal):
         fail("the default of $shift is a constant", output.at)
@@ -120,7 +111,7 @@ def _shift(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
 def _scaler(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
     bounds = []
     for name, default in (("min", 0), ("max", 1)):
-        bound = default if output.option(name) is None else _constant(output, name)
+        bound = default if output.option(name) is None else output.constant(name)
         if not is_number(bound):
             fail(f"{name} of $minMaxScaler is a constant number, not {kind(bound)}", output.at)
         bounds.append(as_float(bound))
@@ -141,12 +132,8 @@ _CHECKS = {
 }
 
 
-def _constant(output: WindowOutput, name: str) -> Any:
-    found = output.option(name)
-    return found.value if isinstance(found, Literal) else None
-
-
-def _unit(value: Any, at: str, units: tuple[str, ...] = UNITS) -> str:
+def unit_of(value: Any, at: str, units: tuple[str, ...] = UNITS) -> str:
+    """A unit of time by its name."""
     unit = string(value, "a unit", at)
     if unit not in units:
         fail(f"unknown unit {unit!r}", at, asked=unit, exists=units)
@@ -154,10 +141,7 @@ def _unit(value: Any, at: str, units: tuple[str, ...] = UNITS) -> str:
 
 
 def _window(given: Any, at: str, keys: tuple[SortKey, ...]) -> Window | None:
-    named = document(given, "a window", at)
-    for name in named:
-        if name not in ("documents", "range", "unit"):
-            fail(f"a window has no option {name!r}", at, asked=name, exists=("documents", "range", "unit"))
+    named = named_options(given, "a window", ("documents", "range", "unit"), (), at)
     if "documents" in named and "range" in named:
         fail("a window is by documents or by range, not both", at)
     if "range" in named:
@@ -173,7 +157,7 @@ def _window(given: Any, at: str, keys: tuple[SortKey, ...]) -> Window | None:
 
 
 def _range(named: Mapping[str, Any], at: str, keys: tuple[SortKey, ...]) -> Window:
-    unit = _unit(named["unit"], f"{at}.unit") if "unit" in named else None
+    unit = unit_of(named["unit"], f"{at}.unit") if "unit" in named else None
     lower, upper = _bounds(named["range"], f"{at}.range", rows=unit is not None)
     if len(keys) != 1:
         fail("a range window needs a sortBy of exactly one field", at)
@@ -207,11 +191,6 @@ def _bound(item: Any, at: str, rows: bool) -> Any:
 
 def _position(bound: Any, unbounded: float) -> float:
     return 0.0 if bound == "current" else unbounded if bound == "unbounded" else as_float(bound)
-
-
-def unit_of(value: Any, at: str) -> str:
-    """A unit of time by its name."""
-    return _unit(value, at)
 
 
 def is_date(value: Any) -> bool:

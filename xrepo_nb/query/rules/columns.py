@@ -133,15 +133,14 @@ def _of(*expressions: Expr | None) -> Need:
     return _tops(paths_in(*expressions))
 
 
-def _outcomes(outcomes: Sequence[s.Accumulator | s.WindowOutput]) -> Need:
+def _outcomes(outcomes: Sequence[s.Outcome]) -> Need:
     read = [item for o in outcomes for item in (*o.args, *[value for _, value in o.options])]
     return _plus(_of(*read), *[_ordered(o) for o in outcomes if o.options])
 
 
-def _ordered(outcome: s.Accumulator | s.WindowOutput) -> Need:
+def _ordered(outcome: s.Outcome) -> Need:
     """The fields of a `sortBy` inside an accumulator."""
-    order = outcome.option("sortBy")
-    value = getattr(order, "value", None)
+    value = outcome.constant("sortBy")
     return frozenset(str(name).split(".")[0] for name in value) if isinstance(value, Mapping) else NONE
 
 

@@ -27,10 +27,10 @@ def push_join(condition: p.Predicate, join: s.Join, schemas: Schemas, place: Pla
     A side whose keys are validated to be unique is not filtered first: that would hide what
     the validation is to find.
     """
-    tops = {path[0] if path != WHOLE else None for path in paths_of(condition)}
-    if None in tops or not tops:
+    paths = paths_of(condition)
+    if WHOLE in paths or not paths:
         return None
-    names = tops - {None}
+    names = {path[0] for path in paths}
     left, right = _columns(join.left, schemas), _columns(join.right, schemas)
     if left is None or right is None:
         return None

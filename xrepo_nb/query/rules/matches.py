@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from xrepo_nb.query import plan as s
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import DocumentExpr, Expr, FieldRef, Path
-from xrepo_nb.query.rules.joins import push_join
+from xrepo_nb.query.rules.joins import Schemas, push_join
 from xrepo_nb.query.rules.predicates import (
-    conjunction,
     conjuncts,
     ignores_absence,
     is_fixed,
@@ -20,9 +19,6 @@ from xrepo_nb.query.rules.predicates import (
     simplified,
 )
 from xrepo_nb.query.walk import WHOLE, over, overlap, paths_of
-from xrepo_nb.schema.schema import Schema
-
-Schemas = Mapping[str, Schema]
 
 
 def push_match(match: s.Match, schemas: Schemas) -> s.Plan:
@@ -53,10 +49,10 @@ def _over(below: s.Plan, conditions: list[p.Predicate], at: str) -> s.Plan:
     if isinstance(below, s.Match):
         joined = [condition for condition in conditions if never_fails(condition)]
         if joined:
-            merged = conjunction((*conjuncts(below.predicate), *joined))
+            merged = p.conjunction((*conjuncts(below.predicate), *joined))
             below = s.Match(below.input, merged, at=below.at)
             conditions = [condition for condition in conditions if not never_fails(condition)]
-    return s.Match(below, conjunction(conditions), at=at) if conditions else below
+    return s.Match(below, p.conjunction(conditions), at=at) if conditions else below
 
 
 def sunk(condition: p.Predicate, below: s.Plan, schemas: Schemas) -> s.Plan | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from xrepo_nb.query import predicates as p
@@ -25,14 +25,6 @@ def conjuncts(predicate: p.Predicate) -> tuple[p.Predicate, ...]:
     return tuple(part for item in predicate.items for part in conjuncts(item))
 
 
-def conjunction(items: Iterable[p.Predicate]) -> p.Predicate:
-    """All of the items, in the simplest form."""
-    found = tuple(items)
-    if len(found) == 1:
-        return found[0]
-    return p.And(found) if found else p.EVERYTHING
-
-
 def simplified(predicate: p.Predicate) -> p.Predicate:
     """The same condition with constants worked out and nesting opened."""
     simplify = _SIMPLIFY.get(type(predicate))
@@ -46,7 +38,7 @@ def _and(predicate: p.And) -> p.Predicate:
     kept = tuple(item for item in items if item != p.EVERYTHING)
     if len(kept) == len(predicate.items) and all(a is b for a, b in zip(kept, predicate.items, strict=True)):
         return predicate
-    return conjunction(kept)
+    return p.conjunction(kept)
 
 
 def _or(predicate: p.Or) -> p.Predicate:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from xrepo_nb.query.plan import Plan, Scan
+from xrepo_nb.query.plan import AddFields, Limit, Match, Plan, Project, Sample, Scan, Skip, Sort, Unset
 from xrepo_nb.query.typing.stages import Walk, rows_of
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import Field
@@ -40,12 +40,9 @@ def _settled(field: Field) -> Field:
 
 def _keyed(schema: Schema, plan: Plan, schemas: Mapping[str, Schema]) -> Schema:
     """Carries keys and indexes over stages that leave each row what it was."""
-    from xrepo_nb.query.plan import AddFields, Limit, Match, Project, Sample, Skip, Sort, Stage, Unset
-
-    keeping = (Match, Sort, Limit, Skip, Sample, Project, Unset, AddFields)
     set_names: set[str] = set()
     node = plan
-    while isinstance(node, Stage) and isinstance(node, keeping):
+    while isinstance(node, _KEEPING):
         if isinstance(node, (Project, AddFields)):
             set_names |= {path[0] for path, value in node.fields if not isinstance(value, bool)}
         node = node.input
@@ -59,5 +56,7 @@ def _keyed(schema: Schema, plan: Plan, schemas: Mapping[str, Schema]) -> Schema:
         indexes=tuple(index for index in source.indexes if whole.issuperset(index.fields)),
     )
 
+
+_KEEPING = (Match, Sort, Limit, Skip, Sample, Project, Unset, AddFields)
 
 __all__ = ["Walk", "output_schema", "rows_of"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xrepo_nb.query.plan import Accumulator, WindowOutput
+from xrepo_nb.query.plan import Outcome
 from xrepo_nb.query.typing.expressions import Scope, type_of
 from xrepo_nb.query.typing.values import (
     MIXED,
@@ -15,9 +15,8 @@ from xrepo_nb.query.typing.values import (
     numeric,
     union,
 )
-from xrepo_nb.schema.types import DataType, Kind
+from xrepo_nb.schema.types import Absence, DataType, Kind
 
-Outcome = Accumulator | WindowOutput
 Rule = Callable[[Value], Value]
 
 
@@ -36,8 +35,8 @@ def accumulated(outcome: Outcome, scope: Scope) -> Value:
     return Value(found.type, found.absence, lineage(*values, *named.values()))
 
 
-def _plain(kind: Kind, absence: str = "null") -> Rule:
-    found = Value(DataType(kind), "never" if absence == "never" else "null")
+def _plain(kind: Kind, absence: Absence = "null") -> Rule:
+    found = Value(DataType(kind), absence)
     return lambda value: found
 
 
@@ -47,22 +46,6 @@ def _sum(value: Value) -> Value:
 
 def _real(value: Value) -> Value:
     return Value(DataType("decimal" if value.kind == "decimal" else "float"), "null")
-
-
-def _same(value: Value) -> Value:
-    return value.absent("never" if value.absence == "never" else "null")
-
-
-def _maybe(value: Value) -> Value:
-    return value.absent("null")
-
-
-def _array(value: Value) -> Value:
-    return array_of(value)
-
-
-def _flat(value: Value) -> Value:
-    return value.absent("never")
 
 
 def _points(value: Value) -> Value:
@@ -80,8 +63,8 @@ _RULES = _table(
     ("stdDevPop stdDevSamp covariancePop covarianceSamp derivative integral minMaxScaler", _plain("float")),
     ("median", _plain("float")),
     ("percentile", _points),
-    ("min max first last top bottom", _same),
-    ("linearFill locf shift", _maybe),
-    ("push addToSet topN bottomN firstN lastN minN maxN", _array),
-    ("concatArrays setUnion mergeObjects", _flat),
+    ("min max first last top bottom", Value.nullable),
+    ("linearFill locf shift", lambda value: value.absent("null")),
+    ("push addToSet topN bottomN firstN lastN minN maxN", array_of),
+    ("concatArrays setUnion mergeObjects", lambda value: value.absent("never")),
 )

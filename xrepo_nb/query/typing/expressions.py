@@ -296,8 +296,7 @@ def _switch(call: Call, scope: Scope) -> Value:
 
 def _bound(call: Call, scope: Scope) -> tuple[Value, Scope]:
     source = _needed(call, "input", scope)
-    name = call.option("as")
-    return source, scope.binding({str(name.value) if isinstance(name, Literal) else "this": source.item})
+    return source, scope.binding({str(call.constant("as") or "this"): source.item})
 
 
 def _map(call: Call, scope: Scope) -> Value:
@@ -358,9 +357,9 @@ _CONVERTED: dict[Any, Kind] = {
 
 
 def _convert(call: Call, scope: Scope) -> Value:
-    source, target = _needed(call, "input", scope), call.option("to")
-    wanted = target.value if isinstance(target, Literal) else None
-    kind = _CONVERTED.get(wanted if not isinstance(wanted, dict) else wanted.get("type"), "mixed")
+    source, wanted = _needed(call, "input", scope), call.constant("to")
+    wanted = wanted.get("type") if isinstance(wanted, dict) else wanted
+    kind = _CONVERTED.get(wanted, "mixed") if isinstance(wanted, (str, int)) else "mixed"
     others = [v for v in (_option(call, "onError", scope), _option(call, "onNull", scope)) if v is not None]
     found = union([Value(DataType(kind), nullable([source])), *others])
     return Value(found.type, found.absence, lineage(source, found))
@@ -374,8 +373,7 @@ def _date_from_string(call: Call, scope: Scope) -> Value:
 
 
 def _date_to_parts(call: Call, scope: Scope) -> Value:
-    iso = call.option("iso8601")
-    names = "isoWeekYear isoWeek isoDayOfWeek" if isinstance(iso, Literal) and iso.value else "year month day"
+    names = "isoWeekYear isoWeek isoDayOfWeek" if call.constant("iso8601") else "year month day"
     fields = [field_of(n, Value(DataType("int"))) for n in f"{names} hour minute second millisecond".split()]
     source = _needed(call, "date", scope)
     return object_of(fields, nullable([source]), source.lineage)

@@ -210,13 +210,8 @@ def _outputs(outputs: tuple[s.Accumulator, ...], rows: Value, walk: Walk) -> lis
     ]
 
 
-def _key(value: Value) -> Value:
-    """A group's key: a missing one is null."""
-    return value.absent("never" if value.absence == "never" else "null")
-
-
 def _group(plan: s.Group, rows: Value, walk: Walk) -> Value:
-    key = field_of("_id", _key(walk.type_of(plan.key, rows, _at(plan, "_id"))), walk.text(plan.key))
+    key = field_of("_id", walk.type_of(plan.key, rows, _at(plan, "_id")).nullable(), walk.text(plan.key))
     return object_of([key, *_outputs(plan.accumulators, rows, walk)])
 
 
@@ -296,7 +291,7 @@ def _bucket(plan: s.Bucket, rows: Value, walk: Walk) -> Value:
 
 
 def _bucket_auto(plan: s.BucketAuto, rows: Value, walk: Walk) -> Value:
-    by = _key(walk.type_of(plan.by, rows, _at(plan, "groupBy")))
+    by = walk.type_of(plan.by, rows, _at(plan, "groupBy")).nullable()
     bounds = object_of([field_of("min", by), field_of("max", by)], source=by.lineage)
     return object_of([field_of("_id", bounds, walk.text(plan.by)), *_outputs(plan.outputs, rows, walk)])
 
@@ -360,7 +355,7 @@ def _filled(output: s.FillOutput, rows: Value, walk: Walk, at: str) -> Value:
         return union([old.absent("never"), new])
     if output.method == "linear":
         return Value(DataType("float") if old.kind == "int" else old.type, "null", old.lineage)
-    return old.absent("never" if old.absence == "never" else "null")
+    return old.nullable()
 
 
 def _join(plan: s.Join, walk: Walk) -> Value:

@@ -45,6 +45,10 @@ class Value:
         """The same value, absent in that way."""
         return replace(self, absence=absence)
 
+    def nullable(self) -> Value:
+        """The same value, where missing counts as null."""
+        return self if self.absence == "never" else self.absent("null")
+
 
 MIXED = DataType("mixed")
 NULL = DataType("null")
@@ -132,11 +136,6 @@ def object_of(fields: Iterable[Field], absence: Absence = "never", source: tuple
 def root_of(schema: Schema) -> Value:
     """The whole document."""
     return object_of(schema.fields, source=tuple(dict.fromkeys(n for f in schema.fields for n in f.lineage)))
-
-
-def value_of(field: Field) -> Value:
-    """The value of a field."""
-    return Value(field.type, field.absence, field.lineage)
 
 
 def named(fields: tuple[Field, ...], name: str) -> Field | None:

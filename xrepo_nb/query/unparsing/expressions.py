@@ -18,8 +18,6 @@ from xrepo_nb.query.expressions import (
 )
 from xrepo_nb.query.operators import ACCUMULATORS, EXPRESSIONS, WINDOW_OPERATORS, Signature
 
-_BARE = Signature()
-
 
 def unparse_expression(expr: Expr) -> Any:
     """The value that parses to the expression.

@@ -8,6 +8,7 @@ from typing import Any
 
 from xrepo_nb.core.errors import XRepoUnsupportedError, an
 from xrepo_nb.query import predicates as p
+from xrepo_nb.query.parsing.patterns import FLAGS
 from xrepo_nb.query.parsing.values import is_pattern
 from xrepo_nb.query.unparsing.expressions import dotted, unparse_expression
 
@@ -121,9 +122,8 @@ def _wanted(item: p.Predicate) -> Any:
 
 def pattern_of(pattern: str, options: str) -> Any:
     """A regular expression as a value: Python's where it is one, else BSON's."""
-    flags = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
     try:
-        return re.compile(pattern, sum(flags.get(letter, 0) for letter in options))
+        return re.compile(pattern, sum(FLAGS.get(letter, 0) for letter in options))
     except re.error:
         from bson.regex import Regex
 

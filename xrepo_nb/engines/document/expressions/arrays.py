@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xrepo_nb.core.missing import MISSING
-from xrepo_nb.engines.document import limits, numbers
+from xrepo_nb.engines.document import limits, numbers, statistics
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.expressions.registry import (
     Compile,
@@ -76,14 +76,14 @@ def last_n(n: Any, input: Any) -> Any:
 def min_n(n: Any, input: Any) -> Any:
     count = count_of("$minN", n)
     need_array("$minN", input)
-    return sorted((item for item in input if item is not None), key=v.key)[:count]
+    return statistics.least_of(input, count)
 
 
 @values("$maxN")
 def max_n(n: Any, input: Any) -> Any:
     count = count_of("$maxN", n)
     need_array("$maxN", input)
-    return sorted((item for item in input if item is not None), key=v.key, reverse=True)[:count]
+    return statistics.greatest_of(input, count)
 
 
 @values("$concatArrays")

@@ -19,6 +19,7 @@ from xrepo_nb.engines.document.expressions.registry import (
 )
 from xrepo_nb.engines.document.numbers import fail
 from xrepo_nb.query.expressions import Call
+from xrepo_nb.query.units import FIXED
 
 _INT16_MIN, _INT16_MAX = -(2**15), 2**15 - 1
 
@@ -94,7 +95,7 @@ def date_from_parts(timezone: Any = "UTC", **parts: Any) -> Any:
         days = dates.days_of_iso(found["isoWeekYear"], found.get("isoWeek", 1), found.get("isoDayOfWeek", 1))
     else:
         days = dates.days_of(found["year"], found.get("month", 1), found.get("day", 1))
-    time = sum(found.get(unit, 0) * dates.FIXED[unit] for unit in ("hour", "minute", "second", "millisecond"))
+    time = sum(found.get(unit, 0) * FIXED[unit] for unit in ("hour", "minute", "second", "millisecond"))
     return dates.from_micros(where.instant(days * DAY + time))
 
 

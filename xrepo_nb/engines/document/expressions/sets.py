@@ -7,14 +7,7 @@ from typing import Any
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.expressions.arrays import need_array
 from xrepo_nb.engines.document.expressions.registry import nullable, values
-
-
-def distinct(items: Any) -> dict[Any, Any]:
-    """The different items by their hash keys, in the order met first."""
-    out: dict[Any, Any] = {}
-    for item in items:
-        out.setdefault(v.hash_key(item), item)
-    return out
+from xrepo_nb.engines.document.statistics import by_key
 
 
 def _in_order(found: dict[Any, Any]) -> list[Any]:
@@ -34,7 +27,7 @@ def _checked(op: str, sets: tuple[Any, ...]) -> bool:
 def set_union(*sets: Any) -> Any:
     if not _checked("$setUnion", sets):
         return None
-    return _in_order(distinct(item for given in sets for item in given))
+    return _in_order(by_key(item for given in sets for item in given))
 
 
 @values("$setIntersection")
@@ -43,7 +36,7 @@ def set_intersection(*sets: Any) -> Any:
         return None
     if not sets:
         return []
-    found = distinct(sets[0])
+    found = by_key(sets[0])
     for given in sets[1:]:
         kept = set(map(v.hash_key, given))
         found = {key: item for key, item in found.items() if key in kept}
@@ -55,7 +48,7 @@ def set_difference(left: Any, right: Any) -> Any:
     need_array("$setDifference", left)
     need_array("$setDifference", right)
     taken = set(map(v.hash_key, right))
-    return [item for key, item in distinct(left).items() if key not in taken]
+    return [item for key, item in by_key(left).items() if key not in taken]
 
 
 @values("$setEquals")

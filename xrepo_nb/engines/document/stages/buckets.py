@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoQueryError
-from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.expressions import compile_expression
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, stage
@@ -49,7 +48,7 @@ def bucket_auto(node: p.BucketAuto, context: Context) -> Run:
     evaluate, outputs = compile_expression(node.by), compile_outputs(node.outputs)
 
     def run(rows: Rows) -> Iterator[Row]:
-        pairs = [(_or_null(evaluate(row, context.variables)), row) for row in rows]
+        pairs = [(v.or_null(evaluate(row, context.variables)), row) for row in rows]
         if node.granularity:
             _need_amounts(pairs, node.at)
         pairs.sort(key=lambda pair: v.key(pair[0]))
@@ -65,10 +64,6 @@ def bucket_auto(node: p.BucketAuto, context: Context) -> Run:
 
 Pairs = Sequence[tuple[Any, Row]]
 Ranges = Iterator[tuple[tuple[Any, Any], list[Row]]]
-
-
-def _or_null(value: Any) -> Any:
-    return None if value is MISSING else value
 
 
 def _need_amounts(pairs: Pairs, at: str) -> None:

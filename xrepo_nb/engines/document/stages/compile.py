@@ -91,7 +91,9 @@ def compile_plan(plan: p.Plan, context: Context) -> Run:
         assert isinstance(node, p.Stage)
         below = node.input
         if isinstance(node, p.Limit) and isinstance(below, p.Sort):
-            steps.append(_top(below, node.count))
+            from xrepo_nb.engines.document.stages.rows import top
+
+            steps.append(top(below, node.count))
             node = below.input
         else:
             steps.append(_STAGES[type(node)](node, context))
@@ -109,12 +111,6 @@ def compile_plan(plan: p.Plan, context: Context) -> Run:
         return out
 
     return run
-
-
-def _top(order: p.Sort, count: int) -> Run:
-    from xrepo_nb.engines.document.stages.rows import top
-
-    return top(order, count)
 
 
 @leaf(p.Input)

@@ -13,6 +13,7 @@ from xrepo_nb.engines.document.paths import getter, put
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, stage
 from xrepo_nb.query import plan as p
 from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.units import FIXED, MONTHS
 
 Part = tuple[list[tuple[Path, Any]], list[Row]]
 
@@ -112,7 +113,7 @@ def _distance(low: Any, high: Any, node: p.Densify) -> float:
     step = numbers.as_double(node.step)
     if node.unit is None:
         return (numbers.as_double(high) - numbers.as_double(low)) / step
-    size = dates.FIXED.get(node.unit) or dates.MONTHS[node.unit] * 31 * dates.DAY
+    size = FIXED.get(node.unit) or MONTHS[node.unit] * 31 * dates.DAY
     return (dates.micros(high) - dates.micros(low)) / (step * size)
 
 

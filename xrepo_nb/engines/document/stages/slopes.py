@@ -9,6 +9,7 @@ from typing import Any
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.engines.document import dates, numbers, statistics
 from xrepo_nb.engines.document import values as v
+from xrepo_nb.query.units import FIXED
 
 
 class Points:
@@ -18,7 +19,7 @@ class Points:
 
     def __init__(self, op: str, places: Sequence[Any], values: Sequence[Any], unit: str | None) -> None:
         self.op, self.values = op, values
-        self._divisor = 1 if unit is None else dates.FIXED[unit]
+        self._divisor = 1 if unit is None else FIXED[unit]
         self.places = [self._place(place, unit) for place in places]
         numbers.need_numbers(f"the input of {op}", *values)
 

@@ -18,7 +18,6 @@ from xrepo_nb.engines.document.stages.frames import Frame, frames
 from xrepo_nb.engines.document.stages.partitions import partitions, sort_values
 from xrepo_nb.engines.document.stages.running import RUNNING
 from xrepo_nb.query import plan as p
-from xrepo_nb.query.expressions import Literal
 
 Function = Callable[[list[Row], Mapping[str, Any]], Sequence[Any]]
 """The values of an output for all rows of a partition."""
@@ -112,15 +111,9 @@ def _numbers(node: p.WindowOutput, keys: Keys) -> Function:
     return lambda rows, variables: range(1, len(rows) + 1)
 
 
-def _constant(node: p.WindowOutput, name: str) -> Any:
-    found = node.option(name)
-    return found.value if isinstance(found, Literal) else None
-
-
 def _shift(node: p.WindowOutput, keys: Keys) -> Function:
-    output = node.option("output")
-    assert output is not None
-    read, by, default = column(output), int(v.plain(_constant(node, "by"))), _constant(node, "default")
+    read, default = column(node.needed("output")), node.constant("default")
+    by = int(v.plain(node.constant("by")))
 
     def function(rows: list[Row], variables: Mapping[str, Any]) -> Sequence[Any]:
         values = [None if value is MISSING else value for value in read(rows, variables)]
@@ -130,10 +123,8 @@ def _shift(node: p.WindowOutput, keys: Keys) -> Function:
 
 
 def _moving_average(node: p.WindowOutput, keys: Keys) -> Function:
-    given, count = node.option("input"), _constant(node, "N")
-    assert given is not None
-    read = column(given)
-    alpha = _constant(node, "alpha") if count is None else numbers.divide(2, numbers.add(count, 1))
+    read, count = column(node.needed("input")), node.constant("N")
+    alpha = node.constant("alpha") if count is None else numbers.divide(2, numbers.add(count, 1))
     rest = numbers.subtract(1, alpha)
 
     def function(rows: list[Row], variables: Mapping[str, Any]) -> Sequence[Any]:
@@ -177,9 +168,7 @@ def _interpolated(node: p.WindowOutput, keys: Keys) -> Function:
 
 def _slope(compute: Callable[..., Any]) -> Callable[[p.WindowOutput, Keys], Function]:
     def make(node: p.WindowOutput, keys: Keys) -> Function:
-        given, unit = node.option("input"), _constant(node, "unit")
-        assert given is not None
-        read = column(given)
+        read, unit = column(node.needed("input")), node.constant("unit")
 
         def function(rows: list[Row], variables: Mapping[str, Any]) -> Sequence[Any]:
             points = slopes.Points(node.op, sort_values(rows, keys[0]), read(rows, variables), unit)
@@ -191,9 +180,7 @@ def _slope(compute: Callable[..., Any]) -> Callable[[p.WindowOutput, Keys], Func
 
 
 def _scaled(node: p.WindowOutput, keys: Keys) -> Function:
-    given = node.option("input")
-    assert given is not None
-    read = column(given)
+    read = column(node.needed("input"))
     low, high = (_scale(node, name, default) for name, default in (("min", 0), ("max", 1)))
 
     def function(rows: list[Row], variables: Mapping[str, Any]) -> Sequence[Any]:
@@ -207,7 +194,7 @@ def _scaled(node: p.WindowOutput, keys: Keys) -> Function:
 
 
 def _scale(node: p.WindowOutput, name: str, default: Any) -> Any:
-    return default if node.option(name) is None else _constant(node, name)
+    return default if node.option(name) is None else node.constant(name)
 
 
 _OPERATORS: dict[str, Callable[[p.WindowOutput, Keys], Function]] = {

@@ -10,15 +10,18 @@ import polars as pl
 from xrepo_nb.core.errors import an
 from xrepo_nb.engines.polars.facts import Bounds, Facts, fits
 from xrepo_nb.engines.polars.numbers import as_float, guarded, remainder, rounded
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.values import DATETIME, FLOAT, INT, NULL_VALUE, Value, absent_like
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
 
 
 def numbers(call: Call, scope: Scope) -> list[Value]:
     """The operands, all numbers; absent ones may be of the null type."""
-    values = [scope.typed(arg) for arg in call.args]
+    return _checked(call, [scope.typed(arg) for arg in call.args])
+
+
+def _checked(call: Call, values: list[Value]) -> list[Value]:
     for value in values:
         if not value.is_number and value.kind != "null":
             decline(f"{call.op} of {an(value.kind)}")
@@ -30,12 +33,12 @@ def _add(call: Call, scope: Scope) -> Value:
     values = [scope.typed(arg) for arg in call.args]
     if any(v.kind == "datetime" for v in values):
         return _shifted(values)
-    return _folded(call, scope, values, lambda a, b: a + b, lambda a, b: (a[0] + b[0], a[1] + b[1]))
+    return _folded(call, _checked(call, values), lambda a, b: a + b, lambda a, b: (a[0] + b[0], a[1] + b[1]))
 
 
 @lowers("$multiply")
 def _multiply(call: Call, scope: Scope) -> Value:
-    return _folded(call, scope, numbers(call, scope), lambda a, b: a * b, _product)
+    return _folded(call, numbers(call, scope), lambda a, b: a * b, _product)
 
 
 def _product(a: Bounds, b: Bounds) -> Bounds:
@@ -48,19 +51,15 @@ def _subtract(call: Call, scope: Scope) -> Value:
     left, right = values = [scope.typed(arg) for arg in call.args]
     if left.kind == "datetime":
         return _date_minus(left, right)
-    return _folded(call, scope, values, lambda a, b: a - b, lambda a, b: (a[0] - b[1], a[1] - b[0]))
+    return _folded(call, _checked(call, values), lambda a, b: a - b, lambda a, b: (a[0] - b[1], a[1] - b[0]))
 
 
 def _folded(
     call: Call,
-    scope: Scope,
     values: list[Value],
     operate: Callable[[pl.Expr, pl.Expr], pl.Expr],
     bound: Callable[[Bounds, Bounds], Bounds],
 ) -> Value:
-    for value in values:
-        if not value.is_number and value.kind != "null":
-            decline(f"{call.op} of {an(value.kind)}")
     if not values:
         decline(f"{call.op} of nothing")
     if any(value.kind == "null" for value in values):
@@ -117,7 +116,7 @@ def _divide(call: Call, scope: Scope) -> Value:
 
 
 def _nonzero(value: Value) -> Value:
-    if value.is_literal:
+    if value.is_constant:
         return value if value.literal else decline("a division by zero")
     low, high = value.facts.bounds
     if value.kind == "int" and (low > 0 or high < 0):
@@ -217,6 +216,6 @@ def _pow(call: Call, scope: Scope) -> Value:
     if base.kind == "int" and exponent.kind == "int":
         return decline("$pow of ints, whose result may be an int or a float")
     expr = as_float(base)
-    if not (exponent.is_literal and exponent.literal >= 0):
+    if not (exponent.is_constant and exponent.literal >= 0):
         expr = guarded(expr, lambda s: s == 0, "$pow of zero")
     return Value(expr.pow(as_float(exponent)), FLOAT, absent_like(values))

@@ -7,13 +7,13 @@ import polars as pl
 from xrepo_nb.engines.polars.expressions.comparison import boolean
 from xrepo_nb.engines.polars.matching import compares, is_one_of
 from xrepo_nb.engines.polars.numbers import widened
-from xrepo_nb.engines.polars.order import ORDERED
 from xrepo_nb.engines.polars.paths import element
 from xrepo_nb.engines.polars.predicates import any_element
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
 from xrepo_nb.engines.polars.values import BOOL, FLOAT, INT, Value, absent_like, unified
+from xrepo_nb.engines.typed.kinds import SORTED
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call, Expr, Literal
 from xrepo_nb.schema.types import DataType
 
@@ -33,9 +33,9 @@ def array_of(values: list[Value]) -> Value:
     return Value(array, DataType("array", item=item), "never")
 
 
-def _array(scope: Scope, expr: Expr | None, op: str, *, present: bool = False) -> Value:
+def _array(scope: Scope, expr: Expr, op: str, *, present: bool = False) -> Value:
     """An argument that is an array, and where the operator fails on absent ones never absent."""
-    value = scope.typed(expr) if expr is not None else decline(f"{op} of nothing")
+    value = scope.typed(expr)
     if value.kind != "array" or (present and value.absence != "never"):
         decline(f"{op} of what may be no array")
     if value.type.item is None or value.type.item.kind == "mixed":
@@ -112,12 +112,12 @@ def _bound(arg: Expr) -> int:
 @lowers("$in")
 def _in(call: Call, scope: Scope) -> Value:
     wanted, among = scope.typed(call.args[0]), call.args[1]
-    if isinstance(among, Literal) and isinstance(among.value, list) and not wanted.is_literal:
+    if isinstance(among, Literal) and isinstance(among.value, list) and not wanted.is_constant:
         if wanted.absence != "never":
             decline("$in of a value that may be absent")
         return boolean(is_one_of(among.value, wanted))
     array = _array(scope, among, call.op, present=True)
-    if not wanted.is_literal:
+    if not wanted.is_constant:
         decline("$in of a computed value in a computed array")
     return boolean(any_element(array, lambda item: compares("$eq", wanted.literal, item)))
 
@@ -131,9 +131,9 @@ def _concatenated(call: Call, scope: Scope) -> Value:
 
 @lowers("$map")
 def _map(call: Call, scope: Scope) -> Value:
-    value = _array(scope, call.option("input"), call.op)
+    value = _array(scope, call.needed("input"), call.op)
     body = _within(call, scope, value, "in")
-    if body.is_literal or body.kind == "null":
+    if body.is_constant or body.kind == "null":
         decline("$map to a constant")
     type_ = DataType("array", item=body.type)
     return Value(value.expr.list.eval(body.expr), type_, absent_like([value]))
@@ -141,7 +141,7 @@ def _map(call: Call, scope: Scope) -> Value:
 
 @lowers("$filter")
 def _filter(call: Call, scope: Scope) -> Value:
-    value = _array(scope, call.option("input"), call.op)
+    value = _array(scope, call.needed("input"), call.op)
     if call.option("limit") is not None:
         decline("$filter with a limit")
     holds = truth(_within(call, scope, value, "cond"))
@@ -155,10 +155,8 @@ def _filter(call: Call, scope: Scope) -> Value:
 
 def _within(call: Call, scope: Scope, value: Value, name: str) -> Value:
     """The inner expression, over an element bound to its variable."""
-    body, variable = call.option(name), call.option("as")
-    bound = variable.value if isinstance(variable, Literal) else "this"
-    assert body is not None
-    return scope.inside({bound: element(_item(value))}).typed(body)
+    bound = call.constant("as") or "this"
+    return scope.inside({bound: element(_item(value))}).typed(call.needed(name))
 
 
 @lowers("$sum", "$avg", "$min", "$max")
@@ -179,7 +177,7 @@ def _aggregate(call: Call, scope: Scope) -> Value:
 
 
 def _extreme(op: str, value: Value, item: DataType) -> Value:
-    if item.kind not in ORDERED:
+    if item.kind not in SORTED:
         decline(f"{op} of an array of {item}")
     each = pl.element().max() if op == "$max" else pl.element().min()
     if item.kind == "float" and op == "$min":

@@ -7,19 +7,16 @@ from dataclasses import replace
 import polars as pl
 
 from xrepo_nb.engines.polars.logic import Condition, choose, conjunction, disjunction, negation
-from xrepo_nb.engines.polars.matching import CLASS_OF_KIND, compares, relation
+from xrepo_nb.engines.polars.matching import compares, relation
 from xrepo_nb.engines.polars.numbers import exact_in_float
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
 from xrepo_nb.engines.polars.values import BOOL, INT, Value
+from xrepo_nb.engines.typed.kinds import RANKS
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
 
 _FLIPPED = {"$eq": "$eq", "$gt": "$lt", "$gte": "$lte", "$lt": "$gt", "$lte": "$gte"}
-_RANKS = {
-    "null": 5, "number": 10, "string": 15, "object": 20, "array": 25, "binary": 30, "objectid": 35,
-    "bool": 40, "date": 45, "time": 48, "duration": 49,
-}  # fmt: skip
 
 
 def boolean(condition: Condition) -> Value:
@@ -51,7 +48,7 @@ def _three_way(call: Call, scope: Scope) -> Value:
 
 def compared(op: str, left: Value, right: Value) -> Condition:
     """The relation of two values in the order over all types; a null counts as false."""
-    if left.is_literal and not right.is_literal:
+    if left.is_constant and not right.is_constant:
         left, right, op = right, left, _FLIPPED[op]
     both = conjunction(left.is_present(), right.is_present())
     found = conjunction(_values(op, left, right), True) if both is not False else False
@@ -60,10 +57,10 @@ def compared(op: str, left: Value, right: Value) -> Condition:
 
 def _values(op: str, left: Value, right: Value) -> Condition:
     """The relation where both values are there."""
-    mine, other = CLASS_OF_KIND[left.kind], CLASS_OF_KIND[right.kind]
+    mine, other = left.bracket, right.bracket
     if mine != other:
-        ordered = {"$eq": False, "$gt": _RANKS[mine] > _RANKS[other], "$gte": _RANKS[mine] > _RANKS[other]}
-        holds = ordered.get(op, _RANKS[mine] < _RANKS[other])
+        ordered = {"$eq": False, "$gt": RANKS[mine] > RANKS[other], "$gte": RANKS[mine] > RANKS[other]}
+        holds = ordered.get(op, RANKS[mine] < RANKS[other])
         return conjunction(holds, left.is_present(), right.is_present())
     if (
         mine in ("object", "array", "binary")
@@ -77,7 +74,7 @@ def _values(op: str, left: Value, right: Value) -> Condition:
 
 
 def _numbers(op: str, left: Value, right: Value) -> Condition:
-    if right.is_literal and right.literal == right.literal:
+    if right.is_constant and right.literal == right.literal:
         found = compares(op, right.literal, left)
         if left.kind == "float" and left.facts.may_be_nan and op in ("$lt", "$lte"):
             return disjunction(found, left.expr.is_nan())

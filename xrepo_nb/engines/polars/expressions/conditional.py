@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from xrepo_nb.engines.polars.logic import Condition, choose, conjunction, disjunction, negation
 from xrepo_nb.engines.polars.numbers import widened
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
-from xrepo_nb.engines.polars.values import Value, absence_of, unified
+from xrepo_nb.engines.polars.values import Value, unified
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
 
 Branch = tuple[Condition, Value]
@@ -52,8 +52,7 @@ def branched(branches: list[Branch], default: Value) -> Value:
         expr = choose(condition, part, expr)
         null = _either(condition, value.is_null(), null)
         missing = _either(condition, value.is_missing(), missing)
-    absence, mask = absence_of(null, missing)
-    return Value(expr, type_, absence, mask)
+    return Value(expr, type_).with_absence(null, missing)
 
 
 def _either(condition: Condition, then: Condition, otherwise: Condition) -> Condition:

@@ -10,17 +10,12 @@ from xrepo_nb.engines.polars.facts import INT64
 from xrepo_nb.engines.polars.logic import as_expr, choose
 from xrepo_nb.engines.polars.matching import INT32
 from xrepo_nb.engines.polars.numbers import as_float
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
 from xrepo_nb.engines.polars.values import BOOL, FLOAT, INT, NULL_VALUE, STRING, Value, absent_like
+from xrepo_nb.engines.typed.kinds import BSON_NAMES
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
-
-_NAMES = {
-    "float": "double", "string": "string", "bool": "bool", "datetime": "date", "date": "date",
-    "array": "array", "object": "object",
-    "decimal": "decimal", "objectid": "objectId", "uuid": "binData", "binary": "binData",
-}  # fmt: skip
 
 
 @lowers("$type")
@@ -28,12 +23,8 @@ def _type(call: Call, scope: Scope) -> Value:
     value = scope.typed(call.args[0])
     if value.kind == "int":
         name = pl.when(value.expr.is_between(*INT32)).then(pl.lit("int")).otherwise(pl.lit("long"))
-    elif value.kind in _NAMES:
-        name = pl.lit(_NAMES[value.kind])
-    elif value.kind == "null":
-        name = pl.lit("null")
     else:
-        decline(f"$type of {an(value.kind)}")
+        name = pl.lit(BSON_NAMES[value.kind])
     absent = choose(value.is_missing(), pl.lit("missing"), pl.lit("null"))
     return Value(choose(value.is_absent(), absent, name), STRING, "never")
 
@@ -41,7 +32,7 @@ def _type(call: Call, scope: Scope) -> Value:
 @lowers("$isNumber")
 def _is_number(call: Call, scope: Scope) -> Value:
     value = scope.typed(call.args[0])
-    return boolean(value.is_present() if value.is_number or value.kind == "decimal" else False)
+    return boolean(value.is_present() if value.bracket == "number" else False)
 
 
 @lowers("$toDouble")

@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 import polars as pl
 
 from xrepo_nb.core.errors import an
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.values import DATETIME, INT, NULL_VALUE, Value, absent_like
-from xrepo_nb.query.expressions import Call, Literal
+from xrepo_nb.engines.typed.reasons import decline
+from xrepo_nb.query.expressions import Call
+from xrepo_nb.query.units import FIXED
 
 _PARTS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
     "$year": lambda e: e.dt.year(),
@@ -39,8 +40,7 @@ def _part(call: Call, scope: Scope) -> Value:
 
 
 def _date(call: Call, scope: Scope, name: str) -> Value:
-    given = call.option(name)
-    value = scope.typed(given) if given is not None else decline(f"{call.op} without {name}")
+    value = scope.typed(call.needed(name))
     if value.kind not in ("datetime", "null"):
         decline(f"{call.op} of {an(value.kind)}")
     return value
@@ -48,10 +48,9 @@ def _date(call: Call, scope: Scope, name: str) -> Value:
 
 def _zone(call: Call) -> str:
     """The name of the time zone; declines computed ones and offsets."""
-    given = call.option("timezone")
-    if given is None:
+    if call.option("timezone") is None:
         return "UTC"
-    name = given.value if isinstance(given, Literal) else None
+    name = call.constant("timezone")
     if not isinstance(name, str) or ("/" not in name and name != "UTC"):
         decline(f"{call.op} in a computed time zone, or one given as an offset")
     try:
@@ -65,6 +64,12 @@ def _local(expr: pl.Expr, zone: str) -> pl.Expr:
     return expr if zone == "UTC" else expr.dt.convert_time_zone(zone)
 
 
+def _unit(call: Call) -> str:
+    """The name of the unit; empty for a computed one, or what is none."""
+    unit = call.constant("unit")
+    return unit if isinstance(unit, str) else ""
+
+
 _EVERY = {
     "year": "1y", "quarter": "1q", "month": "1mo", "day": "1d", "hour": "1h", "minute": "1m", "second": "1s",
     "millisecond": "1ms",
@@ -73,30 +78,22 @@ _EVERY = {
 
 @lowers("$dateTrunc")
 def _truncated(call: Call, scope: Scope) -> Value:
-    value, unit, size = _date(call, scope, "date"), call.option("unit"), call.option("binSize")
-    every = _EVERY.get(unit.value) if isinstance(unit, Literal) else None
-    if every is None or size is not None or _zone(call) != "UTC" or value.kind == "null":
+    value, every = _date(call, scope, "date"), _EVERY.get(_unit(call))
+    if every is None or call.option("binSize") is not None or _zone(call) != "UTC" or value.kind == "null":
         decline("$dateTrunc but to one unit in UTC")
     return Value(value.expr.dt.truncate(every), DATETIME, absent_like([value]))
 
 
-_MILLISECONDS = {
-    "week": 604_800_000, "day": 86_400_000, "hour": 3_600_000, "minute": 60_000, "second": 1_000,
-    "millisecond": 1,
-}  # fmt: skip
-
-
 @lowers("$dateAdd", "$dateSubtract")
 def _shifted(call: Call, scope: Scope) -> Value:
-    value, unit, amount = _date(call, scope, "startDate"), call.option("unit"), call.option("amount")
-    each = _MILLISECONDS.get(unit.value) if isinstance(unit, Literal) else None
-    count = amount.value if isinstance(amount, Literal) else None
+    value, each = _date(call, scope, "startDate"), FIXED.get(_unit(call))
+    count = call.constant("amount")
     if each is None or type(count) is not int or abs(count * each) > _CENTURY:
         decline(f"{call.op} of a computed amount, or of months")
     if _zone(call) != "UTC" or value.kind == "null":
         decline(f"{call.op} in a time zone")
     signed = count * each if call.op == "$dateAdd" else -count * each
-    return Value(value.expr + pl.duration(milliseconds=signed), DATETIME, absent_like([value]))
+    return Value(value.expr + pl.duration(microseconds=signed), DATETIME, absent_like([value]))
 
 
-_CENTURY = 100 * 366 * 86_400_000
+_CENTURY = 100 * 366 * FIXED["day"]

@@ -10,9 +10,9 @@ import polars as pl
 from xrepo_nb.core.errors import an
 from xrepo_nb.engines.polars.expressions.comparison import boolean
 from xrepo_nb.engines.polars.patterns import finds
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.values import INT, NULL_VALUE, STRING, Value, absent_like, literal
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call, Literal
 from xrepo_nb.schema.types import DataType
 
@@ -87,7 +87,7 @@ def _whole(arg: object) -> int | None:
 @lowers("$split")
 def _split(call: Call, scope: Scope) -> Value:
     value, by = (scope.typed(arg) for arg in call.args)
-    if value.kind != "string" or not by.is_literal or not by.literal or by.kind != "string":
+    if value.kind != "string" or not by.is_constant or not by.literal or by.kind != "string":
         decline(f"{call.op} by a computed separator")
     parts = value.expr.str.split(by.literal)
     return Value(parts, DataType("array", item=STRING), absent_like([value]))
@@ -95,9 +95,8 @@ def _split(call: Call, scope: Scope) -> Value:
 
 @lowers("$replaceAll", "$replaceOne")
 def _replace(call: Call, scope: Scope) -> Value:
-    given = [call.option(name) for name in ("input", "find", "replacement")]
-    value, find, replacement = (scope.typed(arg) if arg else decline(call.op) for arg in given)
-    plain = find.kind == replacement.kind == "string" and find.is_literal and replacement.is_literal
+    value, find, replacement = (scope.typed(call.needed(name)) for name in ("input", "find", "replacement"))
+    plain = find.kind == replacement.kind == "string" and find.is_constant and replacement.is_constant
     if value.kind != "string" or not plain or not find.literal:
         decline(f"{call.op} with computed texts")
     if call.op == "$replaceAll":
@@ -109,11 +108,11 @@ def _replace(call: Call, scope: Scope) -> Value:
 
 @lowers("$regexMatch")
 def _matches(call: Call, scope: Scope) -> Value:
-    given, pattern, options = (call.option(name) for name in ("input", "regex", "options"))
-    if given is None or not isinstance(pattern, Literal) or not isinstance(pattern.value, str):
+    pattern = call.constant("regex")
+    if not isinstance(pattern, str):
         decline(f"{call.op} by a computed pattern")
-    letters = options.value if isinstance(options, Literal) else "" if options is None else None
-    value = scope.typed(given)
+    letters = "" if call.option("options") is None else call.constant("options")
+    value = scope.typed(call.needed("input"))
     if not isinstance(letters, str) or value.kind != "string":
         decline(f"{call.op} of {an(value.kind)}")
-    return boolean(finds(pattern.value, letters, value))
+    return boolean(finds(pattern, letters, value))

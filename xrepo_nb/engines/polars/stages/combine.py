@@ -9,13 +9,13 @@ import polars as pl
 
 from xrepo_nb.engines.polars.frame import Column, Frame, assignments, column, column_of, physical_names, scan
 from xrepo_nb.engines.polars.join import comparable_keys
-from xrepo_nb.engines.polars.logic import as_expr, conjunction
+from xrepo_nb.engines.polars.logic import as_expr
 from xrepo_nb.engines.polars.numbers import widened
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import document
 from xrepo_nb.engines.polars.stages.fields import added
-from xrepo_nb.engines.polars.values import MISSING_VALUE, Value, absence_of, unified
+from xrepo_nb.engines.polars.values import MISSING_VALUE, Value, unified
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Literal, Path
 from xrepo_nb.query.plan import (
     AddFields,
@@ -28,6 +28,8 @@ from xrepo_nb.query.plan import (
     UnionWith,
     Unset,
 )
+from xrepo_nb.query.typing.values import either
+from xrepo_nb.schema.table import Table
 from xrepo_nb.schema.types import DataType
 
 _KEY, _FOUND, _RIGHT = "\0lookup", "\0found", "\0right\0"
@@ -193,10 +195,7 @@ def _value(frame: Frame, name: str) -> Value:
 
 def _united(a: Value, b: Value) -> Column:
     """The column that holds both."""
-    null = conjunction(a.absence in ("null", "both") or b.absence in ("null", "both"))
-    missing = a.absence in ("missing", "both") or b.absence in ("missing", "both")
-    absence, _ = absence_of(null, missing)
-    return Column(unified([a.type, b.type]), absence)
+    return Column(unified([a.type, b.type]), either(a.absence, b.absence))
 
 
 def _aligned(name: str, value: Value, col: Column) -> list[pl.Expr]:
@@ -222,8 +221,6 @@ def _facet(stage: Facet, lowering: Lowering) -> Frame:
 
 @lowers_stage(Documents)
 def _documents(stage: Documents, lowering: Lowering) -> Frame:
-    from xrepo_nb.schema.table import Table
-
     if not isinstance(stage.items, Literal):
         decline("computed $documents")
     return scan(Table(documents=list(stage.items.value)))

@@ -9,11 +9,11 @@ from typing import Any
 import polars as pl
 
 from xrepo_nb.engines.polars.frame import Frame
-from xrepo_nb.engines.polars.paths import member
+from xrepo_nb.engines.polars.paths import element, member
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import document
 from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Expr, Path
 from xrepo_nb.query.plan import AddFields, Project, ReplaceRoot, Unset
 from xrepo_nb.schema.types import DataType
@@ -117,9 +117,7 @@ def _exclusive(frame: Frame, tree: Tree) -> Frame:
     dropped = [name for name, what in tree.items() if what is False and name in frame.columns]
     changed: dict[str, Value] = {}
     for name, what in tree.items():
-        if what is False or name not in frame.columns:
-            continue
-        if what is True:
+        if isinstance(what, bool) or name not in frame.columns:
             continue
         if isinstance(what, Value):
             changed[name] = what
@@ -138,7 +136,7 @@ def _excluded(value: Value, tree: Tree) -> Value:
         item = value.type.item
         if item is None or item.kind not in ("object", "array"):
             return value
-        inner = _excluded(Value(pl.element(), item, "null"), tree)
+        inner = _excluded(element(item), tree)
         type_ = DataType("array", item=inner.type)
         return Value(value.expr.list.eval(inner.expr), type_, value.absence, value.missing)
     if value.kind != "object":
@@ -185,9 +183,7 @@ def _set_below(value: Value | None, tree: Tree) -> Value:
         decline(f"fields set below one of type {value.type}")
     fields: dict[str, Value] = {}
     if value is not None and value.kind == "object":
-        for field in value.type.fields:
-            below = member(value, field.name)
-            fields[field.name] = below
+        fields = {field.name: member(value, field.name) for field in value.type.fields}
     for name, what in tree.items():
         fields[name] = what if isinstance(what, Value) else _set_below(fields.get(name), what)
     return document(fields)

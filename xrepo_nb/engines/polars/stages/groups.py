@@ -15,9 +15,9 @@ from xrepo_nb.engines.polars.frame import Column, Frame, assignments, column, co
 from xrepo_nb.engines.polars.logic import conjunction
 from xrepo_nb.engines.polars.numbers import guarded
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, document
 from xrepo_nb.engines.polars.values import NULL_VALUE, Value, literal
+from xrepo_nb.engines.typed.reasons import bounded, decline
 from xrepo_nb.query.expressions import DocumentExpr, Expr, FieldRef, Literal
 from xrepo_nb.query.plan import Bucket, Group
 from xrepo_nb.schema.types import DataType
@@ -93,17 +93,12 @@ def _whole(frame: Frame, key: Value, outputs: Mapping[str, Value]) -> Frame:
     return Frame(lazy, columns, 1)
 
 
-_EDGES = 1_000
-"""Beyond so many boundaries Polars takes longer to plan them than we to look them up."""
-
-
 @lowers_stage(Bucket)
 def _bucket(stage: Bucket, lowering: Lowering) -> Frame:
     frame = lowering.frame(stage.input)
     scope = lowering.scope(frame)
     by, edges = scope.typed(stage.by), stage.boundaries
-    if len(edges) > _EDGES:
-        decline(f"more than {_EDGES} boundaries")
+    bounded(edges, "boundaries")
     branches = [
         (conjunction(compared("$gte", by, literal(low)), compared("$lt", by, literal(high))), literal(low))
         for low, high in pairwise(edges)

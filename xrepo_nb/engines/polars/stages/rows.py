@@ -8,7 +8,7 @@ from xrepo_nb.engines.polars.frame import Frame
 from xrepo_nb.engines.polars.order import Order
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.predicates import condition, rows_where
-from xrepo_nb.engines.polars.reasons import decline
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.plan import Limit, Match, Sample, Skip, Sort
 
 

@@ -9,9 +9,9 @@ from xrepo_nb.engines.polars.frame import Column, Frame, mask_name
 from xrepo_nb.engines.polars.logic import as_expr, disjunction
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.predicates import rows_where
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.stages.combine import is_joined, unwound_lookup
 from xrepo_nb.engines.polars.values import INT, MISSING_VALUE, Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.plan import Lookup, Unwind
 
 

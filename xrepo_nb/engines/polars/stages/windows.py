@@ -11,10 +11,10 @@ from xrepo_nb.engines.polars.expressions.conditional import branched
 from xrepo_nb.engines.polars.frame import Frame, assignments, column_of
 from xrepo_nb.engines.polars.order import Order
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
-from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.stages.fields import added
 from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Expr, FieldRef
 from xrepo_nb.query.plan import Fill, FillOutput, SetWindowFields, SortKey, WindowOutput
 

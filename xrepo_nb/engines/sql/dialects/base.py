@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.context import MARK, utc
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Condition, Maker, Sql, binary, cast
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 
 if TYPE_CHECKING:
     from xrepo_nb.engines.sql.context import Context

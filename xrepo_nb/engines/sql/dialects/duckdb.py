@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 
 class DuckDB(Dialect):
+    """Nested types, lambdas and errors on demand: it says every stage that has SQL at all."""
+
     name = "duckdb"
     nested = True
     stages = EVERYTHING

@@ -12,6 +12,8 @@ from xrepo_nb.engines.sql.values import Value
 
 
 class MySQL(Dialect):
+    """Filters, sorts and groups over plain columns; text compares as bytes."""
+
     name = "mysql"
     has_nan = False
     kinds = SCALARS | {"datetime", "date"}

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 
 class Postgres(Dialect):
+    """Filters, sorts and groups over plain columns; text compares by the C collation."""
+
     name = "postgres"
     kinds = SCALARS | {"datetime", "date", "uuid"}
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.dialects.base import Dialect
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Condition, Sql, call, text
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 
 if TYPE_CHECKING:
     from xrepo_nb.engines.sql.context import Context
@@ -20,6 +20,8 @@ _CLASSES = {"int": ("integer",), "float": ("real", "integer"), "string": ("text"
 
 
 class SQLite(Dialect):
+    """Filters, sorts and groups over plain columns, whose every value may be of any class."""
+
     name = "sqlite"
     has_nan = False
 

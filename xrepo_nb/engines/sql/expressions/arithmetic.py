@@ -11,7 +11,6 @@ from sqlglot import exp
 from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.common import guarded, numbers, operands
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import (
     Condition,
     Maker,
@@ -25,6 +24,7 @@ from xrepo_nb.engines.sql.syntax import (
     number,
 )
 from xrepo_nb.engines.sql.values import DATETIME, FLOAT, INT, NULL_VALUE, Value, strict
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
 
 
@@ -48,7 +48,7 @@ def _folded(node: Call, values: Sequence[Value], maker: Maker) -> Value:
 
 def _add(ctx: Context, node: Call) -> Value:
     values = operands(ctx, node)
-    if any(v.group == "date" for v in values):
+    if any(v.bracket == "date" for v in values):
         return _shifted(values)
     return _folded(node, values, exp.Add)
 
@@ -75,8 +75,8 @@ def milliseconds(value: Value) -> Sql:
 
 
 def _shifted(values: Sequence[Value]) -> Value:
-    dates = [v for v in values if v.group == "date"]
-    others = [v for v in values if v.group != "date"]
+    dates = [v for v in values if v.bracket == "date"]
+    others = [v for v in values if v.bracket != "date"]
     if len(dates) != 1 or dates[0].kind != "datetime" or any(v.kind != "int" for v in others):
         decline("a sum of a date and other than ints")
     sql = dates[0].sql
@@ -120,16 +120,12 @@ def _abs(ctx: Context, node: Call) -> Value:
 def _whole(ctx: Context, node: Call) -> Value:
     value, *places = numbers(node.op, operands(ctx, node))
     if places and not (places[0].is_constant and places[0].literal == 0):
-        return _placed(node, value, places[0])
+        decline(f"{node.op} to a number of places")
     if value.kind != "float":
         return value.nullable()
     name = {"$ceil": "ceil", "$floor": "floor", "$trunc": "trunc", "$round": "round_even"}[node.op]
     extra = (number(0),) if name == "round_even" else ()
     return strict(call(name, value.sql, *extra), FLOAT, value)
-
-
-def _placed(node: Call, value: Value, places: Value) -> Value:
-    return decline(f"{node.op} to a number of places")
 
 
 _FUNCTIONS: dict[str, tuple[str, str]] = {

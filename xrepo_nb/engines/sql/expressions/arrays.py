@@ -12,7 +12,6 @@ from xrepo_nb.engines.sql.comparing import as_value, comparison, truth
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.common import constant, guarded, operands
 from xrepo_nb.engines.sql.paths import any_element, element, item_at
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import (
     Sql,
     as_sql,
@@ -27,8 +26,8 @@ from xrepo_nb.engines.sql.syntax import (
     number,
 )
 from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value, strict, unified
-from xrepo_nb.query.expressions import Call, Expr
-from xrepo_nb.query.expressions import Literal as Constant
+from xrepo_nb.engines.typed.reasons import decline
+from xrepo_nb.query.expressions import Call
 from xrepo_nb.schema.types import DataType
 
 _NULL = DataType("null")
@@ -65,7 +64,7 @@ def _at(value: Value, position: int) -> Value:
         return item_at(value, position)
     found = item_at(replace(value, absence="never", missing=None), position)
     missing = conjunction(value.is_present(), found.is_missing())
-    return found.with_absence(disjunction(value.is_absent(), found.is_none()), missing)
+    return found.with_absence(disjunction(value.is_absent(), found.is_null()), missing)
 
 
 def _end(ctx: Context, node: Call) -> Value:
@@ -78,11 +77,8 @@ def _end(ctx: Context, node: Call) -> Value:
 def _in(ctx: Context, node: Call) -> Value:
     needle, haystack = operands(ctx, node)
     _array(node.op, haystack)
-    if haystack.absence != "never":
-        failing = ctx.dialect.fails("$in needs an array")
-        found = any_element(ctx, haystack, lambda item: comparison(ctx, "$eq", item, needle))
-        return Value(case([(haystack.is_absent(), failing)], as_sql(found)), as_value(True).type, "never")
-    return as_value(any_element(ctx, haystack, lambda item: comparison(ctx, "$eq", item, needle)))
+    found = as_value(any_element(ctx, haystack, lambda item: comparison(ctx, "$eq", item, needle)))
+    return replace(found, sql=guarded(ctx, haystack.is_absent(), found.sql, "$in needs an array"))
 
 
 def _slice(ctx: Context, node: Call) -> Value:
@@ -134,44 +130,33 @@ def _concat(ctx: Context, node: Call) -> Value:
     return strict(sql, type_, *values)
 
 
-def _named(node: Call, name: str) -> Expr:
-    given = node.option(name)
-    assert given is not None
-    return given
-
-
-def _variable(node: Call) -> str:
-    given = node.option("as")
-    return str(given.value) if isinstance(given, Constant) else "this"
-
-
 def _map(ctx: Context, node: Call) -> Value:
-    value = ctx.value(_named(node, "input"))
+    value = ctx.value(node.needed("input"))
     if value.kind == "null":
         return NULL_VALUE
     parameter, item = element(ctx, _array(node.op, value))
-    inner = ctx.with_variables({_variable(node): item}).value(_named(node, "in")).nullable()
+    inner = ctx.with_variables({node.constant("as") or "this": item}).value(node.needed("in")).nullable()
     sql = call("list_transform", value.sql, lambda_of(parameter, inner.sql))
     return strict(sql, DataType("array", item=inner.type), value)
 
 
 def _filter(ctx: Context, node: Call) -> Value:
-    value = ctx.value(_named(node, "input"))
+    value = ctx.value(node.needed("input"))
     if value.kind == "null":
         return NULL_VALUE
     parameter, item = element(ctx, _array(node.op, value))
-    test = truth(ctx.with_variables({_variable(node): item}).value(_named(node, "cond")))
+    test = truth(ctx.with_variables({node.constant("as") or "this": item}).value(node.needed("cond")))
     sql = call("list_filter", value.sql, lambda_of(parameter, as_sql(test)))
     limit = constant(ctx, node, "limit")
     if limit is not None:
-        if not isinstance(limit, int) or limit < 1:
+        if type(limit) is not int or limit < 1:
             decline("$filter with such a limit")
         sql = _cut(sql, number(1), number(limit))
     return strict(sql, value.type, value)
 
 
 def _reduce(ctx: Context, node: Call) -> Value:
-    value, initial = ctx.value(_named(node, "input")), ctx.value(_named(node, "initialValue"))
+    value, initial = ctx.value(node.needed("input")), ctx.value(node.needed("initialValue"))
     if value.kind == "null":
         return NULL_VALUE
     _array(node.op, value)
@@ -180,7 +165,7 @@ def _reduce(ctx: Context, node: Call) -> Value:
     parameter, item = element(ctx, value)
     so_far = ctx.lambda_name()
     held = Value(exp.Column(this=exp.Identifier(this=so_far)), initial.type, "null")
-    body = ctx.with_variables({"this": item, "value": held}).value(_named(node, "in"))
+    body = ctx.with_variables({"this": item, "value": held}).value(node.needed("in"))
     if body.type != initial.type or item.type != initial.type:
         decline("$reduce whose value changes its type")
     step = exp.Lambda(

@@ -7,9 +7,9 @@ from typing import Any
 
 from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Condition, Sql, choose
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
 
 

@@ -9,16 +9,11 @@ from xrepo_nb.engines.sql.comparing import as_value, truth
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.arithmetic import milliseconds
 from xrepo_nb.engines.sql.expressions.common import guarded, operands
-from xrepo_nb.engines.sql.reasons import decline
-from xrepo_nb.engines.sql.syntax import Condition, Sql, call, case, cast, disjunction, number, text
+from xrepo_nb.engines.sql.syntax import Condition, Sql, as_sql, call, case, cast, disjunction, number, text
 from xrepo_nb.engines.sql.values import BOOL, DATETIME, FLOAT, INT, NULL_VALUE, STRING, Value, strict
+from xrepo_nb.engines.typed.kinds import BSON_NAMES
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
-
-_NAMES = {
-    "float": "double", "decimal": "decimal", "string": "string", "bool": "bool", "datetime": "date",
-    "date": "date", "binary": "binData", "uuid": "binData", "objectid": "objectId", "object": "object",
-    "array": "array", "time": "time", "duration": "duration", "null": "null",
-}  # fmt: skip
 
 
 def _type(ctx: Context, node: Call) -> Value:
@@ -27,15 +22,15 @@ def _type(ctx: Context, node: Call) -> Value:
         small = ctx.dialect.between(value, number(-(2**31)), number(2**31 - 1))
         name: Sql = case([(small, text("int"))], text("long"))
     else:
-        name = text(_NAMES[value.kind])
-    branches = [(value.is_missing(), text("missing")), (value.is_none(), text("null"))]
+        name = text(BSON_NAMES[value.kind])
+    branches = [(value.is_missing(), text("missing")), (value.is_null(), text("null"))]
     kept = [(when, then) for when, then in branches if when is not False]
     return Value(case(kept, name) if kept else name, STRING, "never")
 
 
 def _is_number(ctx: Context, node: Call) -> Value:
     (value,) = operands(ctx, node)
-    return as_value(value.is_present() if value.group == "number" else False)
+    return as_value(value.is_present() if value.bracket == "number" else False)
 
 
 def _is_array(ctx: Context, node: Call) -> Value:
@@ -107,14 +102,7 @@ def _to_bool(ctx: Context, node: Call) -> Value:
         return NULL_VALUE
     if value.kind == "bool":
         return value.nullable()
-    made = truth(value)
-    sql: Sql = (
-        exp.Boolean(this=True)
-        if made is True
-        else made
-        if not isinstance(made, bool)
-        else exp.Boolean(this=False)
-    )
+    sql = as_sql(truth(value))
     if value.absence != "never":
         sql = case([(value.is_present(), sql)], exp.Null())
     return strict(sql, BOOL, value)

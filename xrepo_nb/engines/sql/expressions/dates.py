@@ -11,10 +11,11 @@ from sqlglot import exp
 from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.common import constant
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import Sql, binary, call, cast, number, text
 from xrepo_nb.engines.sql.values import DATETIME, INT, NULL_VALUE, STRING, Value, strict
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
+from xrepo_nb.query.units import FIXED
 
 _OFFSET = re.compile(r"([+-])(\d\d)(?::?(\d\d))?")
 _UTC = frozenset({"UTC", "GMT", "Z", "+00:00", "+0000", "+00"})
@@ -25,9 +26,7 @@ def moment(ctx: Context, node: Call, name: str) -> Value:
     zone = constant(ctx, node, "timezone", "UTC")
     if not isinstance(zone, str) or zone not in _UTC:
         decline(f"{node.op} in a time zone")
-    given = node.option(name)
-    assert given is not None
-    value = ctx.value(given)
+    value = ctx.value(node.needed(name))
     if value.kind == "date":
         return Value(cast(value.sql, "TIMESTAMP"), DATETIME, value.absence, value.missing)
     if value.kind not in ("datetime", "null"):
@@ -40,9 +39,11 @@ def local(ctx: Context, node: Call, name: str) -> Value:
     zone = constant(ctx, node, "timezone", "UTC")
     bare = Call(node.op, node.args, tuple(item for item in node.options if item[0] != "timezone"), node.at)
     value = moment(ctx, bare, name)
+    if not isinstance(zone, str):
+        decline(f"{node.op} in a time zone that is no text")
     if value.kind == "null" or zone in _UTC:
         return value
-    offset = _OFFSET.fullmatch(zone) if isinstance(zone, str) else None
+    offset = _OFFSET.fullmatch(zone)
     if offset is not None:
         sign, hours, minutes = offset.groups("0")
         away = (int(hours) * 60 + int(minutes)) * (-1 if sign == "-" else 1)
@@ -54,9 +55,9 @@ def local(ctx: Context, node: Call, name: str) -> Value:
     return Value(moved, DATETIME, value.absence, value.missing)
 
 
-def _is_zone(zone: object) -> bool:
+def _is_zone(name: str) -> bool:
     try:
-        return isinstance(zone, str) and ZoneInfo(zone) is not None
+        return ZoneInfo(name) is not None
     except (ValueError, OSError, ZoneInfoNotFoundError):
         return False
 
@@ -100,34 +101,29 @@ def _part(ctx: Context, node: Call) -> Value:
     return NULL_VALUE if value.kind == "null" else strict(_PARTS[node.op](value.sql), INT, value)
 
 
-_UNITS = {
+INTERVALS = {
     "year": "to_years", "month": "to_months", "week": "to_weeks", "day": "to_days", "hour": "to_hours",
     "minute": "to_minutes", "second": "to_seconds", "millisecond": "to_milliseconds",
 }  # fmt: skip
-_LENGTHS = {
-    "week": 604_800_000, "day": 86_400_000, "hour": 3_600_000, "minute": 60_000, "second": 1000,
-    "millisecond": 1,
-}  # fmt: skip
+"""Functions that make an interval of a number of units."""
 
 
 def _unit(ctx: Context, node: Call) -> str:
     unit = constant(ctx, node, "unit")
-    if unit not in (*_UNITS, "quarter"):
+    if unit not in (*INTERVALS, "quarter"):
         decline(f"{node.op} by the unit {unit!r}")
     return str(unit)
 
 
 def _shift(ctx: Context, node: Call) -> Value:
     value, unit = moment(ctx, node, "startDate"), _unit(ctx, node)
-    given = node.option("amount")
-    assert given is not None
-    amount = ctx.value(given)
+    amount = ctx.value(node.needed("amount"))
     if value.kind == "null" or amount.kind == "null":
         return NULL_VALUE
     if amount.kind != "int" or (amount.is_constant and abs(amount.literal) > 100_000):
         decline(f"{node.op} by {an(amount.kind)}")
     count = binary(exp.Mul, amount.sql, number(3)) if unit == "quarter" else amount.sql
-    name = "to_months" if unit == "quarter" else _UNITS[unit]
+    name = "to_months" if unit == "quarter" else INTERVALS[unit]
     if name not in ("to_hours", "to_minutes", "to_seconds", "to_milliseconds"):
         count = cast(count, "INT")
     maker = exp.Add if node.op == "$dateAdd" else exp.Sub
@@ -149,20 +145,20 @@ def _truncated(ctx: Context, node: Call) -> Value:
     size = constant(ctx, node, "binSize", 1)
     if value.kind == "null":
         return NULL_VALUE
+    if type(size) is not int or size < 1:
+        decline("$dateTrunc by a binSize that is no number from one on")
     if size == 1 and unit != "week":
         return strict(call("date_trunc", text(unit), value.sql), DATETIME, value)
-    if unit == "week" or unit not in _LENGTHS or not isinstance(size, int) or size < 1:
+    if unit == "week" or unit not in FIXED:
         decline(f"$dateTrunc by {size} {unit}s")
     # Bins of a fixed length count from 2000-01-01, like DuckDB's own.
-    step = call(_UNITS[unit], number(size))
+    step = call(INTERVALS[unit], number(size))
     origin = cast(text("2000-01-01"), "TIMESTAMP")
     return strict(call("time_bucket", step, value.sql, origin), DATETIME, value)
 
 
-_FORMATS = {
-    "%Y": "%Y", "%m": "%m", "%d": "%d", "%H": "%H", "%M": "%M", "%S": "%S", "%L": "%g", "%j": "%j",
-    "%u": "%u", "%V": "%V", "%G": "%G", "%U": "%U", "%%": "%%", "%B": "%B", "%b": "%b",
-}  # fmt: skip
+_FORMATS = {f"%{letter}": f"%{letter}" for letter in "YmdHMSjuVGUBb%"} | {"%L": "%g"}
+"""The specifiers that DuckDB has too, as it writes them."""
 _ISO = "%Y-%m-%dT%H:%M:%S.%LZ"
 
 
@@ -170,21 +166,19 @@ def _to_string(ctx: Context, node: Call) -> Value:
     value, form = local(ctx, node, "date"), constant(ctx, node, "format", _ISO)
     if node.option("onNull") is not None:
         decline("$dateToString with onNull")
+    if not isinstance(form, str | None):
+        decline("$dateToString in a format that is no text")
     if value.kind == "null" or form is None:
         return NULL_VALUE
     return strict(call("strftime", value.sql, text(_format(form))), STRING, value)
 
 
 def _format(form: str) -> str:
-    out, i = [], 0
-    while i < len(form):
-        width = 2 if form[i] == "%" else 1
-        piece = form[i : i + width]
-        if width == 2 and piece not in _FORMATS:
+    pieces = re.findall(r"%.?|[^%]+", form, re.S)
+    for piece in pieces:
+        if piece[0] == "%" and piece not in _FORMATS:
             decline(f"the date format {piece!r}")
-        out.append({"%L": "%g"}.get(piece, piece))
-        i += width
-    return "".join(out)
+    return "".join(_FORMATS.get(piece, piece) for piece in pieces)
 
 
 OPERATORS = {

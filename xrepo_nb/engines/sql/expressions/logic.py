@@ -9,7 +9,7 @@ from sqlglot import exp
 from xrepo_nb.engines.sql.comparing import as_value, comparison, truth
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.syntax import Condition, as_sql, case, conjunction, disjunction, negation, number
-from xrepo_nb.engines.sql.values import INT, Value, absence_of, unified
+from xrepo_nb.engines.sql.values import INT, Value, unified
 from xrepo_nb.query.expressions import Call
 
 
@@ -49,9 +49,8 @@ def choice(branches: Sequence[tuple[Condition, Value]], default: Value) -> Value
         return default
     values = [then for _, then in live] + [default]
     sql = case([(when, then.sql) for when, then in live], default.sql)
-    null, missing = _state(live, default, Value.is_none), _state(live, default, Value.is_missing)
-    absence, mask = absence_of(null, missing)
-    return Value(sql, unified([v.type for v in values]), absence, mask)
+    null, missing = _state(live, default, Value.is_null), _state(live, default, Value.is_missing)
+    return Value(sql, unified([v.type for v in values])).with_absence(null, missing)
 
 
 def _state(
@@ -92,9 +91,8 @@ def _if_null(ctx: Context, node: Call) -> Value:
         return last
     sql = exp.Coalesce(this=live[0].sql, expressions=[v.sql for v in (*live[1:], last)])
     every = conjunction(*(v.is_absent() for v in live))
-    null, missing = conjunction(every, last.is_none()), conjunction(every, last.is_missing())
-    absence, mask = absence_of(null, missing)
-    return Value(sql, unified([v.type for v in (*live, last)]), absence, mask)
+    null, missing = conjunction(every, last.is_null()), conjunction(every, last.is_missing())
+    return Value(sql, unified([v.type for v in (*live, last)])).with_absence(null, missing)
 
 
 OPERATORS = {

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from sqlglot import exp
 
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import name
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.schema.types import DataType, Field
 
 
@@ -16,7 +16,7 @@ def struct(items: Sequence[tuple[str, Value]]) -> Value:
     """A document of these fields, those that are always missing left out."""
     if any(not v.type.is_typed for _, v in items):
         decline("a constant without SQL form within a document")
-    kept = [(k, v.settled(f"the field {k!r}")) for k, v in items if not _is_gone(v)]
+    kept = [(k, v.settled(f"the field {k!r}")) for k, v in items if not v.is_never_there]
     if not kept:
         decline("a document without fields")
     if len({k.casefold() for k, _ in kept}) < len(kept) or any(not k or "\0" in k for k, _ in kept):
@@ -24,7 +24,3 @@ def struct(items: Sequence[tuple[str, Value]]) -> Value:
     parts = [exp.PropertyEQ(this=name(k), expression=v.sql) for k, v in kept]
     fields = tuple(Field(k, v.type, v.absence) for k, v in kept)
     return Value(exp.Struct(expressions=parts), DataType("object", fields), "never")
-
-
-def _is_gone(value: Value) -> bool:
-    return value.kind == "null" and value.absence == "missing"

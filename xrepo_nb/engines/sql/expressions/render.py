@@ -13,8 +13,8 @@ from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions import arithmetic, arrays, conversion, dates, logic, strings
 from xrepo_nb.engines.sql.expressions.objects import struct
 from xrepo_nb.engines.sql.paths import column_of, follow
-from xrepo_nb.engines.sql.reasons import Unsupported, decline
 from xrepo_nb.engines.sql.values import MISSING_VALUE, Value, unified
+from xrepo_nb.engines.typed.reasons import Unsupported, bounded, decline
 from xrepo_nb.query import expressions as e
 from xrepo_nb.schema.types import DataType
 
@@ -30,15 +30,11 @@ OPERATORS: dict[str, Operator] = {
 }
 
 
-_LONG = 1_000
-"""Beyond so many expressions in one array, planning them costs more than interpreting them."""
-
-
 def expression(ctx: Context, node: e.Expr) -> Value:
     """What an expression renders to; declines an operator without exact SQL form."""
-    if isinstance(node, e.Literal) and isinstance(node.value, list) and len(node.value) > _LONG:
-        decline(f"a constant array of more than {_LONG} elements")
     if isinstance(node, e.Literal):
+        if isinstance(node.value, list):
+            bounded(node.value, "elements of a constant array")
         return ctx.literal(node.value)
     if isinstance(node, e.FieldRef):
         return follow(ctx, column_of(ctx, node.path[0]), node.path[1:])
@@ -54,8 +50,7 @@ def expression(ctx: Context, node: e.Expr) -> Value:
     if isinstance(node, e.DocumentExpr):
         return struct([(name, ctx.value(value)) for name, value in node.items])
     if isinstance(node, e.ArrayExpr):
-        if len(node.items) > _LONG:
-            decline(f"an array of more than {_LONG} expressions")
+        bounded(node.items, "expressions in an array")
         return array([ctx.value(item) for item in node.items])
     return decline(f"the projection {type(node).__name__}")
 
@@ -79,8 +74,7 @@ def _variable(ctx: Context, node: e.Variable) -> Value:
 
 
 def _call(ctx: Context, node: e.Call) -> Value:
-    if len(node.args) > _LONG:
-        decline(f"{node.op} of more than {_LONG} arguments")
+    bounded(node.args, "arguments")
     if _is_constant(node):
         return _folded(ctx, node)
     render = OPERATORS.get(node.op)

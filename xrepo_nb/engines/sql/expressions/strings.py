@@ -11,7 +11,6 @@ from xrepo_nb.engines.sql.comparing import as_value
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.common import constant, guarded, of_kinds, operands
 from xrepo_nb.engines.sql.patterns import regex
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.syntax import (
     Sql,
     binary,
@@ -22,6 +21,7 @@ from xrepo_nb.engines.sql.syntax import (
     text,
 )
 from xrepo_nb.engines.sql.values import INT, NULL_VALUE, STRING, Value, strict
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
 from xrepo_nb.schema.types import DataType
 
@@ -117,9 +117,7 @@ def _bytes(ctx: Context, node: Call, subject: Value, start: int, length: int) ->
 
 
 def _trim(ctx: Context, node: Call) -> Value:
-    given = node.option("input")
-    assert given is not None
-    subject, chars = ctx.value(given), constant(ctx, node, "chars", _SPACES)
+    subject, chars = ctx.value(node.needed("input")), constant(ctx, node, "chars", _SPACES)
     if subject.kind == "null" or chars is None:
         return NULL_VALUE
     of_kinds(node.op, [subject], "string")
@@ -150,9 +148,7 @@ def _replaced_once(subject: Sql, find: Value, replacement: Sql) -> Sql:
 
 
 def _regex_match(ctx: Context, node: Call) -> Value:
-    given = node.option("input")
-    assert given is not None
-    subject = ctx.value(given)
+    subject = ctx.value(node.needed("input"))
     pattern, options = constant(ctx, node, "regex"), constant(ctx, node, "options", "")
     of_kinds(node.op, [subject], "string")
     if subject.kind == "null" or pattern is None:

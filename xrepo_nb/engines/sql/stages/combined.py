@@ -8,43 +8,42 @@ from dataclasses import replace
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Relation, Term, aliased, physical, subquery
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.syntax import Sql, as_sql, column, conjunction, number
 from xrepo_nb.engines.sql.values import Value, unified
+from xrepo_nb.engines.typed.kinds import KEYS
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
 from xrepo_nb.schema.types import Absence
 
 
 def union(ctx: Context, stage: q.UnionWith, sources: Sources) -> Relation:
+    """`$unionWith`: UNION ALL, each side numbered to keep its order."""
     left = relation(ctx, stage.input, sources)
     right = relation(ctx, stage.other, sources)
     fields = list(dict.fromkeys([*left.columns, *right.columns]))
     names = physical(fields)
     alias = ctx.table_name()
     terms = max(len(left.order), len(right.order), 1)
-    parts, columns = [], {}
+    parts: list[Sql] = []
+    columns: dict[str, Value] = {}
     for side, other in ((left, right), (right, left)):
         selected = [aliased(_sided(side, other, f).sql, names[f]) for f in fields]
         selected.append(aliased(number(int(side is right)), "#s"))
         selected += [aliased(_term(side, i), f"#{int(side is right)}{i}") for i in range(terms)]
         selected += [aliased(exp.Null(), f"#{int(side is left)}{i}") for i in range(terms)]
-        parts.append(side.selecting(ctx, _sorted_names(selected, len(fields)), ordered=side.is_cut))
+        select = side.selecting(ctx, _sorted_names(selected, len(fields)), ordered=side.is_cut)
+        parts.append(exp.Subquery(this=select) if side.is_cut else select)
     for f in fields:
         columns[f] = replace(_merged(left, right, f), sql=column(names[f], alias))
-    made = exp.Union(this=_wrapped(parts[0]), expression=_wrapped(parts[1]), distinct=False)
+    made = exp.Union(this=parts[0], expression=parts[1], distinct=False)
     if not left.order or not right.order:
         return Relation(subquery(made, alias), columns)
     order = [Term(column("#s", alias))]
     for k, side in enumerate((left, right)):
         order += [replace(t, sql=column(f"#{k}{i}", alias)) for i, t in enumerate(side.order)]
     return Relation(subquery(made, alias), columns, tuple(order), explicit=True)
-
-
-def _wrapped(select: exp.Select) -> Sql:
-    bare = not any(select.args.get(clause) for clause in ("order", "limit", "offset"))
-    return select if bare else exp.Subquery(this=select)
 
 
 def _sorted_names(selected: Sequence[Sql], fields: int) -> list[Sql]:
@@ -77,11 +76,11 @@ def _common(what: str, left: Value, right: Value) -> Absence:
     return kinds.pop() if kinds else "never"
 
 
-_KEYS = frozenset({"string", "int", "bool", "datetime", "date", "time", "uuid", "objectid", "binary"})
 _SIDES = {"left": "LEFT", "inner": "INNER", "right": "RIGHT", "outer": "FULL"}
 
 
 def join(ctx: Context, stage: q.Join, sources: Sources) -> Relation:
+    """A relational join, as views make it; keys of one name appear once."""
     left = relation(ctx, stage.left, sources).derived(ctx)
     right = relation(ctx, stage.right, sources).derived(ctx)
     if stage.validate != "many_to_many":
@@ -94,9 +93,8 @@ def join(ctx: Context, stage: q.Join, sources: Sources) -> Relation:
         decline(f"the join {stage.how!r} in SQL")
     shared = {a for a, b in stage.on if a == b}
     columns = {
-        k: _after(v, stage.how in ("right", "outer")) for k, v in left.columns.items() if k not in shared
+        k: v if k in shared else _after(v, stage.how in ("right", "outer")) for k, v in left.columns.items()
     }
-    columns = {k: columns.get(k, v) for k, v in left.columns.items()}
     for k, v in right.columns.items():
         if k in shared:
             columns[k] = _shared(columns[k], v, stage.how)
@@ -112,15 +110,10 @@ def join(ctx: Context, stage: q.Join, sources: Sources) -> Relation:
 def _joined(
     ctx: Context, left: Relation, joined: exp.Join, columns: Mapping[str, Value], order: tuple[Term, ...]
 ) -> Relation:
-    names = physical(columns)
     alias = ctx.table_name()
-    selected: list[Sql] = [aliased(v.sql, names[k]) for k, v in columns.items()]
-    selected += [aliased(t.sql, f"#{i}") for i, t in enumerate(order)]
+    selected, out, terms = Relation(left.source, columns, order).carried(alias)
     select = exp.select(*selected, copy=False).from_(left.source, copy=False)
-    select = select.join(joined, copy=False)
-    out = {k: replace(v, sql=column(names[k], alias)) for k, v in columns.items()}
-    terms = tuple(replace(t, sql=column(f"#{i}", alias)) for i, t in enumerate(order))
-    return Relation(subquery(select, alias), out, terms, explicit=bool(terms))
+    return Relation(subquery(select.join(joined, copy=False), alias), out, terms, explicit=bool(terms))
 
 
 def _join_order(how: str, left: Relation, right: Relation) -> tuple[Term, ...]:
@@ -138,7 +131,7 @@ def _pair(left: Relation, right: Relation, a: str, b: str) -> Sql:
         if key not in side.columns:
             decline(f"no join key {key!r}")
     mine, other = left.columns[a], right.columns[b]
-    if mine.kind != other.kind or mine.kind not in _KEYS:
+    if mine.kind != other.kind or mine.kind not in KEYS:
         decline(f"join keys of types {mine.type} and {other.type}")
     return exp.EQ(this=mine.sql, expression=other.sql)
 

@@ -18,6 +18,7 @@ from xrepo_nb.schema.types import DataType
 
 
 def facet(ctx: Context, stage: q.Facet, sources: Sources) -> Relation:
+    """`$facet`: one row of subqueries, each a branch gathered into an array."""
     base = relation(ctx, stage.input, sources).derived(ctx)
     names, alias = physical(branch for branch, _ in stage.branches), ctx.table_name()
     selected: list[Sql] = []

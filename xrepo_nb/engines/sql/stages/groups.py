@@ -13,11 +13,12 @@ from xrepo_nb.engines.sql.comparing import comparison
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.logic import choice
 from xrepo_nb.engines.sql.expressions.objects import struct
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Relation, Term, physical, subquery
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.syntax import Sql, column, conjunction, name, number
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.absence import NO_LITERAL
+from xrepo_nb.engines.typed.reasons import bounded, decline
 from xrepo_nb.query import plan as q
 from xrepo_nb.query.expressions import DocumentExpr, Expr
 
@@ -25,6 +26,7 @@ _KEYED = frozenset({"array", "object"})
 
 
 def group(ctx: Context, stage: q.Group, sources: Sources) -> Relation:
+    """`$group`: GROUP BY the key's parts, `_id` built of them afterwards."""
     base = relation(ctx, stage.input, sources).plain(ctx)
     keys = parts(ctx.over(base.columns), stage.key)
     return grouped(ctx, base, keys, stage.key, stage.accumulators)
@@ -35,7 +37,7 @@ def parts(ctx: Context, key: Expr) -> list[Value]:
     if isinstance(key, DocumentExpr):
         return [value for _, item in key.items for value in parts(ctx, item)]
     value = ctx.value(key)
-    if isinstance(key, DocumentExpr) or value.is_constant or value.kind == "null":
+    if value.is_constant or value.kind == "null":
         return [value]
     if value.kind in _KEYED and not ctx.dialect.nested:
         decline(f"grouping by {value.kind}")
@@ -76,7 +78,7 @@ def grouped(
         select = select.having(some, copy=False)
     columns = {"_id": _rebuilt(iter(outer_keys), key).nullable()}
     for logical, value in made.items():
-        columns[logical] = replace(value, sql=column(names[logical], alias), literal=value.literal)
+        columns[logical] = replace(value, sql=column(names[logical], alias))
     order = tuple(Term(v.sql) for v in outer_keys) if key_terms else ()
     return Relation(subquery(select, alias), columns, order, explicit=key_terms)
 
@@ -93,11 +95,11 @@ def _plain_keys(ctx: Context, base: Relation, keys: Sequence[Value]) -> tuple[Re
         base = base.with_columns({**base.columns, **computed}).derived(ctx)
         made = {k: base.columns[k] for k in computed}
         base = base.with_columns({k: base.columns[k] for k in own})
-        keys = [_moved(base, own, k, made.get(f"#g{i}")) for i, k in enumerate(keys)]
+        keys = [_moved(base, k, made.get(f"#g{i}")) for i, k in enumerate(keys)]
     return base, list(keys)
 
 
-def _moved(base: Relation, own: Sequence[str], key: Value, made: Value | None) -> Value:
+def _moved(base: Relation, key: Value, made: Value | None) -> Value:
     if made is not None:
         return made
     if not isinstance(key.sql, exp.Column):
@@ -112,16 +114,12 @@ def _rebuilt(keys: Iterator[Value], key: Expr | None) -> Value:
     return next(keys)
 
 
-_EDGES = 1_000
-"""Beyond so many boundaries planning them costs more than looking them up."""
-
-
 def bucket(ctx: Context, stage: q.Bucket, sources: Sources) -> Relation:
+    """`$bucket`: a group by the boundary below each value, as CASE finds it."""
     base = relation(ctx, stage.input, sources).plain(ctx)
     inner = ctx.over(base.columns)
     by = inner.value(stage.by)
-    if len(stage.boundaries) > _EDGES:
-        decline(f"more than {_EDGES} boundaries")
+    bounded(stage.boundaries, "boundaries")
     bounds = [inner.literal(b) for b in stage.boundaries]
     branches = []
     for low, high in pairwise(bounds):
@@ -132,7 +130,7 @@ def bucket(ctx: Context, stage: q.Bucket, sources: Sources) -> Relation:
     else:
         default = replace(bounds[0], sql=ctx.dialect.fails("$bucket met a value outside of its boundaries"))
     # A computed value, even where all branches are constants.
-    key = replace(choice(branches, default), literal=Value(number(0), by.type).literal)
+    key = replace(choice(branches, default), literal=NO_LITERAL)
     return grouped(ctx, base, [key], None, stage.outputs, key_terms=True)
 
 

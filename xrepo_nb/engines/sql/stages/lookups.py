@@ -10,20 +10,20 @@ from sqlglot import exp
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.objects import struct
 from xrepo_nb.engines.sql.paths import column_of, follow
-from xrepo_nb.engines.sql.reasons import decline
-from xrepo_nb.engines.sql.relation import Relation, physical, subquery
+from xrepo_nb.engines.sql.relation import Relation, aliased, subquery
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.stages.shapes import put
-from xrepo_nb.engines.sql.syntax import Sql, column, name
+from xrepo_nb.engines.sql.syntax import Sql, column
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.kinds import KEYS
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.schema.types import DataType
 
-_KEYS = frozenset({"string", "int", "bool", "datetime", "date", "time", "uuid", "objectid", "binary"})
-
 
 def lookup(ctx: Context, stage: q.Lookup, sources: Sources) -> Relation:
+    """`$lookup`: the other rows grouped by their key, joined to these."""
     if stage.local is None or stage.foreign is None or stage.let:
         decline("a $lookup by a pipeline")
     right = relation(ctx, stage.right, sources)
@@ -34,23 +34,17 @@ def lookup(ctx: Context, stage: q.Lookup, sources: Sources) -> Relation:
     left = relation(ctx, stage.input, sources).derived(ctx)
     right = right.derived(ctx)
     mine, other = _key(ctx, left, stage.local), _key(ctx, right, stage.foreign)
-    if mine.kind != other.kind or mine.kind not in _KEYS:
+    if mine.kind != other.kind or mine.kind not in KEYS:
         decline(f"a $lookup between keys of {mine.type} and {other.type}")
     found, item = _gathered(ctx, right, other)
-    columns = physical(left.columns)
     alias, side = ctx.table_name(), ctx.table_name()
     same = exp.NullSafeEQ(this=mine.sql, expression=column("#key", side))
-    selected: list[Sql] = [exp.Alias(this=v.sql, alias=name(columns[k])) for k, v in left.columns.items()]
-    selected += [exp.Alias(this=t.sql, alias=name(f"#{i}")) for i, t in enumerate(left.order)]
-    empty = exp.Array(expressions=[])
-    rows = exp.Coalesce(this=column("#rows", side), expressions=[empty])
-    selected.append(exp.Alias(this=rows, alias=name("#rows")))
-    select = left.selecting(ctx, selected)
+    selected, columns, order = left.carried(alias)
+    rows = exp.Coalesce(this=column("#rows", side), expressions=[exp.Array(expressions=[])])
+    select = left.selecting(ctx, [*selected, aliased(rows, "#rows")])
     select = select.join(subquery(found, side), on=same, join_type="LEFT", copy=False)
-    out = {k: replace(v, sql=column(columns[k], alias)) for k, v in left.columns.items()}
-    put(out, stage.target, Value(column("#rows", alias), DataType("array", item=item), "never"))
-    order = tuple(replace(t, sql=column(f"#{i}", alias)) for i, t in enumerate(left.order))
-    return Relation(subquery(select, alias), out, order, explicit=bool(order))
+    put(columns, stage.target, Value(column("#rows", alias), DataType("array", item=item), "never"))
+    return Relation(subquery(select, alias), columns, order, explicit=bool(order))
 
 
 def _key(ctx: Context, side: Relation, path: Path) -> Value:
@@ -63,10 +57,7 @@ def _key(ctx: Context, side: Relation, path: Path) -> Value:
 def _gathered(ctx: Context, right: Relation, key: Value) -> tuple[exp.Select, DataType]:
     """The rows of each key as one array; null and missing keys are one."""
     listed, item = rows_as_array(ctx, right)
-    made: list[Sql] = [
-        exp.Alias(this=key.sql, alias=name("#key")),
-        exp.Alias(this=listed, alias=name("#rows")),
-    ]
+    made = [aliased(key.sql, "#key"), aliased(listed, "#rows")]
     return right.selecting(ctx, made).group_by(key.sql, copy=False), item
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Relation, Term, physical
 from xrepo_nb.engines.sql.syntax import Sql, column
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.plan import Input, Plan, Scan
 from xrepo_nb.schema.schema import Schema
 

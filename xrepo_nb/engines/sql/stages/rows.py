@@ -8,21 +8,18 @@ from dataclasses import replace
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.paths import column_of, follow
 from xrepo_nb.engines.sql.predicates import may_fail, predicate
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Relation, Term
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.syntax import FALSE, call, case, conjunction
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.kinds import SORTED
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
-
-SORTED = frozenset(
-    {"string", "int", "float", "decimal", "bool", "datetime", "date", "time", "objectid", "uuid"}
-)
 
 
 def match(ctx: Context, stage: q.Match, sources: Sources) -> Relation:
-    base = relation(ctx, stage.input, sources)
-    base = base.plain(ctx) if base.is_cut or not base.is_plain else base
+    """`$match`: a condition added to WHERE."""
+    base = relation(ctx, stage.input, sources).plain(ctx)
     condition = predicate(ctx.over(base.columns), stage.predicate)
     if may_fail(stage.predicate) and base.where is not True and not isinstance(condition, bool):
         # CASE keeps the database from evaluating it on rows that were filtered out before.
@@ -31,10 +28,10 @@ def match(ctx: Context, stage: q.Match, sources: Sources) -> Relation:
 
 
 def sort(ctx: Context, stage: q.Sort, sources: Sources) -> Relation:
+    """`$sort`: the keys before what the rows were ordered by."""
     if stage.is_natural:
         decline("the order in which rows stand")
-    base = relation(ctx, stage.input, sources)
-    base = base.plain(ctx)
+    base = relation(ctx, stage.input, sources).plain(ctx)
     terms = sort_terms(ctx.over(base.columns), stage.keys)
     return replace(base, order=(*terms, *base.order), explicit=True)
 
@@ -49,9 +46,10 @@ def sort_terms(ctx: Context, keys: tuple[q.SortKey, ...]) -> tuple[Term, ...]:
 
 
 def value_terms(ctx: Context, value: Value, descending: bool) -> list[Term]:
+    """One value as terms of an order: nulls least, then NaN."""
     if value.kind == "null":
         return []
-    if value.kind not in SORTED:
+    if value.kind not in SORTED and value.kind != "uuid":
         decline(f"sorting by {value.kind}")
     ctx.dialect.check(value, "sorting")
     terms = [Term(ctx.dialect.operand(value), descending)]
@@ -65,17 +63,20 @@ def value_terms(ctx: Context, value: Value, descending: bool) -> list[Term]:
 
 
 def limit(ctx: Context, stage: q.Limit, sources: Sources) -> Relation:
+    """`$limit`."""
     base = relation(ctx, stage.input, sources)
     return replace(base, limit=stage.count if base.limit is None else min(base.limit, stage.count))
 
 
 def skip(ctx: Context, stage: q.Skip, sources: Sources) -> Relation:
+    """`$skip`."""
     base = relation(ctx, stage.input, sources)
     left = None if base.limit is None else max(base.limit - stage.count, 0)
     return replace(base, offset=base.offset + stage.count, limit=left)
 
 
 def sample(ctx: Context, stage: q.Sample, sources: Sources) -> Relation:
+    """`$sample`: the first of the rows in a random order."""
     base = relation(ctx, stage.input, sources).derived(ctx)
     return replace(base, order=(Term(call("random")),), explicit=True, limit=stage.size).derived(ctx)
 

@@ -8,15 +8,16 @@ from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.objects import struct
 from xrepo_nb.engines.sql.expressions.render import output
 from xrepo_nb.engines.sql.paths import member
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Relation
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.values import MISSING_VALUE, Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
 from xrepo_nb.query.expressions import Expr, Path
 
 
 def project(ctx: Context, stage: q.Project, sources: Sources) -> Relation:
+    """`$project`, and the projections of find."""
     base = relation(ctx, stage.input, sources)
     if any(isinstance(given, Expr) for _, given in stage.fields):
         base = base.plain(ctx)
@@ -34,18 +35,13 @@ def inclusive(ctx: Context, stage: q.Project) -> dict[str, Value]:
     kept = [name for name in ctx.columns if tree.get(name) is True or isinstance(tree.get(name), dict)]
     out: dict[str, Value] = {}
     for name in kept:
-        out[name] = _kept(ctx, column_of_any(ctx, name), tree[name])
+        out[name] = _kept(ctx, ctx.columns[name], tree[name])
     for name, given in tree.items():
         if isinstance(given, Expr):
             out[name] = output(ctx, given)
         elif isinstance(given, dict) and name not in out:
             out[name] = _kept(ctx, MISSING_VALUE, given)
     return out
-
-
-def column_of_any(ctx: Context, name: str) -> Value:
-    """A column as it is, mixed or not."""
-    return ctx.columns[name]
 
 
 def _tree(fields: Sequence[tuple[Path, bool | Expr]]) -> dict[str, object]:
@@ -135,19 +131,17 @@ def _with(value: Value, path: Path, made: Value) -> Value:
 
 
 def add_fields(ctx: Context, stage: q.AddFields, sources: Sources) -> Relation:
+    """`$addFields`, `$set`."""
     base = relation(ctx, stage.input, sources).plain(ctx)
     inner, out = ctx.over(base.columns), dict(base.columns)
     made = [(path, output(inner, given)) for path, given in stage.fields]
     for path, value in made:
         put(out, path, value)
-    return base.with_columns({name: value for name, value in out.items() if not _is_gone(value)})
-
-
-def _is_gone(value: Value) -> bool:
-    return value.kind == "null" and value.absence == "missing"
+    return base.with_columns({name: value for name, value in out.items() if not value.is_never_there})
 
 
 def unset(ctx: Context, stage: q.Unset, sources: Sources) -> Relation:
+    """`$unset`."""
     base = relation(ctx, stage.input, sources)
     out = dict(base.columns)
     for path in stage.paths:
@@ -156,6 +150,7 @@ def unset(ctx: Context, stage: q.Unset, sources: Sources) -> Relation:
 
 
 def replace_root(ctx: Context, stage: q.ReplaceRoot, sources: Sources) -> Relation:
+    """`$replaceRoot`, `$replaceWith`."""
     base = relation(ctx, stage.input, sources).plain(ctx)
     root = ctx.over(base.columns).value(stage.root)
     if root.kind != "object" or root.absence != "never":

@@ -10,8 +10,7 @@ from sqlglot import exp
 from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.paths import column_of, follow
-from xrepo_nb.engines.sql.reasons import decline
-from xrepo_nb.engines.sql.relation import Relation, Term, aliased, physical, subquery
+from xrepo_nb.engines.sql.relation import Relation, Term, aliased, subquery
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.stages.shapes import put
 from xrepo_nb.engines.sql.syntax import (
@@ -29,12 +28,14 @@ from xrepo_nb.engines.sql.syntax import (
     number,
 )
 from xrepo_nb.engines.sql.values import INT, Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.schema.types import DataType
 
 
 def unwind(ctx: Context, stage: q.Unwind, sources: Sources) -> Relation:
+    """`$unwind`: the rows once for each position of the array."""
     base = relation(ctx, stage.input, sources).derived(ctx)
     value = _at(ctx, base.columns, stage.path)
     if value.kind == "null" and not stage.preserve_empty:
@@ -65,13 +66,10 @@ def _length(array: Value) -> Sql:
 
 def _numbered(ctx: Context, base: Relation, length: Sql) -> tuple[Relation, Sql]:
     """Each row once for each number from 0 below `length`, and the column with that number."""
-    names, alias = physical(base.columns), ctx.table_name()
-    selected = [aliased(v.sql, names[k]) for k, v in base.columns.items()]
+    alias = ctx.table_name()
+    selected, columns, order = base.carried(alias)
     selected.append(aliased(call("unnest", call("range", number(0), length)), "#place"))
-    selected += [aliased(t.sql, f"#{i}") for i, t in enumerate(base.order)]
     place = column("#place", alias)
-    columns = {k: replace(v, sql=column(names[k], alias)) for k, v in base.columns.items()}
-    order = tuple(replace(t, sql=column(f"#{i}", alias)) for i, t in enumerate(base.order))
     source = subquery(base.selecting(ctx, selected), alias)
     return Relation(source, columns, (*order, Term(place)) if order else (), base.explicit), place
 
@@ -82,8 +80,8 @@ def _element(array: Value, place: Sql, empty: Condition) -> Value:
     item = Value(sql, array.type.item or DataType("null"), "null")
     if empty is False:
         return item
-    null = disjunction(conjunction(negation(empty), is_null(sql)), array.is_none())
-    return item.with_absence(null, conjunction(empty, negation(array.is_none())))
+    null = disjunction(conjunction(negation(empty), is_null(sql)), array.is_null())
+    return item.with_absence(null, conjunction(empty, negation(array.is_null())))
 
 
 RENDERERS: Mapping[str, Renderer] = {"Unwind": unwind}

@@ -11,8 +11,8 @@ from sqlglot import exp
 from xrepo_nb.engines.sql.accumulators import Rows, accumulated
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.arithmetic import as_float
+from xrepo_nb.engines.sql.expressions.dates import INTERVALS
 from xrepo_nb.engines.sql.paths import column_of, follow
-from xrepo_nb.engines.sql.reasons import decline
 from xrepo_nb.engines.sql.relation import Relation, Term
 from xrepo_nb.engines.sql.stages.groups import parts
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
@@ -20,18 +20,9 @@ from xrepo_nb.engines.sql.stages.rows import sort_terms, value_terms
 from xrepo_nb.engines.sql.stages.shapes import put
 from xrepo_nb.engines.sql.syntax import Sql, binary, call, case, cast, number
 from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value, unified
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
-from xrepo_nb.query.expressions import Literal
-
-_LENGTHS = {
-    "week": 604_800_000_000, "day": 86_400_000_000, "hour": 3_600_000_000, "minute": 60_000_000,
-    "second": 1_000_000, "millisecond": 1_000,
-}  # fmt: skip
-"""Microseconds of the units of time that have a fixed length."""
-_INTERVALS = {
-    "year": "to_years", "month": "to_months", "week": "to_weeks", "day": "to_days", "hour": "to_hours",
-    "minute": "to_minutes", "second": "to_seconds", "millisecond": "to_milliseconds",
-}  # fmt: skip
+from xrepo_nb.query.units import FIXED
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +52,12 @@ class Partition:
         return follow(self.ctx, column_of(self.ctx, path[0]), path[1:])
 
     def option(self, node: q.WindowOutput, name: str) -> Value:
-        given = node.option(name)
-        if given is None:
-            decline(f"{node.op} without {name}")
-        return self.ctx.value(given)
+        """A named argument."""
+        return self.ctx.value(node.needed(name))
 
 
 def set_window_fields(ctx: Context, stage: q.SetWindowFields, sources: Sources) -> Relation:
+    """`$setWindowFields`: each output a window function over the partition."""
     base = relation(ctx, stage.input, sources).derived(ctx)
     inner = ctx.over(base.columns)
     keys = [] if stage.partition_by is None else parts(inner, stage.partition_by)
@@ -129,9 +119,9 @@ def _offset(bound: Any, unit: str | None) -> tuple[Sql, bool] | int | None:
         decline("a range with a bound that is no int")
     if unit is None:
         return number(abs(bound)), bound < 0
-    if unit not in _INTERVALS:
+    if unit not in INTERVALS:
         decline(f"a range in the unit {unit!r}")
-    return call(_INTERVALS[unit], number(abs(bound))), bound < 0
+    return call(INTERVALS[unit], number(abs(bound))), bound < 0
 
 
 Bound = tuple[Sql, bool] | int | None
@@ -164,18 +154,13 @@ def _rank(node: q.WindowOutput, partition: Partition) -> Value:
     return Value(partition.over(call(name), order=partition.own), INT, "never")
 
 
-def _constant(node: q.WindowOutput, name: str) -> Any:
-    given = node.option(name)
-    return given.value if isinstance(given, Literal) else None
-
-
 def _shift(node: q.WindowOutput, partition: Partition) -> Value:
-    value, by = partition.option(node, "output").nullable(), _constant(node, "by")
+    value, by = partition.option(node, "output").nullable(), node.constant("by")
     if not isinstance(by, int):
         decline("$shift by other than an int")
     if value.kind == "null" or value.is_constant:
         decline("$shift of a constant")
-    default = partition.ctx.literal(_constant(node, "default"))
+    default = partition.ctx.literal(node.constant("default"))
     type_ = unified([value.type, default.type])
     extra = () if default.kind == "null" else (default.sql,)
     made = partition.over(call("lag" if by < 0 else "lead", value.sql, number(abs(by)), *extra))
@@ -192,12 +177,12 @@ def _carried(node: q.WindowOutput, partition: Partition) -> Value:
 
 
 def _derivative(node: q.WindowOutput, partition: Partition) -> Value:
-    value, key, unit = partition.option(node, "input"), partition.key(), _constant(node, "unit")
+    value, key, unit = partition.option(node, "input"), partition.key(), node.constant("unit")
     if value.kind not in ("int", "float") or value.absence != "never" or key.absence != "never":
         decline("$derivative of values that may be absent")
     if (unit is None and key.kind not in ("int", "float")) or (unit is not None and key.kind != "datetime"):
         decline("$derivative over such a sort key")
-    if unit is not None and unit not in _LENGTHS:
+    if unit is not None and unit not in FIXED:
         decline(f"$derivative by {unit}")
     spec, order = _frame(node, partition)
     place = as_float(key) if unit is None else _micros(key, unit)
@@ -216,7 +201,7 @@ def _derivative(node: q.WindowOutput, partition: Partition) -> Value:
 
 
 def _micros(key: Value, unit: str) -> Sql:
-    return binary(exp.Div, cast(call("epoch_us", key.sql), "DOUBLE"), number(float(_LENGTHS[unit])))
+    return binary(exp.Div, cast(call("epoch_us", key.sql), "DOUBLE"), number(float(FIXED[unit])))
 
 
 _FUNCTIONS: dict[str, Callable[[q.WindowOutput, Partition], Value]] = {
