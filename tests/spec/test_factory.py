@@ -214,6 +214,14 @@ async def test_create_from_resource(database: Any) -> None:
     assert isinstance(copy, MaterializedRepo) and await copy.count() == 3
 
 
+async def test_a_generated_model_knows_its_collection(database: Any) -> None:
+    """As in the start-up function, which names none."""
+    for collection in ("users", "orders"):
+        model = await XInspector(database).generate_model(collection)
+        repo = await XRepoFactory.create_from_resource(resource=database, model_class=model)
+        assert isinstance((await repo.list())[0], model)
+
+
 async def test_example_1_simple_repo(database: Any) -> None:
     inspector = XInspector(database)
     schema = await inspector.discover_schema("users")
