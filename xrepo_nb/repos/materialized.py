@@ -207,6 +207,9 @@ class MaterializedRepo(XRepo[T]):
             raise XRepoUnsupportedError("$out cannot replace a repo kept in a file", hint="use $merge")
         schema = self._schema if self._closed else None
         loaded = await offload(load, schema, documents, self._model_class, primary_key=self._key)
+        for document in documents:
+            self._constraints.must_hold(document, self.metadata.name)
+        self._constraints.must_differ(documents, self.metadata.name)
         removal.rows = self._storage.height
         self._storage.replace_all(loaded.frame, loaded.schema)
         self._schema = loaded.schema
