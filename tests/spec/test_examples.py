@@ -12,6 +12,7 @@ import inspect
 import re
 import sqlite3
 import sys
+import typing
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import pytest
 from specification import Block, block, needs_specification
 
 import xrepo_nb as xr
+from xrepo_nb.cache.memory import InMemoryRepo
 from xrepo_nb.resources import factory
 from xrepo_nb.resources.memory import MemoryResource
 from xrepo_nb.schema.registry import XRegistry
@@ -197,3 +199,129 @@ async def test_the_start_up_function(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert await cache.get_ns("ns.fuzzy.users.user123") == "John Doe john@example.com"
     assert await cache.fuzzy_search("ns.fuzzy.users.*", "JOHN") == ["ns.fuzzy.users.user123"]
     await (await cache.get_ns("ns.resources.db")).close()
+
+
+# The specification's own bodies, where they can run: they and the package must agree.
+
+
+def own(heading: str, name: str, **needed: Any) -> Any:
+    """The class as the specification writes it, body and all."""
+    space = {n: getattr(typing, n) for n in ("Any", "Dict", "List", "Optional", "Type", "Tuple", "Union")}
+    space |= {"XRepo": xr.XRepo, "XResource": xr.XResource, "XObjPrototype": xr.XObjPrototype, **needed}
+    exec(block(heading).code, space)
+    return space[name]
+
+
+async def use_of_a_namespace(cache: Any) -> list[Any]:
+    await cache.register_ns("ns.models.User", int)
+    await cache.register_ns("ns.fuzzy.users.user123", "John Doe john@example.com")
+    await cache.register_ns("ns.fuzzy.users.user456", "Jane Roe jane@example.com")
+    await cache.register_indirect("user", "ns.models.User")
+    return [
+        await cache.get_ns("ns.models.User"), await cache.get_ns("ns.models.Nobody", "none"),
+        await cache.get_ns_by_key("user"), await cache.get_ns_by_key("nobody"), await cache.list_ns("ns.*"),
+        await cache.list_ns("ns.models.*"), await cache.fuzzy_search("ns.fuzzy.*", "JOHN"),
+        await cache.fuzzy_search("ns.fuzzy.users.*", "example.com"), await cache.fuzzy_search("ns.*", "Max"),
+    ]  # fmt: skip
+
+
+async def test_the_namespace_does_what_the_text_does() -> None:
+    written = own("Namespace Registration Methods", "CacheManager", InMemoryRepo=InMemoryRepo)
+    assert await use_of_a_namespace(xr.CacheManager()) == await use_of_a_namespace(written())
+    for kind in (written, xr.CacheManager):
+        with pytest.raises(ValueError, match="nknown cache backend.*disk"):
+            kind("disk")
+
+
+@pytest.mark.parametrize("given", [None, [], [{"a": 1}]])
+@pytest.mark.parametrize("materialized", [None, True, False])
+@pytest.mark.parametrize("connection_type", [
+    None, "rest_api", "websocket", "event_stream", "mongodb", "postgresql", "mysql", "csv", "json", "sqlite",
+])  # fmt: skip
+def test_the_kind_of_repo_is_the_one_of_the_text(
+    connection_type: str | None, materialized: bool | None, given: Any
+) -> None:
+    written = own("Auto-Detection Factory", "XRepoFactory")
+    resource: Any = None if connection_type is None else type("R", (), {"connection_type": connection_type})()
+    asked = ({}, resource, given, materialized)
+    assert xr.XRepoFactory._determine_repo_type(*asked) == written._determine_repo_type(*asked)
+
+
+USERS_SCHEMA = {
+    "fields": {"user_id": {"type": "int", "required": True}, "name": {"type": "string", "required": True}}
+}
+ORDERS_SCHEMA = {
+    "fields": {"user_id": {"type": "int", "required": True}, "total": {"type": "float", "required": True}}
+}
+
+
+def test_schemas_are_merged_as_the_text_does() -> None:
+    written = own("Extended Factory Methods", "XRepoFactory")
+    schemas = {"mongo.users": USERS_SCHEMA, "mongo.orders": ORDERS_SCHEMA}
+    theirs, ours = (
+        kind._merge_schemas(schemas, {"on": "user_id", "type": "inner"})
+        for kind in (written, xr.XRepoFactory)
+    )
+    assert set(theirs) <= set(ours) and ours["view_type"] == theirs["view_type"]
+    assert list(ours["fields"]) == list(theirs["fields"]) == ["user_id", "users_name", "orders_total"]
+    for name in ("users_name", "orders_total"):
+        assert theirs["fields"][name].items() <= ours["fields"][name].items()
+    assert set(ours["source_schemas"]) == set(schemas)
+
+
+def test_aggregated_schemas_are_those_of_the_text_with_real_types() -> None:
+    written = own("Extended Factory Methods", "XRepoFactory")
+    config = {
+        "group_by": ["name"],
+        "aggregations": {"n": {"op": "count"}, "last": {"op": "max", "field": "user_id"}},
+    }
+    theirs, ours = (
+        kind._create_aggregated_schema({"users": USERS_SCHEMA}, config) for kind in (written, xr.XRepoFactory)
+    )
+    assert set(theirs) <= set(ours) and list(ours["fields"]) == list(theirs["fields"])
+    assert (ours["view_type"], ours["aggregation_config"]) == (
+        theirs["view_type"],
+        theirs["aggregation_config"],
+    )
+    assert ours["fields"]["n"]["aggregation"] == theirs["fields"]["n"]["aggregation"] == {"op": "count"}
+    assert [ours["fields"][name]["type"] for name in ("name", "n", "last")] == ["string", "int", "int"]
+
+
+async def test_a_strategy_written_by_the_text_is_asked() -> None:
+    """Of several the one of the highest priority that can handle the inputs makes the repo."""
+    base = xr.RepoCreationStrategy
+
+    def strategy(rank: int, takes: str) -> Any:
+        async def create_repo(self: Any, **inputs: Any) -> Any:
+            return await xr.XRepoFactory.create(data=[{"_id": rank}])
+
+        body = {
+            "can_handle": lambda self, **inputs: inputs.get("data") == takes,
+            "create_repo": create_repo,
+            "priority": property(lambda self: rank),
+        }
+        return type("Written", (base,), body)()
+
+    added = [strategy(40, "x"), strategy(60, "x"), strategy(80, "y")]
+    for each in added:
+        xr.XRepoFactory.register_strategy(each)
+    try:
+        assert await (await xr.XRepoFactory.create(data="x")).distinct("_id") == [60]
+        assert await (await xr.XRepoFactory.create(data="y")).distinct("_id") == [80]
+    finally:
+        for each in added:
+            xr.XRepoFactory.unregister_strategy(each)
+    with pytest.raises(ValueError, match="no strategy makes a repo from join_config"):
+        await xr.XRepoFactory.create(join_config={"on": "id"})
+
+
+def test_the_exceptions_are_those_of_the_text() -> None:
+    space: Names = {}
+    exec(block("Exception Hierarchy").code, space)
+    written = {name: kind for name, kind in space.items() if inspect.isclass(kind)}
+    for name, kind in written.items():
+        ours = getattr(xr, name)
+        assert [base.__name__ for base in kind.__mro__] == [
+            base.__name__ for base in ours.__mro__ if base is not ValueError and base is not LookupError
+        ]
+    assert len(written) == 6
