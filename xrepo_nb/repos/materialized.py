@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from xrepo_nb.core.errors import (
     XRepoConflictError,
     XRepoPermissionError,
+    XRepoQueryError,
     XRepoUnsupportedError,
 )
 from xrepo_nb.core.offload import offload
@@ -105,7 +106,7 @@ class MaterializedRepo(XRepo[T]):
         found = self._at_hand(resolve())
         try:
             return None if found is None else reading.glimpse(self, found, n)
-        except XRepoPermissionError:
+        except (XRepoPermissionError, XRepoQueryError):  # forbidden, or a rule that fails on the rows
             return None
 
     @property
@@ -115,7 +116,7 @@ class MaterializedRepo(XRepo[T]):
         found = self._at_hand(resolve())
         try:
             return None if found is None else reading.height(self, found)
-        except XRepoPermissionError:
+        except (XRepoPermissionError, XRepoQueryError):  # forbidden, or a rule that fails on the rows
             return None
 
     async def close(self) -> None:
