@@ -2,9 +2,11 @@
 
 import pytest
 
-from xrepo_nb.cache import CacheManager
+from xrepo_nb.cache import CacheManager, namespace
 from xrepo_nb.cache.memory import InMemoryRepo
+from xrepo_nb.cache.redis import RedisRepo
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError
+from xrepo_nb.core.settings import XSettings
 
 
 @pytest.fixture
@@ -91,3 +93,12 @@ async def test_the_least_recently_used_goes_first():
     await store.get("a")
     await store.set("c", 3)
     assert await store.keys() == ["a", "c"]
+
+
+def test_the_settings_name_the_backend_where_nobody_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("redis")
+    chosen = XSettings(cache_backend="redis")
+    monkeypatch.setattr("xrepo_nb.cache.manager.settings", lambda: chosen)
+    assert isinstance(CacheManager()._cache, RedisRepo)
+    for memory in (CacheManager(backend="memory"), CacheManager(object()), namespace):
+        assert isinstance(memory._cache, InMemoryRepo)

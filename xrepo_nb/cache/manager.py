@@ -30,6 +30,9 @@ class CacheManager:
     `ns.repos.*`, `ns.models.*`, `ns.resources.*`, `ns.settings.*`, `ns.fuzzy.<entity>.<id>`; found
     by path, by an indirect key, by pattern, or by text.
 
+    `backend` is `"memory"`, `"redis"` or one of your own; by default the one that the settings name, and
+    for the results of a repo, which are live objects, memory.
+
     As a repo's cache (`CacheManager(repo, ttl=300)`): results by plan and effective policy, for
     `ttl` seconds; `invalidate` forgets them at every write.
 
@@ -46,13 +49,14 @@ class CacheManager:
         self,
         repo: Any = None,
         *,
-        backend: str | Backend = "memory",
+        backend: str | Backend | None = None,
         ttl: float | None = None,
         url: str | None = None,
     ) -> None:
         if isinstance(repo, str):  # CacheManager("redis"), the specification's positional form
             repo, backend = None, repo
-        self._repo = repo
+        if backend is None:
+            backend = settings().cache_backend if repo is None else "memory"
         self._cache = _backend(backend, url, bounded=repo is not None)
         self.ttl = ttl
         self._generation = 0

@@ -21,7 +21,7 @@ class XSettings(BaseSettings):
 
     database: SecretStr | None = Field(None, description="Connection string of the default database.")
     redis_url: SecretStr | None = Field(None, description="Where the redis cache backend connects.")
-    cache_backend: Literal["memory", "redis"] = Field("memory", description="Backend of the namespace.")
+    cache_backend: Literal["memory", "redis"] = Field("memory", description="Backend where none is named.")
     cache_entries: int = Field(256, ge=1, description="Results that a repo's cache keeps at most.")
     audit_entries: int = Field(100_000, ge=1, description="Audit entries that a repo keeps in memory.")
     progress: bool = Field(True, description="Whether work longer than half a second shows a bar.")
