@@ -8,14 +8,14 @@ import xrepo_nb as xr
 
 NAMES = {
     "MISSING", "ACLManager", "ACLRule", "AuditEntry", "AuditLog", "AuditLogger", "BulkCount", "BulkRows",
-    "CacheManager", "Capabilities", "ConnectedRepo", "DataType", "Event", "Events", "F", "Field", "Identity",
-    "InferenceReport", "JoinReport", "MaterializedRepo", "Permission", "RepoCreationStrategy", "RepoMetadata",
-    "RepoStats", "ResourceFactory", "Rows", "Schema", "StatsCollector", "Table", "ViewRepo", "XInspector",
-    "XObjPrototype", "XRegistry", "XRepo", "XRepoConfigurationError", "XRepoConflictError",
-    "XRepoConnectionError", "XRepoError", "XRepoFactory", "XRepoLimitError", "XRepoNotFoundError",
-    "XRepoPermissionError", "XRepoQueryError", "XRepoTimeoutError", "XRepoUnsupportedError",
-    "XRepoValidationError", "XResource", "XSettings", "__version__", "acting_as", "forget_identity", "join",
-    "model_registry", "namespace", "open", "register_identity",
+    "CacheManager", "Capabilities", "ConnectedRepo", "DataType", "DatabaseResource", "Event", "Events", "F",
+    "Field", "Identity", "InferenceReport", "JoinReport", "MaterializedRepo", "Permission",
+    "RepoCreationStrategy", "RepoMetadata", "RepoStats", "ResourceFactory", "Rows", "Schema",
+    "StatsCollector", "Table", "ViewRepo", "XInspector", "XObjPrototype", "XRegistry", "XRepo",
+    "XRepoConfigurationError", "XRepoConflictError", "XRepoConnectionError", "XRepoError", "XRepoFactory",
+    "XRepoLimitError", "XRepoNotFoundError", "XRepoPermissionError", "XRepoQueryError", "XRepoTimeoutError",
+    "XRepoUnsupportedError", "XRepoValidationError", "XResource", "XSettings", "__version__", "acting_as",
+    "forget_identity", "join", "model_registry", "namespace", "open", "register_identity",
 }  # fmt: skip
 
 

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from xrepo_nb.repos.strategies import RepoCreationStrategy
     from xrepo_nb.repos.view import ViewRepo
     from xrepo_nb.resources.base import Capabilities, XResource
-    from xrepo_nb.resources.factory import ResourceFactory
+    from xrepo_nb.resources.factory import DatabaseResource, ResourceFactory
     from xrepo_nb.resources.inspector import XInspector
     from xrepo_nb.schema.registry import XRegistry, model_registry
     from xrepo_nb.schema.report import InferenceReport
@@ -90,7 +90,7 @@ _HOMES = {
     "repos.strategies": ("RepoCreationStrategy",),
     "repos.view": ("ViewRepo",),
     "resources.base": ("Capabilities", "XResource"),
-    "resources.factory": ("ResourceFactory",),
+    "resources.factory": ("DatabaseResource", "ResourceFactory"),
     "resources.inspector": ("XInspector",),
     "schema.registry": ("XRegistry", "model_registry"),
     "schema.report": ("InferenceReport",),
@@ -103,14 +103,14 @@ _HOME_OF = {name: f"xrepo_nb.{module}" for module, names in _HOMES.items() for n
 
 __all__ = [
     "MISSING", "ACLManager", "ACLRule", "AuditEntry", "AuditLog", "AuditLogger", "BulkCount", "BulkRows",
-    "CacheManager", "Capabilities", "ConnectedRepo", "DataType", "Event", "Events", "F", "Field", "Identity",
-    "InferenceReport", "JoinReport", "MaterializedRepo", "Permission", "RepoCreationStrategy", "RepoMetadata",
-    "RepoStats", "ResourceFactory", "Rows", "Schema", "StatsCollector", "Table", "ViewRepo", "XInspector",
-    "XObjPrototype", "XRegistry", "XRepo", "XRepoConfigurationError", "XRepoConflictError",
-    "XRepoConnectionError", "XRepoError", "XRepoFactory", "XRepoLimitError", "XRepoNotFoundError",
-    "XRepoPermissionError", "XRepoQueryError", "XRepoTimeoutError", "XRepoUnsupportedError",
-    "XRepoValidationError", "XResource", "XSettings", "__version__", "acting_as", "forget_identity", "join",
-    "model_registry", "namespace", "open", "register_identity",
+    "CacheManager", "Capabilities", "ConnectedRepo", "DataType", "DatabaseResource", "Event", "Events", "F",
+    "Field", "Identity", "InferenceReport", "JoinReport", "MaterializedRepo", "Permission",
+    "RepoCreationStrategy", "RepoMetadata", "RepoStats", "ResourceFactory", "Rows", "Schema",
+    "StatsCollector", "Table", "ViewRepo", "XInspector", "XObjPrototype", "XRegistry", "XRepo",
+    "XRepoConfigurationError", "XRepoConflictError", "XRepoConnectionError", "XRepoError", "XRepoFactory",
+    "XRepoLimitError", "XRepoNotFoundError", "XRepoPermissionError", "XRepoQueryError", "XRepoTimeoutError",
+    "XRepoUnsupportedError", "XRepoValidationError", "XResource", "XSettings", "__version__", "acting_as",
+    "forget_identity", "join", "model_registry", "namespace", "open", "register_identity",
 ]  # fmt: skip
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 import polars as pl
 import pytest
+from pydantic import SecretStr
 
 from xrepo_nb.core.errors import XRepoConfigurationError
-from xrepo_nb.resources.factory import GROUP, ResourceFactory, resource_for
+from xrepo_nb.core.settings import XSettings
+from xrepo_nb.resources.factory import GROUP, DatabaseResource, ResourceFactory, resource_for
 from xrepo_nb.resources.memory import MemoryResource
 from xrepo_nb.resources.redact import redacted
 
@@ -113,6 +115,18 @@ def test_database_files_go_to_their_sources() -> None:
     assert resource_for(planes).resource.connection_type == "sqlite"
     weather = planes.with_name("weather.duckdb")
     assert resource_for(weather).resource.connection_type == "duckdb"
+
+
+def test_a_database_is_named_by_its_connection_string(tmp_path: Path) -> None:
+    database = XSettings(database=f"sqlite:///{tmp_path}/app.db").database
+    assert database is not None and DatabaseResource(database).connection_type == "sqlite"
+    assert DatabaseResource(tmp_path / "app.duckdb").connection_type == "duckdb"
+    for nothing in (None, "", SecretStr("")):
+        with pytest.raises(XRepoConfigurationError, match="no database is named.*XREPO_DATABASE"):
+            DatabaseResource(nothing)
+    with pytest.raises(XRepoConfigurationError) as caught:
+        DatabaseResource(SecretStr("mongodb://ada:hunter2@host/db"))
+    assert "hunter2" not in str(caught.value) + repr(caught.value.__dict__)
 
 
 @pytest.mark.parametrize("target", [5, None, {}, {"a": 1}, object()])

@@ -15,6 +15,7 @@ from xrepo_nb.resources.base import Capabilities, ScanRequest, XResource
 from xrepo_nb.resources.factory import ResourceFactory
 from xrepo_nb.resources.inspector import ForeignKey, XInspector
 from xrepo_nb.resources.memory import MemoryResource
+from xrepo_nb.schema.models import model_source
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -108,6 +109,19 @@ async def test_few_values_are_literals_when_asked(inspector: XInspector) -> None
     schema = await inspector.discover_schema("users", enums=True)
     assert schema.field("role").enum == ("admin", "user")  # type: ignore[union-attr]
     assert schema.field("name").enum is None  # type: ignore[union-attr]
+
+
+async def test_few_valued_fields_are_no_part_of_the_fuzzy_text(inspector: XInspector) -> None:
+    User = await inspector.generate_model("users")
+    record = {"user_id": 1, "name": "Ada", "role": "admin"}
+    assert User.model_validate(record).get_fuzzy_text() == "Ada"
+    space: dict[str, Any] = {}
+    exec(model_source(User), space)
+    assert space["User"].model_validate(record).get_fuzzy_text() == "Ada"
+    assert model_source(space["User"]) == model_source(User)
+    only = XInspector(MemoryResource([{"_id": i, "role": "user", "n": i} for i in range(40)], collection="a"))
+    Role = await only.generate_model("roles")
+    assert Role.model_validate({"_id": 1, "role": "user", "n": 1}).get_fuzzy_text() == ""
 
 
 async def test_few_values_are_looked_for_in_all_rows_not_only_in_the_sample() -> None:

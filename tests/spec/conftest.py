@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 
 from xrepo_nb import ResourceFactory
+
+sys.path.insert(0, str(Path(__file__).parent))  # for `import specification`
 
 
 @pytest.fixture

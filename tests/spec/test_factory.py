@@ -21,6 +21,7 @@ from xrepo_nb import (
     XRepoFactory,
     model_registry,
 )
+from xrepo_nb.resources.memory import MemoryResource
 
 
 class User(XObjPrototype):
@@ -214,6 +215,14 @@ async def test_create_from_resource(database: Any) -> None:
     assert isinstance(copy, MaterializedRepo) and await copy.count() == 3
 
 
+async def test_a_generated_model_knows_its_collection(database: Any) -> None:
+    """As in the start-up function, which names none."""
+    for collection in ("users", "orders"):
+        model = await XInspector(database).generate_model(collection)
+        repo = await XRepoFactory.create_from_resource(resource=database, model_class=model)
+        assert isinstance((await repo.list())[0], model)
+
+
 async def test_example_1_simple_repo(database: Any) -> None:
     inspector = XInspector(database)
     schema = await inspector.discover_schema("users")
@@ -257,6 +266,32 @@ async def test_example_3_view(database: Any) -> None:
     assert [(row.user_id, row.users_name, row.orders_total) for row in user_orders] == [(1, "John Doe", 9.5)]
     assert isinstance(user_orders[0], UserOrderView)
     assert await user_order_view.count() == 4
+
+
+async def test_a_view_connects_its_sources(database: Any) -> None:
+    inspector = XInspector(database)
+    schemas = {f"app.{name}": await inspector.discover_schema(name) for name in ("users", "orders")}
+    await database.close()
+    view = await XRepoFactory.create_view_from_resources(
+        "user_orders", [(database, "users"), (database, "orders")], {"on": "user_id"}, schemas=schemas
+    )
+    assert await database.validate_connection() and await view.count() == 4
+
+
+@pytest.mark.parametrize("kind", ["rest_api", "rest", "websocket", "event_stream"])
+async def test_an_endpoint_is_read_into_memory(kind: str) -> None:
+    """Populated when made, and again by `refresh`."""
+    Endpoint = type("Endpoint", (MemoryResource,), {"connection_type": kind})
+    endpoint = Endpoint({"users": [{"user_id": 1, "name": "Ann"}]})
+    schema = await XInspector(endpoint).discover_schema("users")
+    repo = await XRepoFactory.create_from_resource(endpoint, User, "users", schema=schema)
+    assert isinstance(repo, MaterializedRepo) and await repo.list() == [User(user_id=1, name="Ann")]
+    await endpoint.insert("users", [{"user_id": 2, "name": "Bo"}])
+    assert await repo.count() == 1
+    await repo.refresh()
+    assert await repo.count() == 2
+    live = await XRepoFactory.create_from_resource(endpoint, User, "users", False, schema=schema)
+    assert isinstance(live, ConnectedRepo) and await live.count() == 2
 
 
 async def test_a_view_needs_schemas(database: Any) -> None:

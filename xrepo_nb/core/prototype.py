@@ -32,7 +32,7 @@ class XObjPrototype(BaseModel):
 
     def get_fuzzy_text(self) -> str:
         """The searchable fields, joined by spaces, absent ones left out."""
-        names = self.fuzzy_fields or tuple(type(self).model_fields)
+        names = tuple(type(self).model_fields) if self.fuzzy_fields is None else self.fuzzy_fields
         values: list[Any] = [getattr(self, name) for name in names]
         if self.fuzzy_fields is None:
             values = [value for value in values if isinstance(value, str)]

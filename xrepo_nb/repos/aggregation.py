@@ -45,7 +45,7 @@ def _stages(keys: tuple[str, ...], outputs: Mapping[str, Any], filters: Any) -> 
     flat = {key.replace(".", "_"): f"${key}" for key in keys}
     stages: list[dict[str, Any]] = [] if filters is None else [{"$match": filters}]
     stages.append({"$group": {"_id": flat or None, **outputs}})
-    shown = {key: f"$_id.{key}" for key in flat} | dict.fromkeys(outputs, 1)
+    shown = {key: f"$_id.{key}" for key in flat} | {out: f"${out}" for out in outputs}
     stages.append({"$project": {"_id": 0, **shown}})
     if flat:
         stages.append({"$sort": dict.fromkeys(flat, 1)})

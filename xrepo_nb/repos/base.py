@@ -18,6 +18,7 @@ from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.rows import BulkCount, BulkRows, Provenance, Rows
 from xrepo_nb.repos.shaping import documents_of, records_of
 from xrepo_nb.resources.base import XResource
+from xrepo_nb.schema.registry import UIHint, model_registry
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -334,6 +335,12 @@ class XRepo(RepoFoundation, Generic[T]):
     def statistics(self) -> RepoStats:
         """The statistics so far; `get_statistics` also counts the rows."""
         return measuring.known(self)
+
+    @property
+    def hints(self) -> dict[str, UIHint]:
+        """How the fields that whoever acts now may see are shown and edited, as `model_registry` has
+        it for the model, else as follows from the schema."""
+        return model_registry.hints_for(self.schema, self.model_class, self.metadata.model_name)
 
     @property
     def audit(self) -> AuditLog:

@@ -154,7 +154,7 @@ async def _applied(
     result = WriteResult(())
     if items:
         change = Change(kind, tuple(items.values()))
-        result = await writer.repo._apply(change, partial=on_error == "skip")
+        result = await writer.apply(change, partial=on_error == "skip")
     outcomes = ["failed" if index in errors else "skipped" for index in range(total)]
     documents: list[dict[str, Any] | None] = [None] * total
     reasons = dict(errors)

@@ -269,6 +269,7 @@ class XRepoFactory:
         if schema is None:
             known = await cls._extract_schema(model_class=model, resource=resource)
             schema = _schema_behind(model) or await _reconciled(resource, collection, known)
+        collection = collection or await _collection_of(schema, resource)
         if cls._determine_repo_type(schema, resource, None, materialized) == "connected":
             _must_be_options_of(ConnectedRepo, options)
             await must_hold(resource, collection, Schema.of(schema))
@@ -364,6 +365,12 @@ async def _reconciled(resource: XResource, collection: str | None, known: Schema
     """What the source says of itself, where it says anything, else the model's schema."""
     described = await resource.describe(collection)
     return described if described.fields else known
+
+
+async def _collection_of(schema: SchemaLike, resource: XResource) -> str | None:
+    """The one of the resource's collections that the schema is of; None where it has only one."""
+    name, names = Schema.of(schema).name, await resource.list_collections_or_tables()
+    return name if name in names and len(names) > 1 else None
 
 
 def _no_schema() -> XRepoConfigurationError:

@@ -24,6 +24,7 @@ from xrepo_nb.observe.stats import StatsCollector
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.repos import narrowing
 from xrepo_nb.repos.change import Change, Current
+from xrepo_nb.repos.constraints import Constraints
 from xrepo_nb.repos.documents import key_of, known_id
 from xrepo_nb.repos.execution import Opened
 from xrepo_nb.repos.metadata import RepoMetadata
@@ -59,6 +60,7 @@ class RepoFoundation(XObjPrototype, ABC):
         _stats_collector: StatsCollector | None
         _cache: CacheManager | None
         _acl_manager: ACLManager | None
+        _constraints: Constraints
         _events: Events
         _measured: Bounded[str, dict[str, Any]]
         _declared: frozenset[str]
@@ -88,7 +90,8 @@ class RepoFoundation(XObjPrototype, ABC):
         self._initialize_components()
 
     def _initialize_components(self) -> None:
-        """Makes the audit log, statistics, cache and rules that the metadata asks for."""
+        """Makes the constraints, audit log, statistics, cache and rules that the metadata asks for."""
+        self._constraints = Constraints(self)
         if self.metadata.enable_audit:
             self._audit_logger = AuditLogger(self)
         if self.metadata.enable_statistics:

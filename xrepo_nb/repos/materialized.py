@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from xrepo_nb.core.errors import (
     XRepoConflictError,
     XRepoPermissionError,
+    XRepoQueryError,
     XRepoUnsupportedError,
 )
 from xrepo_nb.core.offload import offload, offload_whole
@@ -106,7 +107,7 @@ class MaterializedRepo(XRepo[T]):
         found = self._at_hand(resolve())
         try:
             return None if found is None else reading.glimpse(self, found, n)
-        except XRepoPermissionError:
+        except (XRepoPermissionError, XRepoQueryError):  # forbidden, or a rule that fails on the rows
             return None
 
     @property
@@ -116,7 +117,7 @@ class MaterializedRepo(XRepo[T]):
         found = self._at_hand(resolve())
         try:
             return None if found is None else reading.height(self, found)
-        except XRepoPermissionError:
+        except (XRepoPermissionError, XRepoQueryError):  # forbidden, or a rule that fails on the rows
             return None
 
     async def close(self) -> None:
@@ -216,6 +217,9 @@ class MaterializedRepo(XRepo[T]):
             )
         schema = self._schema if self._closed else None
         loaded = await offload(load, schema, documents, self._model_class, primary_key=self._key)
+        for document in documents:
+            self._constraints.must_hold(document, self.metadata.name)
+        self._constraints.must_differ(documents, self.metadata.name)
         removal.rows = self._storage.height
         await self._put(loaded)
 

@@ -35,11 +35,8 @@ async def measure(repo: XRepo[Any], operation: Operation) -> RepoStats:
     scan = Scan(repo.metadata.name)
     counted: dict[str, Any] = {"total_count": await reading.count(repo, scan, operation)}
     counted["field_cardinalities"] = await _cardinalities(repo, operation)
-    indexes = repo._schema.indexes
-    shown = narrowing.seen(repo, repo._schema, operation.policy).names
-    counted["index_stats"] = {
-        i.name: {"fields": list(i.fields), "unique": i.unique} for i in indexes if set(i.fields) <= set(shown)
-    }
+    shown = narrowing.visible_schema(repo, operation.identity)
+    counted["index_stats"] = {i.name: {"fields": list(i.fields), "unique": i.unique} for i in shown.indexes}
     if operation.policy is OPEN:
         counted["storage_size_bytes"] = await repo._size(operation.identity)
     repo._measured[repo._policy_key(operation.identity)] = counted

@@ -12,6 +12,9 @@ from xrepo_nb.governance.rules import ACLRule, parsed_rules
 class RepoMetadata(BaseModel):
     """The configuration of a repo.
 
+    `constraints` are `{"check": filter}`, which every record written must match, and
+    `{"unique": field or fields}`, whose values no two records share; each may have a `name`.
+    `indexes` are lists of fields that stand in the schema beside the source's own indexes.
     `soft_delete` and `auto_timestamps` act on the fields `deleted_at`, `created_at` and
     `updated_at` where the collection has them. A collection without `deleted_at` cannot keep a
     deleted record, unless the repo owns its data (see `docs/repos.md`).

@@ -151,8 +151,14 @@ def visible_schema(repo: RepoFoundation, identity: Identity) -> Schema:
     policy = OPEN if repo._acl_manager is None else repo._acl_manager.policy(identity)
     for permission in (Permission.LIST, Permission.READ):
         if permission in policy.grants:
-            return seen(repo, repo._schema_for(identity), policy, permission)
+            return seen(repo, _indexed(repo, repo._schema_for(identity)), policy, permission)
     return repo._schema.select(())
+
+
+def _indexed(repo: RepoFoundation, schema: Schema) -> Schema:
+    """The schema with the indexes that the repo's metadata declares besides those of its source."""
+    declared = repo._constraints.indexes
+    return schema.replace(indexes=(*schema.indexes, *declared)) if declared else schema
 
 
 def _alive(node: Plan, marked: Mapping[str, XRepo[Any]]) -> Plan:

@@ -6,7 +6,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from xrepo_nb.core.errors import (
@@ -20,10 +19,11 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.governance.policy import OPEN, FieldSet, Grant
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.check import names_below
-from xrepo_nb.query.predicates import EVERYTHING, Predicate
 from xrepo_nb.query.typing.values import root_of
-from xrepo_nb.repos.change import Change, Check, Current, Item, Kind, Stale
+from xrepo_nb.repos.change import Change, Current, Item, Kind, Stale
+from xrepo_nb.repos.constraints import applied
 from xrepo_nb.repos.documents import as_key, copied, key_of, same_id
+from xrepo_nb.repos.holding import holds
 from xrepo_nb.repos.narrowing import DELETED_AT, seen
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.shaping import document_of, record_of
@@ -48,6 +48,13 @@ class Writer:
         self.grant = operation.grant
         self.now = datetime.now(UTC)
         repo._must_take_writes()
+
+    async def apply(self, change: Change, partial: bool = False) -> WriteResult:
+        """Has the repo apply a change, which may break no constraint."""
+        if not self.repo._constraints.uniques:
+            return await self.repo._apply(change, partial)
+        with self._naming_nothing_hidden():
+            return await applied(self.repo, change, self.operation.identity, partial)
 
     # What single records come to.
 
@@ -166,6 +173,9 @@ class Writer:
                 self._only_shown(value, path)
 
     def _must_pass_check(self, document: dict[str, Any]) -> None:
+        if self.repo._constraints.checks:
+            with self._naming_nothing_hidden():
+                self.repo._constraints.must_hold(document, self.repo.metadata.name)
         if not holds(self.grant.check, document):
             raise XRepoPermissionError(
                 f"{self.operation.identity.user_id or 'anonymous'} may not leave such a record in "
@@ -212,7 +222,7 @@ class Writer:
 async def create_one(writer: Writer, given: Any) -> Any:
     """Creates a record; gives it as the caller may see it."""
     item, instance = writer.created(given)
-    result = await writer.repo._apply(Change("create", (item,)))
+    result = await writer.apply(Change("create", (item,)))
     must_be_applied(result, writer.repo)
     stored = stored_at(result, 0, item)
     finish(writer, (item.id if item.id is not None else writer.repo._id_of(stored),))
@@ -263,7 +273,7 @@ async def _written(
         if item.document is not None and not item.changed:
             return item.document
         try:
-            result = await writer.repo._apply(Change(kind, (item,)))
+            result = await writer.apply(Change(kind, (item,)))
         except Stale:
             continue
         if result.outcomes[0] == "skipped":
@@ -314,27 +324,6 @@ def visible(document: dict[str, Any], fields: FieldSet, above: tuple[str, ...] =
             elif isinstance(value, list):
                 out[name] = [visible(v, fields, path) if isinstance(v, dict) else v for v in value]
     return out
-
-
-def holds(predicate: Predicate, document: dict[str, Any]) -> bool:
-    """Whether the predicate holds for the document."""
-    return predicate == EVERYTHING or _compiled(predicate)(document)
-
-
-def _compiled(predicate: Predicate) -> Check:
-    try:
-        return _kept(predicate)
-    except TypeError:  # a list or dict among its values
-        return _compile(predicate)
-
-
-def _compile(predicate: Predicate) -> Check:
-    from xrepo_nb.engines.document import compile_predicate
-
-    return compile_predicate(predicate)
-
-
-_kept = lru_cache(maxsize=256)(_compile)
 
 
 def must_be_applied(result: WriteResult, repo: XRepo[Any]) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
+from pydantic import SecretStr
+
 from xrepo_nb.core.errors import XRepoConfigurationError, an, closest
 from xrepo_nb.resources.base import XResource
 from xrepo_nb.resources.paths import extension, is_pattern, must_say
@@ -113,6 +115,23 @@ def resource_for(target: Any, **config: Any) -> Opened:
         must_say("the path", target)
         return Opened(_from_path(Path(target), config), collection)
     return Opened(_from_data(target, collection, config), collection)
+
+
+def DatabaseResource(database: str | Path | SecretStr | None) -> XResource:
+    """The source that a connection string names, which manages its own connections.
+
+    Takes `XSettings().database` as it is, a secret. Touches no disk and no network. Raises
+    `XRepoConfigurationError` when nothing is set.
+
+    >>> DatabaseResource("sqlite:///app.db").connection_type
+    'sqlite'
+    """
+    location = database.get_secret_value() if isinstance(database, SecretStr) else database
+    if not location:
+        raise XRepoConfigurationError(
+            "no database is named", asked="database", hint='set XREPO_DATABASE, as in "sqlite:///app.db"'
+        )
+    return resource_for(location).resource
 
 
 _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")

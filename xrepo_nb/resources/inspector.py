@@ -39,6 +39,15 @@ class ForeignKey:
     key: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Discovery:
+    """What discovering a collection came to; `categories` are text fields of few values."""
+
+    schema: Schema
+    report: InferenceReport
+    categories: frozenset[str]
+
+
 class XInspector:
     """Discovers schemas, keys and types of a resource's collections, and makes models of them.
 
@@ -54,7 +63,7 @@ class XInspector:
 
     def __init__(self, resource: XResource) -> None:
         self.resource = resource
-        self._found: dict[tuple[str, int, bool], tuple[Schema, InferenceReport]] = {}
+        self._found: dict[tuple[str, int, bool], _Discovery] = {}
         self._reports: dict[str, InferenceReport] = {}
 
     def __repr__(self) -> str:
@@ -76,12 +85,7 @@ class XInspector:
         named like one (`id`, `user_id`) or stands first. With `enums`, text fields of few values
         list them. Raises `XRepoNotFoundError` for an unknown collection.
         """
-        name = await self._collection(collection)
-        key = (name, sample, enums)
-        if refresh or key not in self._found:
-            self._found[key] = await self._discovered(name, sample, enums)
-        schema, self._reports[name] = self._found[key]
-        return schema
+        return (await self._discovery(collection, sample, enums, refresh)).schema
 
     async def discover_all(self, *, sample: int = SAMPLE) -> dict[str, Schema]:
         """The schemas of all collections, by name."""
@@ -115,10 +119,11 @@ class XInspector:
         """The Pydantic model of a collection's records: `users` gives `User`, unless `name` is given.
 
         A resource of one collection takes any name for it. With `enums`, text fields of few values
-        are `Literal`.
+        are `Literal`. Such fields are no part of a record's fuzzy text.
         """
-        schema = await self.discover_schema(collection, sample=sample, enums=enums)
-        return build_model(schema, name or collection or schema.name, enums=enums)
+        found = await self._discovery(collection, sample, enums)
+        name = name or collection or found.schema.name
+        return build_model(found.schema, name, enums=enums, categories=found.categories)
 
     async def generate_joined_model(
         self,
@@ -164,7 +169,17 @@ class XInspector:
             f"{self.resource.name} has {len(names)} collections", asked=asked, exists=names, hint="name one"
         )
 
-    async def _discovered(self, name: str, sample: int, enums: bool) -> tuple[Schema, InferenceReport]:
+    async def _discovery(
+        self, collection: str | None, sample: int, enums: bool, refresh: bool = False
+    ) -> _Discovery:
+        name = await self._collection(collection)
+        key = (name, sample, enums)
+        if refresh or key not in self._found:
+            self._found[key] = await self._discovered(name, sample, enums)
+        self._reports[name] = self._found[key].report
+        return self._found[key]
+
+    async def _discovered(self, name: str, sample: int, enums: bool) -> _Discovery:
         described = await self.resource.describe(name)
         described = described if described.name else described.replace(name=name)
         table, whole = await self._rows(name, sample, described)
@@ -173,9 +188,10 @@ class XInspector:
         schema = seen.schema
         if not schema.primary_key:
             schema = schema.replace(primary_key=await offload(seen.candidate_key))
+        few = await offload(seen.few_valued)
         if enums:
-            schema = with_enums(schema, await self._few_valued(name, seen))
-        return schema, seen.report
+            schema = with_enums(schema, await self._few_valued(name, seen, few))
+        return _Discovery(schema, seen.report, frozenset(few))
 
     async def _rows(self, name: str, sample: int, described: Schema) -> tuple[Table, bool]:
         """The first `sample` rows, and whether these are all."""
@@ -196,9 +212,11 @@ class XInspector:
         whole = sum(map(len, batches)) <= sample
         return await offload(lambda: Table.joined(batches, described).slice(0, sample)), whole
 
-    async def _few_valued(self, name: str, seen: Seen) -> dict[str, tuple[Any, ...]]:
-        """The values of fields that have few in all rows, where these can be looked through."""
-        found = await offload(seen.few_valued)
+    async def _few_valued(
+        self, name: str, seen: Seen, found: dict[str, tuple[Any, ...]]
+    ) -> dict[str, tuple[Any, ...]]:
+        """The values of fields that have few in all rows, where these can be looked through, of
+        those `found` to have few in the rows seen."""
         if seen.whole:
             return found
         if not self.resource.capabilities.lazy:

@@ -50,6 +50,11 @@ class _Writer:
         extra = model.model_config.get("extra")
         settings = f", extra={_quoted(extra)}" if extra else ""
         lines = [f"class {model.__name__}(XObjPrototype{settings}):", f'    """{model.__doc__}"""', ""]
+        searched: tuple[str, ...] | None = getattr(model, "fuzzy_fields", None)
+        if searched is not None:
+            lines.append(
+                f"    fuzzy_fields = ({''.join(f'{_quoted(name)}, ' for name in searched).rstrip()})"
+            )
         lines += [f"    {self.field(name, model)}" for name in model.model_fields]
         self.classes.append("\n".join(lines).rstrip())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Literal
@@ -25,7 +25,11 @@ MODULE = "ns.models"
 
 
 def build_model(
-    schema: Schema | Mapping[str, Any], name: str = "", *, enums: bool = False
+    schema: Schema | Mapping[str, Any],
+    name: str = "",
+    *,
+    enums: bool = False,
+    categories: Collection[str] = (),
 ) -> type[XObjPrototype]:
     """The model of one record of a collection, named after it: `users` gives `User`.
 
@@ -34,6 +38,7 @@ def build_model(
     Attributes are Python names; where the source's differ (`_id`, `unit price`, `copy`) that is
     the alias, and both are taken. Validation refuses what the source cannot hold: text or a
     bool for an int, unknown fields (kept instead when only a sample of the source was seen).
+    `categories` are text fields by which nobody looks for a record: no part of its fuzzy text.
 
     >>> from xrepo_nb.schema.inference import infer
     >>> User = build_model(infer([{"_id": 1, "name": "Ada"}, {"_id": 2}]).schema, "users")
@@ -47,7 +52,16 @@ def build_model(
     label = name.rpartition(".")[2]
     model = builder.model(class_name(name), schema.fields, f"One record of {label}.")
     model.__xrepo_schema__ = schema  # type: ignore[attr-defined]
+    if categories:
+        model.fuzzy_fields = _searchable(schema, categories)
     return model
+
+
+def _searchable(schema: Schema, categories: Collection[str]) -> tuple[str, ...]:
+    """The attributes of the text fields that are no categories."""
+    attributes = attribute_names(schema.names, TAKEN)
+    texts = (field.name for field in schema.fields if field.type.kind == "string")
+    return tuple(attributes[name] for name in texts if name not in categories)
 
 
 class _ModelBuilder:

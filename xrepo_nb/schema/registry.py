@@ -134,6 +134,15 @@ class XRegistry:
             raise XRepoNotFoundError(f"{name} has no field {field!r}", asked=field, exists=hints)
         return hints[field]
 
+    def hints_for(self, schema: Schema, model: type[Any] | None, name: str) -> dict[str, UIHint]:
+        """The hints of a schema's fields, in the order to show them: those of `model`, or without one
+        of whatever is registered as `name`; of fields not registered, what follows from the schema."""
+        found = self._entries.get(name) or self._entries.get(PREFIX + name)
+        known = found.hints if found is not None and model in (None, found.model) else {}
+        derived = derived_hints(schema)
+        hints = {field: known.get(field, derived[field]) for field in derived}
+        return dict(sorted(hints.items(), key=lambda item: item[1].order))
+
     def set_hint(self, name: str, field: str, **changes: Any) -> UIHint:
         """Changes the hint of one field."""
         entry = _changed(self.entry(name), field, changes)
