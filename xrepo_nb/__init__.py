@@ -125,10 +125,13 @@ def __dir__() -> list[str]:
 
 
 def _attach() -> None:
-    """Lets long work show progress, and IPython show our objects; nothing heavy is imported for it."""
+    """Lets the language know constant values, long work show progress, and IPython show our objects;
+    nothing heavy is imported for it."""
     from xrepo_nb import viewers
+    from xrepo_nb.engines import evaluation
     from xrepo_nb.notebook import progress
 
+    evaluation.install()
     progress.install()
     viewers.attach()
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from extended import decoded, encoded
+from extended import asked, decoded, encoded
 
 from xrepo_nb.engines.document import DocumentEngine, apply_update, evaluate_let, merge_documents
 from xrepo_nb.query.parsing import (
@@ -64,7 +64,7 @@ def _let(case: Case) -> dict[str, Any]:
 
 def _find(case: Case, inputs: dict[str, Any]) -> list[Any]:
     let = _let(case)
-    predicate = parse_filter(decoded(case["filter"]), variables=let)
+    predicate = parse_filter(asked(case["filter"]), variables=let)
     plan: Plan = Match(Scan(case["collection"]), predicate)
     if case.get("sort"):
         plan = Sort(plan, parse_sort(case["sort"]))
@@ -95,7 +95,7 @@ def _update(case: Case, inputs: dict[str, Any]) -> list[Any]:
     let = _let(case)
     result = apply_update(
         inputs.get(case["collection"], []),
-        parse_filter(decoded(case["filter"]), variables=let),
+        parse_filter(asked(case["filter"]), variables=let),
         update,
         multi=bool(case.get("multi")),
         upsert=bool(options.get("upsert")),

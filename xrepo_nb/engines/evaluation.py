@@ -1,0 +1,19 @@
+"""The values of constant expressions, for the query language, by the exact engine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from xrepo_nb.query import evaluation
+from xrepo_nb.query.expressions import Expr
+
+
+def install() -> None:
+    """Lets options of stages and operators be expressions that depend on nothing."""
+    evaluation.install(_value)
+
+
+def _value(expr: Expr) -> Any:
+    from xrepo_nb.engines.document import compile_expression
+
+    return compile_expression(expr)({}, {})
