@@ -178,8 +178,8 @@ def _zone(name: str) -> Zone:
     offset = _OFFSET.match(name)
     if offset:
         minutes = int(offset[2]) * 60 + int(offset[3] or 0)
-        return Zone((-minutes if offset[1] == "-" else minutes) * MINUTE)
-    if name in ("UTC", "GMT", "Z"):
+        return UTC if minutes == 0 else Zone((-minutes if offset[1] == "-" else minutes) * MINUTE)
+    if name == "UTC":
         return UTC
     import zoneinfo
 

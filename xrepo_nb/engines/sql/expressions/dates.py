@@ -16,7 +16,7 @@ from xrepo_nb.engines.sql.values import DATETIME, INT, NULL_VALUE, STRING, Value
 from xrepo_nb.query.expressions import Call
 
 _OFFSET = re.compile(r"([+-])(\d\d)(?::?(\d\d))?")
-_UTC = frozenset({"UTC", "GMT", "Z", "+00:00", "+0000", "+00"})
+_UTC = frozenset({"UTC", "GMT", "+00:00", "+0000", "+00"})
 
 
 def moment(ctx: Context, node: Call, name: str) -> Value:
