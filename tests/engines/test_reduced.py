@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import time
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -21,6 +23,7 @@ TWO = [{"_id": 1, "i": 1}, {"_id": 2, "i": 4}]
 NESTED = [{"_id": 1, "l": [[1, 2], [3]]}]
 FAR = [{"_id": 1, "d": datetime(9999, 12, 31, tzinfo=UTC)}, {"_id": 2, "d": None}]
 EARLY = [{"_id": 1, "d": datetime(1, 1, 1, tzinfo=UTC)}, {"_id": 2, "d": datetime(1800, 1, 1, tzinfo=UTC)}]
+MOVED = [{"_id": 1, "d": datetime(2024, 1, 1, tzinfo=UTC), "i": 2**63 - 1}]
 Rows = list[dict[str, Any]]
 
 
@@ -101,6 +104,10 @@ CASES: list[tuple[str, Rows, list[dict[str, Any]]]] = [
     ("a date past the year 9999", FAR, _value({"$dateAdd": {"startDate": "$d", "unit": "day", "amount": 2}})),
     ("zones before they had rules", EARLY, _value({"$minute": {"date": "$d", "timezone": "Asia/Tokyo"}})),
     ("elements of an array at a place", NESTED, [{"$match": {"l.0": {"$gt": 0}}}]),
+    ("a date moved past all dates", FAR, _value({"$add": ["$d", 2**62]})),
+    ("a date moved past 64 bits", MOVED, _value({"$add": ["$d", "$i"]})),
+    ("a date moved back past 64 bits", MOVED, _value({"$subtract": ["$d", "$i"]})),
+    ("the bits of uuids", [{"_id": 1, "u": UUID(int=4)}], [{"$match": {"u": {"$bitsAllClear": 3}}}]),
     (
         "the index in an array that is missing",
         TWO,
@@ -127,6 +134,39 @@ def test_the_engine_agrees(engine: str, rows: Rows, pipeline: list[dict[str, Any
     read = Table(documents=rows)
     table = Table(frame=read.frame, schema=read.schema)
     assert _answer(engine, table, pipeline) == _answer("document", table, pipeline)
+
+
+PRICES = [
+    {"_id": i, "p": Decimal(text)}
+    for i, text in enumerate(["1.10", "-2.5", "0", "100.005", "3", "-7.75", "9.9999999999999999999", "1e15"])
+]
+FLOATS = [1.1, 3.0, 3.5, -2.5000001, 100.005, 10.0, 1e36, -1e300, math.inf, NAN]
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize("op", ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"])
+def test_decimals_compare_with_what_a_float_is_in_binary(engine: str, op: str) -> None:
+    read = Table(documents=PRICES)
+    table = Table(frame=read.frame, schema=read.schema)
+    for constant in FLOATS:
+        for test in (
+            {"p": {op: constant}},
+            {"$expr": {op: ["$p", constant]}},
+            {"$expr": {op: [constant, "$p"]}},
+        ):
+            plan = parse_pipeline([{"$match": test}], Scan("t"))
+            if get_engine(engine).supports(plan, {"t": table}) is None:
+                found, expected = (
+                    get_engine(name).collect(plan, {"t": table}).documents for name in (engine, "document")
+                )
+                assert found == expected, test
+    assert Decimal("1.10") != 1.1
+
+
+def test_decimals_and_floats_compare_in_duckdb_itself() -> None:
+    table = Table(documents=PRICES)
+    plan = parse_pipeline([{"$match": {"p": {"$gt": 1.1}}}], Scan("t"))
+    assert get_engine("duckdb").supports(plan, {"t": Table(frame=table.frame, schema=table.schema)}) is None
 
 
 def test_dates_before_zones_had_rules_have_the_offset_of_their_place() -> None:

@@ -310,6 +310,14 @@ def test_densify_numbers_and_dates() -> None:
         rows([full], [{"v": "x"}])
 
 
+def test_densify_fills_a_given_range_without_any_row() -> None:
+    stage: Any = {"$densify": {"field": "v", "range": {"step": 1, "bounds": [0, 3]}}}
+    assert rows([stage], []) == [{"v": 0}, {"v": 1}, {"v": 2}]
+    assert rows([stage], [{"v": None}, {}]) == [{"v": None}, {}, {"v": 0}, {"v": 1}, {"v": 2}]
+    stage["$densify"]["partitionByFields"] = ["g"]
+    assert rows([stage], []) == []
+
+
 def test_densify_is_bounded() -> None:
     stage = {"$densify": {"field": "v", "range": {"step": 1, "bounds": [0, 10**9]}}}
     with pytest.raises(XRepoLimitError):
