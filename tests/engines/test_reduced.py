@@ -23,6 +23,8 @@ TWO = [{"_id": 1, "i": 1}, {"_id": 2, "i": 4}]
 NESTED = [{"_id": 1, "l": [[1, 2], [3]]}]
 FAR = [{"_id": 1, "d": datetime(9999, 12, 31, tzinfo=UTC)}, {"_id": 2, "d": None}]
 EARLY = [{"_id": 1, "d": datetime(1, 1, 1, tzinfo=UTC)}, {"_id": 2, "d": datetime(1800, 1, 1, tzinfo=UTC)}]
+LARGE = [{"_id": i, "i": i, "j": j} for i, j in enumerate([2**53 + 1, 2**63 - 1, -(2**63), 3, -1])]
+FAR_KEYS = [{"_id": i, "i": i, "j": j} for i, j in enumerate([2**31 - 1, -5, 0, 7, 2**40])]
 MOVED = [{"_id": 1, "d": datetime(2024, 1, 1, tzinfo=UTC), "i": 2**63 - 1}]
 Rows = list[dict[str, Any]]
 
@@ -107,6 +109,21 @@ CASES: list[tuple[str, Rows, list[dict[str, Any]]]] = [
     ("a date moved past all dates", FAR, _value({"$add": ["$d", 2**62]})),
     ("a date moved past 64 bits", MOVED, _value({"$add": ["$d", "$i"]})),
     ("a date moved back past 64 bits", MOVED, _value({"$subtract": ["$d", "$i"]})),
+    ("a sum that passes what doubles hold", LARGE, _value({"$sum": ["$j", "x"]})),
+    ("the greatest of ints and doubles", LARGE, _value({"$max": ["$j", -1.5]})),
+    ("a power of ints", LARGE[3:], _value({"$pow": [{"$add": ["$j", 2**31]}, 2]})),
+    ("no array before null", TWO, _value({"$concatArrays": ["$i", None]})),
+    ("null before no array", TWO, _value({"$concatArrays": [None, "$i"]})),
+    (
+        "a range without an end among ints far apart",
+        FAR_KEYS,
+        _window({"$sum": "$i", "window": {"range": ["unbounded", 0]}}, sortBy={"j": 1}),
+    ),
+    (
+        "a range around the largest ints",
+        LARGE,
+        _window({"$sum": "$i", "window": {"range": [-1, 1]}}, sortBy={"j": 1}),
+    ),
     ("the bits of uuids", [{"_id": 1, "u": UUID(int=4)}], [{"$match": {"u": {"$bitsAllClear": 3}}}]),
     (
         "the index in an array that is missing",
@@ -161,6 +178,23 @@ def test_decimals_compare_with_what_a_float_is_in_binary(engine: str, op: str) -
                 )
                 assert found == expected, test
     assert Decimal("1.10") != 1.1
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_a_union_keeps_all_places_of_its_decimals(engine: str) -> None:
+    tables = {
+        name: Table(documents=[{"_id": name, "p": Decimal(text), "o": {"p": Decimal(text)}}])
+        for name, text in (("t", "1.5"), ("u", "100.005"))
+    }
+    inputs = {name: Table(frame=table.frame, schema=table.schema) for name, table in tables.items()}
+    found = get_engine(engine)
+    for stages in ([{"$unionWith": "u"}], [{"$project": {"p": 1}}, {"$unionWith": "u"}]):
+        plan = parse_pipeline(stages, Scan("t"))
+        if found.supports(plan, inputs) is None:
+            assert (
+                found.collect(plan, inputs).documents
+                == get_engine("document").collect(plan, inputs).documents
+            )
 
 
 def test_decimals_and_floats_compare_in_duckdb_itself() -> None:

@@ -122,11 +122,13 @@ def _reverse(ctx: Context, node: Call) -> Value:
 
 def _concat(ctx: Context, node: Call) -> Value:
     values = operands(ctx, node)
-    if any(v.kind == "null" for v in values):
-        return NULL_VALUE
     if not values:
         decline("$concatArrays of nothing")
-    type_ = unified([_array(node.op, v).type for v in values])
+    for value in values:
+        if value.kind == "null":
+            return NULL_VALUE
+        _array(node.op, value)
+    type_ = unified([v.type for v in values])
     sql = values[0].sql
     for value in values[1:]:
         sql = binary(exp.DPipe, sql, value.sql)
