@@ -330,6 +330,7 @@ def test_an_error_names_the_place_and_the_nearest_name(stages: Any, place: str, 
         {"$facet": {"f": [{"$out": "x"}]}},
         {"$documents": [1]},
         {"$merge": {"into": "x", "whenMatched": "explode"}},
+        {"$merge": {"into": "x", "let": {"new": "$b"}, "whenMatched": []}},
     ],
 )  # fmt: skip
 def test_malformed_stages_are_refused(stage: Any) -> None:
