@@ -101,6 +101,12 @@ def test_adding(start: str, unit: str, amount: int, zone: str | None, expected: 
         ("2024-01-01T23:00", "2024-01-02T01:00", {"unit": "day", "timezone": "+02:00"}, 0),
         ("2024-01-01T00:59", "2024-01-01T01:01", {"unit": "hour"}, 1),
         ("2024-01-01T00:00:00.9", "2024-01-01T00:00:01", {"unit": "second"}, 1),
+        ("2024-03-30T23:00", "2024-03-31T22:00", {"unit": "day", "timezone": DST}, 1),
+        ("2024-03-30T23:00", "2024-03-31T22:00", {"unit": "hour", "timezone": DST}, 23),
+        ("2024-03-31T22:00", "2024-03-30T23:00", {"unit": "hour", "timezone": DST}, -23),
+        ("2024-10-26T22:00", "2024-10-27T23:00", {"unit": "hour", "timezone": DST}, 25),
+        ("2024-03-31T00:59", "2024-03-31T01:01", {"unit": "minute", "timezone": DST}, 2),
+        ("2024-03-30T14:29", "2024-04-07T00:31", {"unit": "hour", "timezone": "Australia/Lord_Howe"}, 178),
     ],
 )
 def test_differences_count_boundaries(start: str, end: str, options: Any, expected: int) -> None:
