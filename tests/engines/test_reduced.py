@@ -25,6 +25,10 @@ FAR = [{"_id": 1, "d": datetime(9999, 12, 31, tzinfo=UTC)}, {"_id": 2, "d": None
 EARLY = [{"_id": 1, "d": datetime(1, 1, 1, tzinfo=UTC)}, {"_id": 2, "d": datetime(1800, 1, 1, tzinfo=UTC)}]
 LARGE = [{"_id": i, "i": i, "j": j} for i, j in enumerate([2**53 + 1, 2**63 - 1, -(2**63), 3, -1])]
 FAR_KEYS = [{"_id": i, "i": i, "j": j} for i, j in enumerate([2**31 - 1, -5, 0, 7, 2**40])]
+MAYBE: list[dict[str, Any]] = [
+    {"_id": i, "b": b, "i": n}
+    for i, (b, n) in enumerate([(None, 1), (True, 2), (False, None), (None, None), (False, 5)])
+] + [{"_id": 9, "b": None, "i": 7, "m": 3}]
 MOVED = [{"_id": 1, "d": datetime(2024, 1, 1, tzinfo=UTC), "i": 2**63 - 1}]
 Rows = list[dict[str, Any]]
 
@@ -113,6 +117,30 @@ CASES: list[tuple[str, Rows, list[dict[str, Any]]]] = [
     ("the greatest of ints and doubles", LARGE, _value({"$max": ["$j", -1.5]})),
     ("a power of ints", LARGE[3:], _value({"$pow": [{"$add": ["$j", 2**31]}, 2]})),
     ("no array before null", TWO, _value({"$concatArrays": ["$i", None]})),
+    (
+        "missing and null by a condition that is null",
+        MAYBE,
+        _group({"$push": {"$cond": ["$b", "$no", "$i"]}}),
+    ),
+    (
+        "a field that a null condition leaves null",
+        MAYBE,
+        [{"$set": {"q": {"$cond": ["$b", "$$REMOVE", "$i"]}}}, {"$match": {"q": {"$exists": False}}}],
+    ),
+    (
+        "a fold from what is missing",
+        MAYBE,
+        _value({"$reduce": {"input": [1], "initialValue": "$m", "in": "$$value"}}),
+    ),
+    ("a pattern that is none", TWO, _value({"$regexMatch": {"input": "$no", "regex": 2}})),
+    ("a time zone that is none", FAR, _value({"$year": {"date": "$d", "timezone": [1]}})),
+    ("a format that is none", FAR, _value({"$dateToString": {"date": "$d", "format": [1]}})),
+    ("a format of null", FAR, _value({"$dateToString": {"date": "$no", "format": "%i"}})),
+    ("a unit that is none", FAR, _value({"$dateTrunc": {"date": "$d", "unit": [1]}})),
+    ("a unit to add that is none", FAR, _value({"$dateAdd": {"startDate": "$d", "unit": [1], "amount": 1}})),
+    ("a bin that is no number", FAR, _value({"$dateTrunc": {"date": "$d", "unit": "day", "binSize": True}})),
+    ("a type that is none", TWO, _value({"$convert": {"input": "$i", "to": [1], "onError": 0}})),
+    ("no text before null", TWO, _value({"$trim": {"input": "$i", "chars": None}})),
     ("null before no array", TWO, _value({"$concatArrays": [None, "$i"]})),
     (
         "a range without an end among ints far apart",

@@ -360,7 +360,8 @@ _CONVERTED: dict[Any, Kind] = {
 def _convert(call: Call, scope: Scope) -> Value:
     source, target = _needed(call, "input", scope), call.option("to")
     wanted = target.value if isinstance(target, Literal) else None
-    kind = _CONVERTED.get(wanted if not isinstance(wanted, dict) else wanted.get("type"), "mixed")
+    named = wanted.get("type") if isinstance(wanted, dict) else wanted
+    kind = _CONVERTED.get(named, "mixed") if isinstance(named, str | int | float) else "mixed"
     others = [v for v in (_option(call, "onError", scope), _option(call, "onNull", scope)) if v is not None]
     found = union([Value(DataType(kind), nullable([source])), *others])
     return Value(found.type, found.absence, lineage(source, found))

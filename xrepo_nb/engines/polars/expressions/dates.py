@@ -10,7 +10,7 @@ import polars as pl
 from xrepo_nb.engines.polars.reasons import decline
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.values import DATETIME, INT, NULL_VALUE, Value, absent_like
-from xrepo_nb.query.expressions import Call, Literal
+from xrepo_nb.query.expressions import Call, Expr, Literal
 
 _PARTS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
     "$year": lambda e: e.dt.year(),
@@ -60,6 +60,11 @@ def _zone(call: Call) -> str:
     return name
 
 
+def _text(given: Expr | None) -> str:
+    """A constant text; the empty one for all else."""
+    return given.value if isinstance(given, Literal) and isinstance(given.value, str) else ""
+
+
 def _local(expr: pl.Expr, zone: str) -> pl.Expr:
     return expr if zone == "UTC" else expr.dt.convert_time_zone(zone)
 
@@ -73,7 +78,7 @@ _EVERY = {
 @lowers("$dateTrunc")
 def _truncated(call: Call, scope: Scope) -> Value:
     value, unit, size = _date(call, scope, "date"), call.option("unit"), call.option("binSize")
-    every = _EVERY.get(unit.value) if isinstance(unit, Literal) else None
+    every = _EVERY.get(_text(unit))
     if every is None or size is not None or _zone(call) != "UTC" or value.kind == "null":
         decline("$dateTrunc but to one unit in UTC")
     return Value(value.expr.dt.truncate(every), DATETIME, absent_like([value]))
@@ -88,7 +93,7 @@ _MILLISECONDS = {
 @lowers("$dateAdd", "$dateSubtract")
 def _shifted(call: Call, scope: Scope) -> Value:
     value, unit, amount = _date(call, scope, "startDate"), call.option("unit"), call.option("amount")
-    each = _MILLISECONDS.get(unit.value) if isinstance(unit, Literal) else None
+    each = _MILLISECONDS.get(_text(unit))
     count = amount.value if isinstance(amount, Literal) else None
     if each is None or type(count) is not int or abs(count * each) > _CENTURY:
         decline(f"{call.op} of a computed amount, or of months")

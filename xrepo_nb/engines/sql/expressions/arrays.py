@@ -176,7 +176,7 @@ def _reduce(ctx: Context, node: Call) -> Value:
     if value.kind == "null":
         return NULL_VALUE
     _array(node.op, value)
-    if initial.kind in ("null", "array", "object"):
+    if initial.kind in ("null", "array", "object") or initial.absence in ("missing", "both"):
         decline("$reduce from such a value")
     parameter, item = element(ctx, value)
     so_far = ctx.lambda_name()

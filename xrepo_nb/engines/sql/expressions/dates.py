@@ -39,7 +39,7 @@ def local(ctx: Context, node: Call, name: str) -> Value:
     zone = constant(ctx, node, "timezone", "UTC")
     bare = Call(node.op, node.args, tuple(item for item in node.options if item[0] != "timezone"), node.at)
     value = moment(ctx, bare, name)
-    if value.kind == "null" or zone in _UTC:
+    if value.kind == "null" or (isinstance(zone, str) and zone in _UTC):
         return value
     offset = _OFFSET.fullmatch(zone) if isinstance(zone, str) else None
     if offset is not None:
@@ -148,9 +148,9 @@ def _truncated(ctx: Context, node: Call) -> Value:
     size = constant(ctx, node, "binSize", 1)
     if value.kind == "null":
         return NULL_VALUE
-    if size == 1 and unit != "week":
+    if size == 1 and size is not True and unit != "week":
         return strict(call("date_trunc", text(unit), value.sql), DATETIME, value)
-    if unit == "week" or unit not in _LENGTHS or not isinstance(size, int) or size < 1:
+    if unit == "week" or unit not in _LENGTHS or type(size) is not int or size < 1:
         decline(f"$dateTrunc by {size} {unit}s")
     # Bins of a fixed length count from 2000-01-01, like DuckDB's own.
     step = call(_UNITS[unit], number(size))
@@ -169,9 +169,12 @@ def _to_string(ctx: Context, node: Call) -> Value:
     value, form = local(ctx, node, "date"), constant(ctx, node, "format", _ISO)
     if node.option("onNull") is not None:
         decline("$dateToString with onNull")
-    if value.kind == "null" or form is None:
+    if not isinstance(form, str | None):
+        decline(f"the date format {form!r}")
+    template = None if form is None else _format(form)
+    if value.kind == "null" or template is None:
         return NULL_VALUE
-    return strict(call("strftime", value.sql, text(_format(form))), STRING, value)
+    return strict(call("strftime", value.sql, text(template)), STRING, value)
 
 
 def _format(form: str) -> str:
