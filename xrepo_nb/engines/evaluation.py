@@ -15,5 +15,11 @@ def install() -> None:
 
 def _value(expr: Expr) -> Any:
     from xrepo_nb.engines.document import compile_expression
+    from xrepo_nb.engines.document.meter import metered
 
-    return compile_expression(expr)({}, {})
+    with metered(_SECONDS):
+        return compile_expression(expr)({}, {})
+
+
+_SECONDS = 1.0
+"""How long a constant may take: it is worked out when a query is read, before anything may run."""
