@@ -127,10 +127,13 @@ def __dir__() -> list[str]:
 
 
 def _attach() -> None:
-    """Lets long work show progress, and IPython show our objects and errors; imports nothing heavy."""
+    """Lets the language know constant values, long work show progress, and IPython show our objects and
+    errors; imports nothing heavy."""
     from xrepo_nb import viewers
+    from xrepo_nb.engines import evaluation
     from xrepo_nb.notebook import progress, tracebacks
 
+    evaluation.install()
     progress.install()
     tracebacks.attach()
     viewers.attach()

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from tests.conformance.extended import decoded, encoded
+from tests.conformance.extended import asked, decoded, encoded
 from xrepo_nb.engines.document import DocumentEngine, apply_update, evaluate_let, merge_documents
 from xrepo_nb.query.parsing import (
     parse_expression,
@@ -66,7 +66,7 @@ def plan_of(case: Case) -> Plan:
     variables = variables_of(case)
     if case["kind"] == "aggregate":
         return parse_pipeline(decoded(case["pipeline"]), Scan(case["collection"]), variables=variables)
-    predicate = parse_filter(decoded(case["filter"]), variables=variables)
+    predicate = parse_filter(asked(case["filter"]), variables=variables)
     plan: Plan = Match(Scan(case["collection"]), predicate)
     if case.get("sort"):
         plan = Sort(plan, parse_sort(case["sort"]))
@@ -85,7 +85,7 @@ def parse(case: Case) -> Any:
         return plan_of(case)
     filters = decoded((case.get("options") or {}).get("arrayFilters"))
     variables = variables_of(case)
-    return parse_filter(decoded(case["filter"]), variables=variables), parse_update(
+    return parse_filter(asked(case["filter"]), variables=variables), parse_update(
         decoded(case["update"]), filters
     )
 

@@ -21,17 +21,23 @@ from bson.min_key import MinKey
 from xrepo_nb.engines.document.dates import from_micros, micros
 
 
-def decoded(value: Any) -> Any:
-    """The value that Extended JSON means."""
+def asked(value: Any) -> Any:
+    """A filter in Extended JSON: like `decoded`, but `$undefined`, for which Python has no value, is
+    left as it is written."""
+    return decoded(value, frozenset({"$undefined"}))
+
+
+def decoded(value: Any, kept: frozenset[str] = frozenset()) -> Any:
+    """The value that Extended JSON means, where forms of these names are `kept` as they are."""
     if isinstance(value, list):
-        return [decoded(item) for item in value]
+        return [decoded(item, kept) for item in value]
     if not isinstance(value, dict):
         return value
     if len(value) == 1:
         ((key, inner),) = value.items()
-        if key in _READERS:
+        if key in _READERS and key not in kept:
             return _READERS[key](inner)
-    return {name: decoded(item) for name, item in value.items()}
+    return {name: decoded(item, kept) for name, item in value.items()}
 
 
 def _date(inner: Any) -> Any:

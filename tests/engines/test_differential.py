@@ -6,7 +6,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
@@ -34,6 +36,9 @@ INTS = st.integers(-5, 5) | st.sampled_from([2**31, -(2**31) - 1, 2**53 + 1, 2**
 FLOATS = st.sampled_from([-2.5, -1.0, -0.0, 0.0, 0.5, 1.0, 2.5, 1e300, math.nan, math.inf, -math.inf])
 TEXTS = st.sampled_from(["", "a", "A", "ab", "b", "é", "a.b", "10", "a\n"])
 DATES = st.sampled_from([datetime(2024, 2, 29, 23, 59, 59, 999000, UTC), datetime(1969, 12, 31, tzinfo=UTC)])
+DECIMALS = st.sampled_from([Decimal(text) for text in ("1.10", "-2.5", "0", "100.005", "3")])
+UUIDS = st.sampled_from([UUID(int=1), UUID(int=2**100)])
+BYTES = st.sampled_from([b"", b"a", b"\xff\x00"])
 NESTED = st.fixed_dictionaries({"x": st.integers(-2, 2)}, optional={"y": TEXTS})
 COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "i": INTS,
@@ -45,6 +50,9 @@ COLUMNS: dict[str, st.SearchStrategy[Any]] = {
     "o": NESTED,
     "l": st.lists(st.integers(-2, 2), max_size=3),
     "r": st.lists(NESTED, max_size=2),
+    "m": DECIMALS,
+    "u": UUIDS,
+    "y": BYTES,
 }
 
 
@@ -67,7 +75,7 @@ def documents(draw: st.DrawFn) -> list[dict[str, Any]]:
 
 PATHS = st.sampled_from([*COLUMNS, "o.x", "o.y", "r.x", "r.y", "l.0", "no"])
 CONSTANTS = st.one_of(
-    st.none(), INTS, FLOATS, TEXTS, st.booleans(), DATES, st.just([1, 2]), st.just({"x": 1})
+    st.none(), INTS, FLOATS, TEXTS, st.booleans(), DATES, UUIDS, BYTES, st.just([1, 2]), st.just({"x": 1})
 )
 ORDERS = st.sampled_from(["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"])
 TESTS = st.one_of(

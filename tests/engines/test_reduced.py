@@ -6,7 +6,9 @@ import datetime as dt
 import math
 import time
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pytest
 
@@ -22,6 +24,13 @@ TWO = [{"_id": 1, "i": 1}, {"_id": 2, "i": 4}]
 NESTED = [{"_id": 1, "l": [[1, 2], [3]]}]
 FAR = [{"_id": 1, "d": datetime(9999, 12, 31, tzinfo=UTC)}, {"_id": 2, "d": None}]
 EARLY = [{"_id": 1, "d": datetime(1, 1, 1, tzinfo=UTC)}, {"_id": 2, "d": datetime(1800, 1, 1, tzinfo=UTC)}]
+LARGE = [{"_id": i, "i": i, "j": j} for i, j in enumerate([2**53 + 1, 2**63 - 1, -(2**63), 3, -1])]
+FAR_KEYS = [{"_id": i, "i": i, "j": j} for i, j in enumerate([2**31 - 1, -5, 0, 7, 2**40])]
+MAYBE: list[dict[str, Any]] = [
+    {"_id": i, "b": b, "i": n}
+    for i, (b, n) in enumerate([(None, 1), (True, 2), (False, None), (None, None), (False, 5)])
+] + [{"_id": 9, "b": None, "i": 7, "m": 3}]
+MOVED = [{"_id": 1, "d": datetime(2024, 1, 1, tzinfo=UTC), "i": 2**63 - 1}]
 Rows = list[dict[str, Any]]
 TIMES: Rows = [{"_id": 1, "t": dt.time(1, 2)}, {"_id": 2, "t": dt.time(5)}, {"_id": 3, "t": None}]
 
@@ -108,6 +117,49 @@ CASES: list[tuple[str, Rows, list[dict[str, Any]]]] = [
     ("a date past the year 9999", FAR, _value({"$dateAdd": {"startDate": "$d", "unit": "day", "amount": 2}})),
     ("zones before they had rules", EARLY, _value({"$minute": {"date": "$d", "timezone": "Asia/Tokyo"}})),
     ("elements of an array at a place", NESTED, [{"$match": {"l.0": {"$gt": 0}}}]),
+    ("a date moved past all dates", FAR, _value({"$add": ["$d", 2**62]})),
+    ("a date moved past 64 bits", MOVED, _value({"$add": ["$d", "$i"]})),
+    ("a date moved back past 64 bits", MOVED, _value({"$subtract": ["$d", "$i"]})),
+    ("a sum that passes what doubles hold", LARGE, _value({"$sum": ["$j", "x"]})),
+    ("the greatest of ints and doubles", LARGE, _value({"$max": ["$j", -1.5]})),
+    ("a power of ints", LARGE[3:], _value({"$pow": [{"$add": ["$j", 2**31]}, 2]})),
+    ("no array before null", TWO, _value({"$concatArrays": ["$i", None]})),
+    (
+        "missing and null by a condition that is null",
+        MAYBE,
+        _group({"$push": {"$cond": ["$b", "$no", "$i"]}}),
+    ),
+    (
+        "a field that a null condition leaves null",
+        MAYBE,
+        [{"$set": {"q": {"$cond": ["$b", "$$REMOVE", "$i"]}}}, {"$match": {"q": {"$exists": False}}}],
+    ),
+    (
+        "a fold from what is missing",
+        MAYBE,
+        _value({"$reduce": {"input": [1], "initialValue": "$m", "in": "$$value"}}),
+    ),
+    ("a pattern that is none", TWO, _value({"$regexMatch": {"input": "$no", "regex": 2}})),
+    ("a time zone that is none", FAR, _value({"$year": {"date": "$d", "timezone": [1]}})),
+    ("a format that is none", FAR, _value({"$dateToString": {"date": "$d", "format": [1]}})),
+    ("a format of null", FAR, _value({"$dateToString": {"date": "$no", "format": "%i"}})),
+    ("a unit that is none", FAR, _value({"$dateTrunc": {"date": "$d", "unit": [1]}})),
+    ("a unit to add that is none", FAR, _value({"$dateAdd": {"startDate": "$d", "unit": [1], "amount": 1}})),
+    ("a bin that is no number", FAR, _value({"$dateTrunc": {"date": "$d", "unit": "day", "binSize": True}})),
+    ("a type that is none", TWO, _value({"$convert": {"input": "$i", "to": [1], "onError": 0}})),
+    ("no text before null", TWO, _value({"$trim": {"input": "$i", "chars": None}})),
+    ("null before no array", TWO, _value({"$concatArrays": [None, "$i"]})),
+    (
+        "a range without an end among ints far apart",
+        FAR_KEYS,
+        _window({"$sum": "$i", "window": {"range": ["unbounded", 0]}}, sortBy={"j": 1}),
+    ),
+    (
+        "a range around the largest ints",
+        LARGE,
+        _window({"$sum": "$i", "window": {"range": [-1, 1]}}, sortBy={"j": 1}),
+    ),
+    ("the bits of uuids", [{"_id": 1, "u": UUID(int=4)}], [{"$match": {"u": {"$bitsAllClear": 3}}}]),
     (
         "the index in an array that is missing",
         TWO,
@@ -172,6 +224,56 @@ def test_now_has_the_milliseconds_that_a_date_has(engine: str) -> None:
     plan, table = parse_pipeline(_value("$$NOW"), Scan("t")), Table(frame=Table(documents=TWO).frame)
     first, second = (row["v"] for row in get_engine(engine).collect(plan, {"t": table}).documents)
     assert first == second and first.microsecond % 1000 == 0
+
+
+PRICES = [
+    {"_id": i, "p": Decimal(text)}
+    for i, text in enumerate(["1.10", "-2.5", "0", "100.005", "3", "-7.75", "9.9999999999999999999", "1e15"])
+]
+FLOATS = [1.1, 3.0, 3.5, -2.5000001, 100.005, 10.0, 1e36, -1e300, math.inf, NAN]
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize("op", ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"])
+def test_decimals_compare_with_what_a_float_is_in_binary(engine: str, op: str) -> None:
+    read = Table(documents=PRICES)
+    table = Table(frame=read.frame, schema=read.schema)
+    for constant in FLOATS:
+        for test in (
+            {"p": {op: constant}},
+            {"$expr": {op: ["$p", constant]}},
+            {"$expr": {op: [constant, "$p"]}},
+        ):
+            plan = parse_pipeline([{"$match": test}], Scan("t"))
+            if get_engine(engine).supports(plan, {"t": table}) is None:
+                found, expected = (
+                    get_engine(name).collect(plan, {"t": table}).documents for name in (engine, "document")
+                )
+                assert found == expected, test
+    assert Decimal("1.10") != 1.1
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_a_union_keeps_all_places_of_its_decimals(engine: str) -> None:
+    tables = {
+        name: Table(documents=[{"_id": name, "p": Decimal(text), "o": {"p": Decimal(text)}}])
+        for name, text in (("t", "1.5"), ("u", "100.005"))
+    }
+    inputs = {name: Table(frame=table.frame, schema=table.schema) for name, table in tables.items()}
+    found = get_engine(engine)
+    for stages in ([{"$unionWith": "u"}], [{"$project": {"p": 1}}, {"$unionWith": "u"}]):
+        plan = parse_pipeline(stages, Scan("t"))
+        if found.supports(plan, inputs) is None:
+            assert (
+                found.collect(plan, inputs).documents
+                == get_engine("document").collect(plan, inputs).documents
+            )
+
+
+def test_decimals_and_floats_compare_in_duckdb_itself() -> None:
+    table = Table(documents=PRICES)
+    plan = parse_pipeline([{"$match": {"p": {"$gt": 1.1}}}], Scan("t"))
+    assert get_engine("duckdb").supports(plan, {"t": Table(frame=table.frame, schema=table.schema)}) is None
 
 
 def test_dates_before_zones_had_rules_have_the_offset_of_their_place() -> None:

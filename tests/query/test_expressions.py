@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -148,6 +149,10 @@ def test_a_rebound_current_is_what_plain_fields_mean() -> None:
         {"$setField": {"field": "$a", "input": "$$ROOT", "value": 1}},
         {"$function": {"body": "x", "args": [], "lang": "js"}},
         {"$meta": "textScore"},
+        {"$getField": {"field": "a"}},
+        {"$setField": {"field": {"$concat": ["a", "$b"]}, "input": "$$ROOT", "value": 1}},
+        {"$unsetField": {"field": {"$add": [1, 2]}, "input": "$$ROOT"}},
+        {"$percentile": {"input": "$a", "p": "$p", "method": "approximate"}},
     ],
 )
 def test_malformed_expressions_are_refused(given: Any) -> None:
@@ -193,6 +198,40 @@ def test_count_is_a_group_and_sort_by_count_a_sorted_one() -> None:
 )
 def test_stages(stage: Any, expected: Any) -> None:
     assert parse_pipeline([stage], T) == expected
+
+
+SUM = {"$add": [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("given", "plain"),
+    [
+        ({"$bucket": {"groupBy": "$a", "boundaries": [0, SUM], "default": {"$concat": ["a", "b"]}}},
+         {"$bucket": {"groupBy": "$a", "boundaries": [0, 3], "default": "ab"}}),
+        ({"$bucket": {"groupBy": "$a", "boundaries": [
+            {"$toDate": "2024-01-01"}, {"$dateFromParts": {"year": 2024, "month": 2}}]}},
+         {"$bucket": {"groupBy": "$a", "boundaries": [
+             datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC)]}}),
+        ({"$setWindowFields": {"sortBy": {"a": 1}, "output": {
+            "s": {"$shift": {"output": "$b", "by": 1, "default": SUM}}}}},
+         {"$setWindowFields": {"sortBy": {"a": 1}, "output": {
+             "s": {"$shift": {"output": "$b", "by": 1, "default": 3}}}}}),
+        ({"$setWindowFields": {"sortBy": {"a": 1}, "output": {
+            "s": {"$sum": "$b", "window": {"documents": [{"$subtract": [0, 1]}, SUM]}}}}},
+         {"$setWindowFields": {"sortBy": {"a": 1}, "output": {
+             "s": {"$sum": "$b", "window": {"documents": [-1, 3]}}}}}),
+        ({"$setWindowFields": {"output": {"s": {"$minMaxScaler": {"input": "$b", "min": 1, "max": SUM}}}}},
+         {"$setWindowFields": {"output": {"s": {"$minMaxScaler": {"input": "$b", "min": 1, "max": 3}}}}}),
+        ({"$group": {"_id": None, "p": {"$percentile": {
+            "input": "$a", "p": [{"$divide": [1, 2]}], "method": "approximate"}}}},
+         {"$group": {"_id": None, "p": {"$percentile": {
+             "input": "$a", "p": [0.5], "method": "approximate"}}}}),
+        ({"$set": {"a": {"$setField": {"field": {"$concat": ["a", ".b"]}, "input": "$$ROOT", "value": 1}}}},
+         {"$set": {"a": {"$setField": {"field": "a.b", "input": "$$ROOT", "value": 1}}}}),
+    ],
+)  # fmt: skip
+def test_constant_options_may_be_expressions(given: Any, plain: Any) -> None:
+    assert parse_pipeline([given], T) == parse_pipeline([plain], T)
 
 
 def test_stages_know_their_place_but_are_not_told_apart_by_it() -> None:
@@ -265,6 +304,11 @@ def test_an_error_names_the_place_and_the_nearest_name(stages: Any, place: str, 
         {"$bucket": {"groupBy": "$a", "boundaries": [2, 1]}},
         {"$bucket": {"groupBy": "$a", "boundaries": [1, "x"]}},
         {"$bucket": {"groupBy": "$a", "boundaries": [1, 5], "default": 3}},
+        {"$bucket": {"groupBy": "$a", "boundaries": [1, "$b"]}},
+        {"$bucket": {"groupBy": "$a", "boundaries": [1, {"$rand": {}}]}},
+        {"$bucket": {"groupBy": "$a", "boundaries": [3, {"$add": [1, 2]}]}},
+        {"$bucket": {"groupBy": "$a", "boundaries": [1, {"$divide": [1, 0]}]}},
+        {"$bucket": {"groupBy": "$a", "boundaries": [1, 5], "default": {"$add": [1, 2]}}},
         {"$bucketAuto": {"groupBy": "$a", "buckets": 0}},
         {"$bucketAuto": {"groupBy": "$a", "buckets": 2, "granularity": "R6"}},
         {"$densify": {"field": "a", "range": {"step": 0, "bounds": "full"}}},
@@ -274,6 +318,11 @@ def test_an_error_names_the_place_and_the_nearest_name(stages: Any, place: str, 
         {"$setWindowFields": {"output": {"r": {"$rank": {}}}}},
         {"$setWindowFields": {"sortBy": {"a": 1}, "output": {"r": {"$rank": {}, "window": {}}}}},
         {"$setWindowFields": {"output": {"r": {"$sum": 1, "window": {"documents": [1, -1]}}}}},
+        {"$setWindowFields": {"sortBy": {"a": 1}, "output": {"s": {
+            "$sum": 1, "window": {"range": ["$b", 1]}}}}},
+        {"$setWindowFields": {"sortBy": {"a": 1}, "output": {"s": {"$shift": {
+            "output": "$b", "by": 1, "default": "$b"}}}}},
+        {"$setWindowFields": {"output": {"s": {"$minMaxScaler": {"input": "$b", "min": {"$add": [1, 1]}}}}}},
         {"$graphLookup": {"from": "u", "startWith": "$a"}},
         {"$lookup": {"from": "u", "localField": "a", "as": "c"}},
         {"$unionWith": {"pipeline": []}},
@@ -281,8 +330,9 @@ def test_an_error_names_the_place_and_the_nearest_name(stages: Any, place: str, 
         {"$facet": {"f": [{"$out": "x"}]}},
         {"$documents": [1]},
         {"$merge": {"into": "x", "whenMatched": "explode"}},
+        {"$merge": {"into": "x", "let": {"new": "$b"}, "whenMatched": []}},
     ],
-)
+)  # fmt: skip
 def test_malformed_stages_are_refused(stage: Any) -> None:
     with pytest.raises(XRepoQueryError):
         parse_pipeline([stage], T)

@@ -147,6 +147,8 @@ def test_an_error_names_the_place_and_the_way_out(given: Any, place: str, hint: 
     [
         {"$and": []},
         {"$or": {"a": 1}},
+        {"a": {"$eq": {"$undefined": True}}},
+        {"a": {"$in": [{"$undefined": True}]}},
         {"$or": [1]},
         {"a": {"$in": 3}},
         {"a": {"$in": [{"$gt": 1}]}},

@@ -20,7 +20,8 @@ class Signature:
     `least` and `most` bound the positional arguments (both 0: takes `{}`, or only options).
     `options` are its named arguments in canonical order, of which `required` must be there and
     `constants` are taken as they are (names of variables, sort documents, flags) and not as
-    expressions. `lone` names the option that a bare argument stands for.
+    expressions, and the `folded` ones are expressions that depend on nothing. `lone` names the
+    option that a bare argument stands for.
     """
 
     least: int = 0
@@ -28,6 +29,7 @@ class Signature:
     options: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     constants: frozenset[str] = frozenset()
+    folded: frozenset[str] = frozenset()
     lone: str | None = None
 
 
@@ -36,13 +38,19 @@ def _exactly(count: int) -> Signature:
 
 
 def _options(
-    names: str, optional: str = "", constants: str = "", lone: str | None = None, order: str = ""
+    names: str,
+    optional: str = "",
+    constants: str = "",
+    lone: str | None = None,
+    order: str = "",
+    folded: str = "",
 ) -> Signature:
     required = tuple(names.split())
     return Signature(
         options=tuple(order.split()) or (*required, *optional.split()),
         required=required,
         constants=frozenset(constants.split()),
+        folded=frozenset(folded.split()),
         lone=lone,
     )
 
@@ -118,12 +126,12 @@ EXPRESSIONS = _table(
     ("toBool toDate toDecimal toDouble toInt toLong toObjectId toString toUUID type", _UNARY),
     ("binarySize bsonSize toHashedIndexKey", _UNARY),
     ("getField", _options("field", "input", lone="field")),
-    ("setField", _options("field input value")),
-    ("unsetField", _options("field input")),
+    ("setField", _options("field input value", folded="field")),
+    ("unsetField", _options("field input", folded="field")),
     ("mergeObjects", _ANY),
     ("avg max min stdDevPop stdDevSamp sum", _ANY),
     ("median", _options("input method", constants="method")),
-    ("percentile", _options("input p method", constants="method")),
+    ("percentile", _options("input p method", constants="method", folded="p")),
     ("rand", Signature()),
 )
 """Expression operators. `$let` and `$literal` have nodes of their own."""
@@ -153,8 +161,8 @@ WINDOW_OPERATORS = {
         ("derivative integral", _options("input", "unit", "unit")),
         ("expMovingAvg", _options("input", "N alpha", "N alpha")),
         ("linearFill locf", _UNARY),
-        ("minMaxScaler", _options("input", "min max")),
-        ("shift", _options("output by", "default", "by")),
+        ("minMaxScaler", _options("input", "min max", folded="min max")),
+        ("shift", _options("output by", "default", "by", folded="default")),
     ),
 }
 """Operators of `$setWindowFields`."""

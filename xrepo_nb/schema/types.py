@@ -57,6 +57,14 @@ class DataType:
             return False
         return all(f.type.is_typed for f in self.fields) and (not self.item or self.item.is_typed)
 
+    def holds(self, kind: Kind) -> bool:
+        """Whether it is of the kind, or such occurs in it at any depth."""
+        if self.kind == kind:
+            return True
+        return any(f.type.holds(kind) for f in self.fields) or (
+            self.item is not None and self.item.holds(kind)
+        )
+
     def field(self, name: str) -> Field | None:
         """The nested field of an object, or None."""
         return next((f for f in self.fields if f.name == name), None)

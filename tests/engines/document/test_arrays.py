@@ -57,6 +57,7 @@ NAN = float("nan")
         ({"$setIntersection": [[1, 2, 2], [2, 3]]}, [2]),
         ({"$setDifference": [[3, 1, 3], [1]]}, [3]),
         ({"$setEquals": [[1, 2, 2], [2, 1], [1.0, 2]]}, True),
+        ({"$setEquals": [[1], [2], None]}, False),
         ({"$setIsSubset": [[], [1]]}, True),
         ({"$setUnion": [[1], None]}, None),
         ({"$allElementsTrue": [[1, "", []]]}, True),

@@ -61,7 +61,7 @@ def test_what_is_no_date_is_refused(wrong: Any) -> None:
         value({"$year": "$d"}, {"d": wrong})
 
 
-@pytest.mark.parametrize("zone", ["Mars/Base", "+8", "+25:0", "", 5])
+@pytest.mark.parametrize("zone", ["Mars/Base", "+8", "+25:0", "Z", "CEST", "", 5])
 def test_unknown_zones_are_refused(zone: Any) -> None:
     with pytest.raises(XRepoQueryError):
         value({"$hour": {"date": "$d", "timezone": zone}}, {"d": LEAP})
@@ -101,6 +101,12 @@ def test_adding(start: str, unit: str, amount: int, zone: str | None, expected: 
         ("2024-01-01T23:00", "2024-01-02T01:00", {"unit": "day", "timezone": "+02:00"}, 0),
         ("2024-01-01T00:59", "2024-01-01T01:01", {"unit": "hour"}, 1),
         ("2024-01-01T00:00:00.9", "2024-01-01T00:00:01", {"unit": "second"}, 1),
+        ("2024-03-30T23:00", "2024-03-31T22:00", {"unit": "day", "timezone": DST}, 1),
+        ("2024-03-30T23:00", "2024-03-31T22:00", {"unit": "hour", "timezone": DST}, 23),
+        ("2024-03-31T22:00", "2024-03-30T23:00", {"unit": "hour", "timezone": DST}, -23),
+        ("2024-10-26T22:00", "2024-10-27T23:00", {"unit": "hour", "timezone": DST}, 25),
+        ("2024-03-31T00:59", "2024-03-31T01:01", {"unit": "minute", "timezone": DST}, 2),
+        ("2024-03-30T14:29", "2024-04-07T00:31", {"unit": "hour", "timezone": "Australia/Lord_Howe"}, 178),
     ],
 )
 def test_differences_count_boundaries(start: str, end: str, options: Any, expected: int) -> None:
@@ -163,6 +169,20 @@ def test_text_of_null_and_of_wrong_formats() -> None:
         ("2018.20.3", {"format": "%G.%V.%u"}, "2018-05-16"),
         ("2024 060", {"format": "%Y %j"}, "2024-02-29"),
         ("01 Mar 2024 +0100", {"format": "%d %b %Y %z"}, "2024-02-29T23:00"),
+        ("01 Mar 2024 PST", {"format": "%d %b %Y %z"}, "2024-03-01T08:00"),
+        ("1.1.1", {"format": "%V.%u.%G"}, "0001-01-01"),
+        ("2017", {"format": "%G"}, "2017-01-02"),
+        ("4/26/1992:+285", {"format": "%m/%d/%Y:%Z"}, "1992-04-25T19:15"),
+        ("2017-Jul-04 noon", {}, "2017-07-04T12:00"),
+        ("2017-07-04 5:30 p.m.", {}, "2017-07-04T17:30"),
+        ("2017-07-04 5pm", {}, "2017-07-04T17:00"),
+        ("2017-07-04T11", {}, "2017-07-04T11:00"),
+        ("2017-07-04T11:56.02.813", {"timezone": "Europe/London"}, "2017-07-04T10:56:02.813"),
+        ("7/4/99", {}, "1999-07-04"),
+        ("2017-07", {}, "2017-07-01"),
+        ("July 2017", {}, "2017-07-01"),
+        ("@-1.5", {}, "1969-12-31T23:59:58.5"),
+        ("2017-07-04T02:00+02:00", {"timezone": "UTC"}, "2017-07-04"),
     ],
 )
 def test_reading(text: str, options: Any, expected: str) -> None:
@@ -177,6 +197,14 @@ def test_reading(text: str, options: Any, expected: str) -> None:
         ("2024-13-01", {"format": "%Y-%m-%d"}),
         ("2024-01", {"format": "%Y-%m"}),
         ("2024-01-01Z", {"timezone": DST}),
+        ("@5", {"timezone": DST}),
+        ("2024-01-01T00:00:00 Europe/Paris", {}),
+        ("2024-01-01T00:00:00 J", {}),
+        ("2024-01-01 11", {}),
+        ("2024-01-01 13pm", {}),
+        ("July 4th", {}),
+        ("12:50:53", {}),
+        ("2017, 12:50:53", {}),
         (5, {}),
     ],
 )
@@ -200,6 +228,46 @@ def test_parts_make_dates_and_carry_over() -> None:
     for wrong in ({"month": 1}, {"year": 2024, "isoWeek": 1}, {"year": 0}, {"year": 2024, "month": 1.5}):
         with pytest.raises(XRepoQueryError):
             value({"$dateFromParts": wrong})
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"$dateFromParts": {"year": 2024, "hour": None, "minute": "x"}},
+        {"$dateFromParts": {"year": "x", "hour": None}},
+        {"$dateFromParts": {"year": 0, "month": None}},
+        {"$dateFromParts": {"year": "x", "timezone": None}},
+        {"$dateFromParts": {"isoWeekYear": 2024, "millisecond": None, "timezone": "x"}},
+        {"$dateAdd": {"startDate": None, "unit": "$x", "amount": 1}},
+        {"$dateAdd": {"startDate": "$x", "unit": "day", "amount": None}},
+        {"$dateDiff": {"startDate": "$x", "endDate": None, "unit": "$x"}},
+        {"$dateDiff": {"startDate": "$x", "endDate": "$x", "unit": "day", "timezone": None}},
+        {"$dateTrunc": {"date": None, "unit": "$x"}},
+        {"$dateTrunc": {"date": "$x", "unit": "day", "timezone": None}},
+        {"$dateToString": {"date": "$d", "format": None, "onNull": {"$divide": [1, "$zero"]}}},
+    ],
+)
+def test_what_is_read_first_decides(given: Any) -> None:
+    assert value(given, {"x": "x", "zero": 0, "d": LEAP}) is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"$dateFromParts": {"year": None, "hour": "x"}},
+        {"$dateFromParts": {"year": None, "timezone": "x"}},
+        {"$dateFromParts": {"year": None, "minute": 2**15}},
+        {"$dateFromParts": {"year": 2024, "month": "x", "day": None}},
+        {"$dateAdd": {"startDate": "$d", "unit": "$x", "amount": None}},
+        {"$dateAdd": {"startDate": "$x", "unit": "day", "amount": 1}},
+        {"$dateDiff": {"startDate": "$d", "endDate": "$d", "unit": "$x", "timezone": None}},
+        {"$dateTrunc": {"date": "$d", "binSize": "x", "unit": None}},
+        {"$dateTrunc": {"date": "$d", "unit": "week", "startOfWeek": "x", "timezone": None}},
+    ],
+)
+def test_what_is_wrong_before_a_null_is_refused(given: Any) -> None:
+    with pytest.raises(XRepoQueryError):
+        value(given, {"x": "x", "d": LEAP})
 
 
 def test_clock_changes() -> None:
@@ -227,7 +295,15 @@ def test_now_is_one_moment_for_a_whole_query() -> None:
         "Tue Jul 04 2017 00:00:00 GMT+0000",
         "Tue Jul  4 00:00:00 2017",
         "4/Jul/2017:00:00:00 +0000",
-        "2017-07-03T20:00:00 America/New_York",
+        "2017-07-03T20:00:00 EDT",
+        "2017-07-04T02:00:00 (CEST)",
+        "2017-07-04 01:00 A",
+        "July 4th, 2017 12am",
+        "7/4/17 midnight",
+        "2017-07-04 0.00.00",
+        "20170704000000",
+        "July 4 2017 0:00",
+        "@1499126400",
     ],
 )
 def test_common_forms_of_a_date_need_no_format(text: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import re
+import time
 import uuid
 from decimal import Decimal
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from bson import Binary, Code, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
 from bson.datetime_ms import DatetimeMS
 
-from xrepo_nb.core.errors import XRepoError
+from xrepo_nb.core.errors import XRepoError, XRepoLimitError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import DocumentEngine, apply_update, compile_expression
 from xrepo_nb.query.expressions import Call, Expr, FieldRef, Literal, Variable
@@ -142,3 +143,20 @@ def test_updates_leave_what_was_given(op: str) -> None:
         except XRepoError:
             pass
         assert repr(given) == before
+
+
+MANY = {"$range": [0, 1_000_000]}
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        {"$size": {"$setUnion": [MANY] * 50}},
+        {"$size": {"$concatArrays": [MANY] * 50}},
+    ],
+)
+def test_a_constant_that_takes_too_long_is_refused_when_it_is_read(endless: Any) -> None:
+    started = time.process_time()
+    with pytest.raises(XRepoLimitError, match="longer than 1 s"):
+        parse_pipeline([{"$bucket": {"groupBy": "$a", "boundaries": [0, endless]}}], Scan("rows"))
+    assert time.process_time() - started < 20

@@ -162,7 +162,7 @@ def test_lookup_by_value() -> None:
     look = {"$lookup": {"from": "right", "localField": "v", "foreignField": "k", "as": "r"}}
     given: list[Any] = [{"v": "x"}, {"v": ["y", "z"]}, {"v": None}, {}, {"v": []}, {"v": "q"}]
     found = rows([look], given, right=right)
-    assert [[row["_id"] for row in line["r"]] for line in found] == [[1, 2], [2], [3, 4], [3, 4], [], []]
+    assert [[row["_id"] for row in line["r"]] for line in found] == [[1, 2], [2], [3, 4], [3, 4], [3, 4], []]
 
 
 @pytest.mark.parametrize(
@@ -173,13 +173,34 @@ def test_lookup_by_value() -> None:
         ({"v": [{"c": 1}]}, [None]),
         ({"v": []}, [None]),
         ({"v": 1}, [None]),
-        ({"v": {"b": []}}, []),
+        ({"v": {"b": []}}, [None]),
+        ({"v": [{"b": []}, {"c": 1}, {"b": []}]}, [None]),
+        ({"v": [{"b": []}, {"b": 3}]}, [3]),
         ({"v": {"b": [["x"]]}}, []),
+        ({"v": {"b": [[]]}}, []),
     ],
 )
 def test_lookup_by_a_path_through_arrays(row: Any, expected: list[Any]) -> None:
     right = [{"k": "x"}, {"k": "y"}, {"k": 3}, {"k": None}]
     look = {"$lookup": {"from": "right", "localField": "v.b", "foreignField": "k", "as": "r"}}
+    assert [found["k"] for found in rows([look], [row], right=right)[0]["r"]] == expected
+
+
+@pytest.mark.parametrize(
+    ("row", "expected"),
+    [
+        ({"v": [{"b": 1}, {"b": 2}]}, [1]),
+        ({"v": [{"b": [2, 1]}]}, [1, 2]),
+        ({"v": [{"c": 1}, {"b": 1}]}, [None]),
+        ({"v": {"b": 1}}, [None]),
+        ({"v": [1, 2]}, [None]),
+        ({"v": []}, [None]),
+        ({"v": [[{"b": 1}], {"b": 2}]}, [1]),
+    ],
+)
+def test_lookup_by_a_path_through_a_position(row: Any, expected: list[Any]) -> None:
+    right = [{"k": 1}, {"k": 2}, {"k": None}]
+    look = {"$lookup": {"from": "right", "localField": "v.0.b", "foreignField": "k", "as": "r"}}
     assert [found["k"] for found in rows([look], [row], right=right)[0]["r"]] == expected
 
 
@@ -287,6 +308,14 @@ def test_densify_numbers_and_dates() -> None:
     assert [row["d"].day for row in dense] == [31, 29, 31, 30]
     with pytest.raises(XRepoQueryError):
         rows([full], [{"v": "x"}])
+
+
+def test_densify_fills_a_given_range_without_any_row() -> None:
+    stage: Any = {"$densify": {"field": "v", "range": {"step": 1, "bounds": [0, 3]}}}
+    assert rows([stage], []) == [{"v": 0}, {"v": 1}, {"v": 2}]
+    assert rows([stage], [{"v": None}, {}]) == [{"v": None}, {}, {"v": 0}, {"v": 1}, {"v": 2}]
+    stage["$densify"]["partitionByFields"] = ["g"]
+    assert rows([stage], []) == []
 
 
 def test_densify_is_bounded() -> None:

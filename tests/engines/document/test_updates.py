@@ -111,6 +111,46 @@ def test_array_filters_look_at_the_document_as_it_was() -> None:
     }
 
 
+MET = [{"x": {"$gt": 1}}, {"y": {"$lt": 3}}]
+MET_BELOW = [{"x.n": {"$gt": 1}}, {"y.n": {"$lt": 3}}]
+
+
+@pytest.mark.parametrize(
+    ("document", "update", "filter", "array_filters", "expected"),
+    [
+        ({"a": [1, 2]}, {"$set": {"a.$": 5, "a.1": 6}}, {"a": 1}, None, {"a": [5, 6]}),
+        ({"a": [1, 2]}, {"$set": {"a.$": 5, "a.0": 6}}, {"a": 1}, None, None),
+        ({"a": [1, 2]}, {"$set": {"a.$": 5}, "$inc": {"a.0": 6}}, {"a": 1}, None, None),
+        ({"a": [{"n": 1}]}, {"$set": {"a.$.n": 5, "a.0.m": 6}}, {"a.n": 1}, None, {"a": [{"n": 5, "m": 6}]}),
+        ({"a": [{"n": 1}]}, {"$set": {"a.$.n": 5, "a.0.n": 6}}, {"a.n": 1}, None, None),
+        ({"a": [{"n": 1}]}, {"$set": {"a.$": {}}, "$unset": {"a.0.no": 1}}, {"a.n": 1}, None, None),
+        ({"a": [1, 3]}, {"$set": {"a.$[x]": 5, "a.$[y]": 6}}, {}, MET, {"a": [6, 5]}),
+        ({"a": [1, 2, 3]}, {"$set": {"a.$[x]": 5, "a.$[y]": 6}}, {}, MET, None),
+        ({"a": [{"n": 2}]}, {"$set": {"a.$[x].p": 5, "a.$[y].q": 6}}, {}, MET_BELOW,
+         {"a": [{"n": 2, "p": 5, "q": 6}]}),
+        ({"a": [{"n": 2}]}, {"$set": {"a.$[x].p.r": 5, "a.$[y].p": 6}}, {}, MET_BELOW, None),
+        ({"a": [{"n": 2}]}, {"$unset": {"a.$[x].p.r": 5, "a.$[y].p": 6}}, {}, MET_BELOW, None),
+        ({"a": [[1], [2]]}, {"$set": {"a.$[].0": 5}, "$inc": {"a.$[x].0": 6}}, {}, [{"x": 1}], None),
+        ({"a": [[1], [2]]}, {"$set": {"a.$[].0": 5}, "$inc": {"a.$[x].1": 6}}, {}, [{"x": 1}],
+         {"a": [[5, 6], [5]]}),
+    ],
+)  # fmt: skip
+def test_changes_that_meet_where_they_are_applied_are_refused(
+    document: Any, update: Any, filter: Any, array_filters: Any, expected: Any
+) -> None:
+    if expected is not None:
+        assert updated(document, update, filter, array_filters) == expected
+        return
+    with pytest.raises(XRepoQueryError, match="meet"):
+        updated(document, update, filter, array_filters)
+
+
+def test_new_fields_come_in_the_order_of_their_names() -> None:
+    found = updated({"z": 0}, {"$set": {"b.y": 1, "b.10": 1, "b.9": 1}, "$inc": {"a": 1}, "$push": {"c": 1}})
+    assert list(found) == ["z", "a", "b", "c"]
+    assert list(found["b"]) == ["9", "10", "y"]
+
+
 @pytest.mark.parametrize(
     ("document", "update", "filter"),
     [

@@ -11,6 +11,7 @@ from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import numbers
 from xrepo_nb.engines.document import values as v
+from xrepo_nb.engines.document.conflicts import Touched, check_kinds, in_order, may_meet
 from xrepo_nb.engines.document.expressions.compile import now
 from xrepo_nb.engines.document.positions import matched_position
 from xrepo_nb.engines.document.predicates import Test, compile_predicate, element_test
@@ -30,31 +31,23 @@ MAX_POSITION = 1_500_000
 
 def compile_changes(update: u.FieldUpdate, predicate: p.Predicate, scope: Mapping[str, Any]) -> Changer:
     """The changes as a function of a document, which stays as it is."""
-    _check_conflicts(update)
+    check_kinds(update.changes)
     filters = {name: compile_predicate(item, scope) for name, item in update.array_filters}
-    steps = [_step(change, predicate, filters) for change in update.changes]
+    steps = [_step(change, predicate, filters) for change in in_order(update.changes)]
+    watched = may_meet(update.changes)
 
     def apply(document: dict[str, Any], inserting: bool) -> dict[str, Any]:
         out = v.copied(document)
+        touched = Touched() if watched else None
         for step in steps:
-            step(out, document, inserting)
+            step(out, document, inserting, touched)
         return out  # type: ignore[no-any-return]
 
     return apply
 
 
-def _check_conflicts(update: u.FieldUpdate) -> None:
-    """Refuses paths that go on from one array both by `$[...]` and by a position or a name."""
-    kinds: dict[Path, bool] = {}
-    for change in update.changes:
-        for end, name in enumerate(change.path):
-            filtered = name.startswith("$[")
-            if kinds.setdefault(change.path[:end], filtered) is not filtered:
-                raise XRepoQueryError("the update changes one array in ways that conflict", at=change.at)
-
-
-Step = Callable[[dict[str, Any], dict[str, Any], bool], None]
-"""Changes the copy, given the old document and whether it is being inserted."""
+Step = Callable[[dict[str, Any], dict[str, Any], bool, Touched | None], None]
+"""Changes the copy, given the old document, whether it is being inserted, and what others changed."""
 
 
 def _step(change: u.Change, predicate: p.Predicate, filters: Mapping[str, Test]) -> Step:
@@ -64,13 +57,13 @@ def _step(change: u.Change, predicate: p.Predicate, filters: Mapping[str, Test])
     creates = not isinstance(change, (u.UnsetField, u.Pop, u.Pull, u.PullAll))
     find = matched_position(predicate, change.path[: change.path.index("$")]) if "$" in change.path else None
 
-    def step(out: dict[str, Any], old: dict[str, Any], inserting: bool) -> None:
+    def step(out: dict[str, Any], old: dict[str, Any], inserting: bool, touched: Touched | None) -> None:
         if isinstance(change, u.SetValue) and change.on_insert and not inserting:
             return
         position = None if find is None else find(old)
         if find is not None and position is None:
             raise XRepoQueryError("the filter selects no array element for the positional '$'", at=change.at)
-        _Walk(compute, creates, filters, change, position).into(out, old, change.path)
+        _Walk(compute, creates, filters, change, position, touched).into(out, old, change.path)
 
     return step
 
@@ -81,7 +74,7 @@ class _Walk:
     Array filters look at the old document: a change before this one may not alter what they select.
     """
 
-    __slots__ = ("change", "compute", "creates", "filters", "position")
+    __slots__ = ("change", "compute", "creates", "filters", "position", "touched")
 
     def __init__(
         self,
@@ -90,50 +83,63 @@ class _Walk:
         filters: Mapping[str, Test],
         change: u.Change,
         position: int | None = None,
+        touched: Touched | None = None,
     ) -> None:
         self.compute, self.creates, self.filters = compute, creates, filters
-        self.change, self.position = change, position
+        self.change, self.position, self.touched = change, position, touched
 
-    def into(self, container: Any, old: Any, path: Path) -> None:
-        """Changes what lies at the path below a document or an array, given what was there before."""
-        name, rest = path[0], path[1:]
+    def into(self, container: Any, old: Any, path: Path, place: Path = ()) -> None:
+        """Changes what lies at the path below a document or an array, given what was there before;
+        `place` is where that container lies."""
+        name = path[0]
         if isinstance(container, list):
-            self._into_array(container, old if isinstance(old, list) else container, name, rest)
+            self._into_array(container, old if isinstance(old, list) else container, path, place)
         elif name[:1] == "$":
             self._fail(f"{name!r} needs an array, not {v.type_name(container)}")
         elif isinstance(container, dict):
-            self._into_field(container, old if isinstance(old, dict) else {}, name, rest)
+            self._into_field(container, old if isinstance(old, dict) else {}, path, place)
         elif self.creates:
             self._fail(f"no field {name!r} can be made in {v.type_name(container)}")
 
-    def _into_field(self, container: dict[str, Any], old: dict[str, Any], name: str, rest: Path) -> None:
+    def _touch(self, place: Path) -> None:
+        if self.touched is not None:
+            self.touched.add(place, self.change.at)
+
+    def _into_field(self, container: dict[str, Any], old: dict[str, Any], path: Path, place: Path) -> None:
+        name, rest = path[0], path[1:]
         if rest:
             if name not in container:
                 if not self.creates:
+                    self._touch(place + path)
                     return
                 if rest[0][:1] == "$":
                     self._fail(f"{rest[0]!r} needs an array, and there is none")
                 container[name] = {}
-            self.into(container[name], old.get(name, MISSING), rest)
+            self.into(container[name], old.get(name, MISSING), rest, (*place, name))
             return
+        self._touch((*place, name))
         value = self.compute(container.get(name, MISSING))
         if value is MISSING:
             container.pop(name, None)
         else:
             container[name] = value
 
-    def _into_array(self, array: list[Any], old: list[Any], name: str, rest: Path) -> None:
+    def _into_array(self, array: list[Any], old: list[Any], path: Path, place: Path) -> None:
+        name, rest = path[0], path[1:]
         for i in self._positions(old, name):
+            here = (*place, str(i))
             if i >= len(array):
                 if not self.creates:
+                    self._touch(here + rest)
                     return
                 if i - len(array) > MAX_POSITION:
                     raise XRepoLimitError("an update writes too far past an array's end", at=self.change.at)
                 array.extend([None] * (i - len(array)))
                 array.append({} if rest else MISSING)
             if rest:
-                self.into(array[i], old[i] if i < len(old) else MISSING, rest)
+                self.into(array[i], old[i] if i < len(old) else MISSING, rest, here)
             else:
+                self._touch(here)
                 value = self.compute(array[i])
                 array[i] = None if value is MISSING else value
 
@@ -157,7 +163,7 @@ class _Walk:
 
 
 def _rename(change: u.Rename) -> Step:
-    def step(out: dict[str, Any], old: dict[str, Any], inserting: bool) -> None:
+    def step(out: dict[str, Any], old: dict[str, Any], inserting: bool, touched: Touched | None) -> None:
         holder = _documents_only(out, change.path[:-1], change)
         if holder is None or change.path[-1] not in holder:
             return

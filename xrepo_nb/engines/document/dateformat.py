@@ -1,5 +1,4 @@
-"""Dates as text: the format specifiers of `$dateToString` and `$dateFromString`, and the forms
-that a date string may have when no format is given."""
+"""Dates as text: the format specifiers of `$dateToString` and `$dateFromString`."""
 
 from __future__ import annotations
 
@@ -12,14 +11,15 @@ from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.engines.document import dates
 from xrepo_nb.engines.document.dates import Civil, Zone
 from xrepo_nb.engines.document.numbers import fail
+from xrepo_nb.query.units import FIXED
 
 ISO = "%Y-%m-%dT%H:%M:%S.%LZ"
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
     "November", "December",
 )  # fmt: skip
-_MONTH_NUMBERS = {name.lower(): i for i, name in enumerate(_MONTHS, 1)}
-_SHORT_MONTHS = {name[:3].lower(): i for i, name in enumerate(_MONTHS, 1)} | {"sept": 9}
+MONTH_NUMBERS = {name.lower(): i for i, name in enumerate(_MONTHS, 1)}
+SHORT_MONTHS = {name[:3].lower(): i for i, name in enumerate(_MONTHS, 1)} | {"sept": 9}
 
 
 class Moment(NamedTuple):
@@ -112,13 +112,13 @@ def format_date(instant: int, template: str, where: Zone) -> str:
 
 
 _NUMBER = {
-    "Y": r"\d{4}", "G": r"\d{4}", "m": r"\d{1,2}", "d": r"\d{1,2}", "H": r"\d{1,2}", "M": r"\d{1,2}",
+    "Y": r"\d{4}", "G": r"\d{1,4}", "m": r"\d{1,2}", "d": r"\d{1,2}", "H": r"\d{1,2}", "M": r"\d{1,2}",
     "S": r"\d{1,2}", "L": r"\d{1,3}", "j": r"\d{1,3}", "u": r"\d", "w": r"\d", "U": r"\d{1,2}",
     "V": r"\d{1,2}",
 }  # fmt: skip
-_NAMES = "|".join(sorted([*_MONTH_NUMBERS, *_SHORT_MONTHS], key=len, reverse=True))
-_ZONE = r"Z|(?:GMT|UTC)?[+-]\d{2}:?\d{0,2}|[A-Za-z]+(?:/[A-Za-z_]+)*"
-_PARSED = _NUMBER | {"b": _NAMES, "B": _NAMES, "z": _ZONE, "Z": r"[+-]?\d+", "%": "%"}
+_NAMES = "|".join(sorted([*MONTH_NUMBERS, *SHORT_MONTHS], key=len, reverse=True))
+ZONE = r"(?:GMT|UTC)?[+-]\d{1,2}(?::?\d{2})?|[A-Za-z]+(?:/[A-Za-z_]+)*"
+_PARSED = _NUMBER | {"b": _NAMES, "B": _NAMES, "z": ZONE, "Z": r"[+-]?\d+", "%": "%"}
 _RANGES = {
     "m": (1, 12),
     "d": (1, 31),
@@ -153,27 +153,29 @@ def parse_date(text: str, template: str, default: Zone | None) -> int:
     pattern, letters = _reader(template)
     found = pattern.match(text)
     if found is None:
-        _unreadable(text, f"it does not have the form {template!r}")
+        unreadable(text, f"it does not have the form {template!r}")
     read: dict[str, str] = {}
     for letter, part in zip(letters, found.groups(), strict=True):
         read[letter] = part
-    return _instant(text, read, default)
+    return instant_of(text, read, default)
 
 
-def _unreadable(text: str, why: str) -> NoReturn:
+def unreadable(text: str, why: str) -> NoReturn:
+    """Refuses a text, which itself stays out of the message."""
     fail(f"a text of {len(text)} characters is no date: {why}")
 
 
-def _instant(text: str, read: dict[str, str], default: Zone | None) -> int:
+def instant_of(text: str, read: dict[str, str], default: Zone | None) -> int:
+    """The instant that parts of a text mean, each under the letter of its specifier."""
     where = _zone_of(text, read, default)
     numbers = {letter: int(read[letter]) for letter in _NUMBER if letter in read}
     for letter, (low, high) in _RANGES.items():
         if letter in numbers and not low <= numbers[letter] <= high:
-            _unreadable(text, f"%{letter} is out of range")
+            unreadable(text, f"%{letter} is out of range")
     for letter in "bB":
         if letter in read:
             name = read[letter].lower()
-            numbers["m"] = _MONTH_NUMBERS.get(name) or _SHORT_MONTHS[name]
+            numbers["m"] = MONTH_NUMBERS.get(name) or SHORT_MONTHS[name]
     days = _days(text, numbers)
     micro = int(read["L"].ljust(3, "0")) * 1000 if "L" in read else 0
     seconds = (numbers.get("H", 0) * 60 + numbers.get("M", 0)) * 60 + numbers.get("S", 0)
@@ -183,72 +185,44 @@ def _instant(text: str, read: dict[str, str], default: Zone | None) -> int:
 def _zone_of(text: str, read: dict[str, str], default: Zone | None) -> Zone:
     if "z" not in read and "Z" not in read:
         return default or dates.UTC
-    if default is not None:
-        _unreadable(text, "it names a time zone, and one is given beside it")
+    if default is not None and default is not dates.UTC:
+        unreadable(text, "it names a time zone, and one is given beside it")
     if "Z" in read:
         return Zone(int(read["Z"]) * dates.MINUTE)
-    name = re.sub(r"^(GMT|UTC)(?=[+-])", "", read["z"], flags=re.I)
-    return dates.zone(name.upper() if name.upper() in ("Z", "UTC", "GMT") else name)
+    offset = _OFFSET.match(read["z"])
+    if offset is not None:
+        minutes = int(offset[2]) * 60 + int(offset[3] or 0)
+        return Zone((-minutes if offset[1] == "-" else minutes) * dates.MINUTE)
+    hours = ABBREVIATIONS.get(read["z"].upper())
+    if hours is None:
+        unreadable(text, "a zone in it is an offset or an abbreviation; others are given beside it")
+    return Zone(int(hours * FIXED["hour"]))
+
+
+_OFFSET = re.compile(r"(?:GMT|UTC)?([+-])(\d{1,2})(?::?(\d{2}))?\Z", re.I)
+ABBREVIATIONS: dict[str, float] = {
+    "UTC": 0, "GMT": 0, "Z": 0, "WET": 0, "WEST": 1, "BST": 1, "CET": 1, "CEST": 2, "EET": 2, "EEST": 3,
+    "MSK": 3, "WAT": 1, "CAT": 2, "SAST": 2, "EAT": 3, "PKT": 5, "HKT": 8, "JST": 9, "AWST": 8, "ACST": 9.5,
+    "ACDT": 10.5, "AEST": 10, "AEDT": 11, "NZST": 12, "NZDT": 13, "NST": -3.5, "NDT": -2.5, "AST": -4,
+    "ADT": -3, "EST": -5, "EDT": -4, "CST": -6, "CDT": -5, "MST": -7, "MDT": -6, "PST": -8, "PDT": -7,
+    "AKST": -9, "AKDT": -8, "HST": -10,
+    **{letter: hours for hours, letter in enumerate("ABCDEFGHIKLM", 1)},
+    **{letter: -hours for hours, letter in enumerate("NOPQRSTUVWXY", 1)},
+}  # fmt: skip
+"""The hours that a zone is ahead of UTC, by its common abbreviation or its military letter."""
 
 
 def _days(text: str, numbers: dict[str, int]) -> int:
     iso, natural = numbers.keys() & set("GVu"), numbers.keys() & set("Ymdj")
     if iso and natural:
-        _unreadable(text, "ISO weeks do not mix with years, months and days")
+        unreadable(text, "ISO weeks do not mix with years, months and days")
     if "G" in numbers:
         return dates.days_of_iso(numbers["G"], numbers.get("V", 1), numbers.get("u", 1))
     if "Y" in numbers and "j" in numbers:
         return dates.days_of(numbers["Y"], 1, numbers["j"])
     if not {"Y", "m", "d"} <= numbers.keys():
-        _unreadable(text, "it lacks a year, a month or a day")
+        unreadable(text, "it lacks a year, a month or a day")
     days = dates.days_of(numbers["Y"], numbers["m"], numbers["d"])
     if dates.date_of(days)[1] != numbers["m"]:
-        _unreadable(text, "the month has not that many days")
+        unreadable(text, "the month has not that many days")
     return days
-
-
-def _form(day: str, time: str) -> re.Pattern[str]:
-    return re.compile(rf"\s*{day}{time}\s*(?P<half>[ap]m\b)?\s*(?P<z>{_ZONE})?\s*\Z", re.A | re.I)
-
-
-_FRACTION = r"(?:[.,](?P<f>\d{1,9}))?"
-_ISO_TIME = rf"(?:[T\s]\s*(?P<H>\d{{2}}):?(?P<M>\d{{2}})(?::?(?P<S>\d{{2}}){_FRACTION})?)?"
-_TIME = rf"(?:[,T\s]+(?P<H>\d{{1,2}}):(?P<M>\d{{2}})(?::(?P<S>\d{{2}}){_FRACTION})?)?"
-_DAY = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
-_NAMED_DAY = r"(?:[A-Za-z]{3,9},?\s+)?"
-_FORMS = (
-    _form(r"(?P<Y>\d{4})-?(?P<m>\d{2})-?(?P<d>\d{2})", _ISO_TIME),
-    _form(r"(?P<G>\d{4})-?W(?P<V>\d{2})(?:-?(?P<u>[1-7]))?", _ISO_TIME),
-    _form(r"(?P<Y>\d{4})[.-]?(?P<j>\d{3})", _ISO_TIME),
-    _form(rf"{_NAMED_DAY}(?P<b>[A-Za-z]+)\.?\s+{_DAY},?\s+(?P<Y>\d{{4}})", _TIME),
-    _form(rf"{_NAMED_DAY}{_DAY}[\s.-]+(?P<b>[A-Za-z]+)\.?,?[\s-]+(?P<Y>\d{{4}})", _TIME),
-    _form(r"(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<Y>\d{4})", _TIME),
-    _form(r"(?P<Y>\d{4})[/-](?P<m>\d{1,2})[/-](?P<d>\d{1,2})", _TIME),
-    _form(r"(?P<Y>\d{4})-(?P<b>[A-Za-z]+)-(?P<d>\d{1,2})", _TIME),
-    _form(r"(?P<d>\d{1,2})[.-](?P<m>\d{1,2})[.-](?P<Y>\d{4})", _TIME),
-    _form(rf"{_NAMED_DAY}(?P<b>[A-Za-z]+)\s+{_DAY}", _TIME + r"\s+(?P<Y>\d{4})"),
-    _form(r"(?P<d>\d{1,2})/(?P<b>[A-Za-z]+)/(?P<Y>\d{4})", r":(?P<H>\d{2}):(?P<M>\d{2}):(?P<S>\d{2})"),
-)
-"""The forms of a date without a given format, the most exact first."""
-
-
-def parse_any(text: str, default: Zone | None) -> int:
-    """The instant of a text in ISO 8601 or one of the other common forms."""
-    for form in _FORMS:
-        found = form.match(text)
-        if found is None:
-            continue
-        read = {name: part for name, part in found.groupdict().items() if part is not None}
-        if "b" in read and read["b"].lower() not in _MONTH_NUMBERS | _SHORT_MONTHS:
-            continue
-        return _with_fraction(text, read, default)
-    _unreadable(text, "its form is not known; give a format")
-
-
-def _with_fraction(text: str, read: dict[str, str], default: Zone | None) -> int:
-    fraction, half = read.pop("f", ""), read.pop("half", "").lower()
-    if half:
-        hour = int(read.get("H", "0")) % 12
-        read["H"] = str(hour + 12 * (half == "pm"))
-    instant = _instant(text, read, default)
-    return instant + int(fraction[:3].ljust(3, "0")) * 1000 if fraction else instant

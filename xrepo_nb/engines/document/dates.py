@@ -176,8 +176,8 @@ def _zone(name: str) -> Zone:
     offset = _OFFSET.match(name)
     if offset:
         minutes = int(offset[2]) * 60 + int(offset[3] or 0)
-        return Zone((-minutes if offset[1] == "-" else minutes) * MINUTE)
-    if name in ("UTC", "GMT", "Z"):
+        return UTC if minutes == 0 else Zone((-minutes if offset[1] == "-" else minutes) * MINUTE)
+    if name == "UTC":
         return UTC
     import zoneinfo
 
@@ -224,12 +224,15 @@ def add_units(instant: int, unit: str, amount: int, where: Zone = UTC) -> int:
 
 
 def difference(start: int, end: int, unit: str, where: Zone = UTC, first_day: int = 6) -> int:
-    """How many boundaries of the unit lie between two instants."""
+    """How many boundaries of the unit lie between two instants; where clocks change in between, hours
+    and minutes are those that passed."""
     if unit in FIXED and FIXED[unit] < DAY:
         size = FIXED[unit]
         if size <= SECOND:
             return end // size - start // size
-        return where.local(end) // size - where.local(start) // size
+        before, after = where.offset(start), where.offset(end)
+        changed = int((before - after) / size)
+        return (end + after) // size - (start + before) // size + changed
     first, last = where.local(start) // DAY, where.local(end) // DAY
     if unit == "day":
         return last - first

@@ -25,6 +25,7 @@ class _Running(threading.local):
 
     left = STEP
     end = float("inf")
+    allowed = 0.0
     most = 0
 
 
@@ -45,7 +46,7 @@ def _look() -> None:
     _running.left = STEP
     if time.monotonic() > _running.end:
         raise XRepoLimitError(
-            f"the query ran longer than {settings().query_timeout:g} s",
+            f"the query ran longer than {_running.allowed:g} s",
             hint="raise XREPO_QUERY_TIMEOUT, or ask for less",
         )
     if _running.end == float("inf"):
@@ -61,13 +62,17 @@ def _look() -> None:
 
 
 @contextmanager
-def metered() -> Iterator[None]:
-    """Holds what runs inside, in this thread, to the bounds; inside another query to that one's."""
+def metered(seconds: float | None = None) -> Iterator[None]:
+    """Holds what runs inside, in this thread, to the bounds; inside another query to that one's.
+
+    `seconds` takes the place of the settings' bound on time.
+    """
     if _running.end != float("inf"):
         yield
         return
     _running.left = STEP
-    _running.end = time.monotonic() + settings().query_timeout
+    _running.allowed = settings().query_timeout if seconds is None else seconds
+    _running.end = time.monotonic() + _running.allowed
     try:
         yield
     finally:

@@ -74,7 +74,7 @@ def _among(path: Path, test: Test, below: Test, elements: bool) -> Test:
     in an empty step (`"a."`) means the array itself."""
     if path == ("",):
         return lambda array: any(map(test, array)) or test(array)
-    if not _is_position(path[0]):
+    if not is_position(path[0]):
         return lambda array: any(below(item) for item in array if isinstance(item, dict))
     index, at_index = int(path[0]), _at_index(path[1:], test, elements)
 
@@ -86,7 +86,7 @@ def _among(path: Path, test: Test, below: Test, elements: bool) -> Test:
     return check
 
 
-def _is_position(step: str) -> bool:
+def is_position(step: str) -> bool:
     """Whether a step of a path is the position of an array element; `"00"` is only a name."""
     return step.isascii() and step.isdigit() and (step == "0" or step[0] != "0")
 

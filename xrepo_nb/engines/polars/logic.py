@@ -34,6 +34,11 @@ def negation(condition: Condition) -> Condition:
     return not condition if isinstance(condition, bool) else ~condition.fill_null(False)
 
 
+def certain(condition: Condition) -> Condition:
+    """The condition, where a null counts as not holding."""
+    return condition if isinstance(condition, bool) else condition.fill_null(False)
+
+
 def as_expr(condition: Condition) -> pl.Expr:
     """The condition as a Polars expression."""
     return pl.lit(condition) if isinstance(condition, bool) else condition

@@ -9,6 +9,7 @@ import polars as pl
 
 from xrepo_nb.engines.polars.reasons import Inexact
 from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.schema.types import DataType
 
 
@@ -81,5 +82,7 @@ def widened(value: Value, type_: DataType) -> pl.Expr:
     """The value's expression as the type that `unified` gave."""
     if value.type == type_:
         return value.expr
+    if value.type.holds("decimal"):
+        decline("decimals within values of different types")  # a cast would give all one scale
     expr = exact_in_float(value) if value.kind == "int" and type_.kind == "float" else value.expr
     return expr.cast(type_.to_polars())

@@ -11,7 +11,7 @@ import polars as pl
 from xrepo_nb.core.errors import an
 from xrepo_nb.engines.polars.accumulators import Rows, accumulated
 from xrepo_nb.engines.polars.frame import column
-from xrepo_nb.engines.polars.numbers import as_float, exact_in_float, widened
+from xrepo_nb.engines.polars.numbers import as_float, exact_in_float, guarded, widened
 from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.values import FLOAT, INT, NULL_VALUE, Value, unified
 from xrepo_nb.engines.typed.reasons import decline
@@ -21,6 +21,9 @@ from xrepo_nb.query.units import FIXED
 ROW, PART, KEY, TIES = "\0row", "\0part", "\0key", "\0ties"
 FAR = 2**31
 """Further away than any row."""
+
+FAR_KEY = 2**61
+"""Further apart than the ints that a range window takes as keys; see `within_reach`."""
 
 FOREVER = 10**18
 """Microseconds, longer than any dates are apart."""
@@ -149,9 +152,11 @@ matched to rows."""
 
 def span(window: Window, key: Value | None) -> Span:
     """The window as Polars' `rolling` takes it."""
-    low, high = _bound(window.lower, -FAR), _bound(window.upper, FAR)
+    far = FAR if window.kind == "documents" or window.unit is not None else FAR_KEY
+    low, high = _bound(window.lower, -far), _bound(window.upper, far)
     if not (isinstance(low, int) and isinstance(high, int)):
         decline("a window with fractions")
+    low, high = max(low, -FAR_KEY), min(high, FAR_KEY)
     if window.kind == "documents":
         return ROW, f"{high - low + 1}i", f"{low - 1}i", (ROW,)
     if key is None or key.may_be_absent:
@@ -163,6 +168,15 @@ def span(window: Window, key: Value | None) -> Span:
         decline(f"a range window of unit {window.unit} over {an(key.kind)}")
     low, high = max(low, -FOREVER // unit), min(high, FOREVER // unit)
     return KEY, f"{(high - low) * unit + 1}us", f"{low * unit - 1}us", (PART, KEY)
+
+
+def within_reach(key: Value) -> pl.Expr:
+    """The key column of a range window, whose bounds may not pass 64 bits."""
+    low, high = key.facts.bounds
+    most = FAR_KEY // 2
+    if key.kind != "int" or (low >= -most and high <= most):
+        return column(KEY)
+    return guarded(column(KEY), lambda s: (s > most) | (s < -most), "a range around a very large int")
 
 
 def _bound(given: Any, far: int) -> Any:

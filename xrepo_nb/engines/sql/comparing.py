@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 from sqlglot import exp
 
@@ -113,6 +114,8 @@ def related(ctx: Context, op: str, left: Value, right: Value) -> Condition:
         return _int_with_float(ctx, op, left, right.literal)
     if left.kind == "float" and right.kind == "int" and left.is_constant:
         return _int_with_float(ctx, _MIRRORED[op], right, left.literal)
+    if {left.kind, right.kind} == {"decimal", "float"}:
+        return _decimal_with_float(ctx, op, left, right)
     if (left.kind, right.kind) == ("int", "float"):
         return ctx.dialect.across(op, left, right)
     if (left.kind, right.kind) == ("float", "int"):
@@ -134,6 +137,18 @@ def _int_with_float(ctx: Context, op: str, left: Value, constant: float) -> Cond
         return False
     floor = ctx.literal(math.floor(constant))
     return ctx.dialect.compare("$gt" if op in ("$gt", "$gte") else "$lte", left, floor)
+
+
+def _decimal_with_float(ctx: Context, op: str, left: Value, right: Value) -> Condition:
+    """A decimal column against a float for what the float is in binary: 1.1 is more than a tenth and one."""
+    if left.kind == "float":
+        op, left, right = _MIRRORED[op], right, left
+    if not right.is_constant:
+        decline("comparing decimals with floats")
+    constant = right.literal
+    if not math.isfinite(constant):
+        return left.is_present() if _HOLDS[op](-1 if constant > 0 else 1) else False
+    return ctx.dialect.decimals(ctx, op, left, Decimal(constant))
 
 
 def _as_datetime(value: Value) -> Value:

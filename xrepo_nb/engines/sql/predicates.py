@@ -261,7 +261,7 @@ def _bits(ctx: Context, node: p.Bits) -> Condition:
 
     def test(value: Value) -> Condition:
         if value.kind != "int":
-            return decline(f"bits of {value.kind}") if value.kind in ("float", "binary", "decimal") else False
+            return decline(f"bits of {value.kind}") if value.bracket in ("number", "binary") else False
         mask = ctx.literal(node.mask).sql
         common = exp.Paren(this=exp.BitwiseAnd(this=value.sql, expression=mask))
         wanted, against = _BITS[node.op]

@@ -72,10 +72,14 @@ def unified(types: Sequence[DataType]) -> DataType:
     """The one type of several values; a null fits any type. Declines when they differ."""
     found = NULL
     for type_ in types:
-        if type_.kind == "null" or type_ == found:
+        if type_.kind == "null":
             continue
         if found.kind == "null":
             found = type_
+        elif found.holds("decimal"):
+            decline("decimals from several places, which may have different scales")
+        elif type_ == found:
+            continue
         elif found.kind == type_.kind == "array":
             found = DataType("array", item=unified([found.item or NULL, type_.item or NULL]))
         else:

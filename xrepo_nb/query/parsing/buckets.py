@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any
 
-from xrepo_nb.query.expressions import Expr, Literal
+from xrepo_nb.query.evaluation import constant
+from xrepo_nb.query.expressions import Expr
 from xrepo_nb.query.parsing.accumulators import outputs
 from xrepo_nb.query.parsing.expressions import Scope, expression
 from xrepo_nb.query.parsing.order import ranked, type_rank
@@ -28,7 +29,7 @@ def bucket(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     results = _outputs(named, at, scope)
     if "default" not in named:
         return Bucket(source, by, boundaries, results, at=at)
-    default = _constant(named["default"], f"{at}.default", scope)
+    default = _constant(named["default"], "the default of $bucket", f"{at}.default", scope)
     if type_rank(default) == type_rank(boundaries[0]) and (
         ranked(boundaries[0]) <= ranked(default) < ranked(boundaries[-1])
     ):
@@ -47,15 +48,12 @@ def _outputs(named: Mapping[str, Any], at: str, scope: Scope) -> tuple[Accumulat
     return outputs(named.get("output", _COUNT), "output", f"{at}.output", scope)
 
 
-def _constant(given: Any, at: str, scope: Scope) -> Any:
-    parsed = expression(given, at, scope)
-    if not isinstance(parsed, Literal):
-        fail("must be constant", at)
-    return parsed.value
+def _constant(given: Any, what: str, at: str, scope: Scope) -> Any:
+    return constant(expression(given, at, scope), what, at).value
 
 
 def _boundaries(given: Any, at: str, scope: Scope) -> tuple[Any, ...]:
-    found = tuple(_constant(item, at, scope) for item in array(given, "boundaries", at))
+    found = tuple(_constant(item, "a boundary", at, scope) for item in array(given, "boundaries", at))
     if len(found) < 2:
         fail("$bucket needs at least two boundaries", at)
     for lower, upper in pairwise(found):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from xrepo_nb.query.evaluation import constant
 from xrepo_nb.query.expressions import ArrayExpr, Call, DocumentExpr, Expr, FieldRef, Let, Literal, Variable
 from xrepo_nb.query.operators import EXPRESSION_NAMES, EXPRESSIONS, MANY, REFUSED, Signature
 from xrepo_nb.query.parsing.constants import CONSTANTS
@@ -162,15 +163,17 @@ def options(op: str, signature: Signature, given: Any, at: str, scope: Scope) ->
     named = _named(op, signature, given, at)
     named_options(named, op, signature.options, signature.required, at)
     return tuple(
-        (
-            name,
-            Literal(copied(named[name], at))
-            if name in signature.constants
-            else expression(named[name], f"{at}.{name}", scope),
-        )
+        (name, _option(op, signature, name, named[name], f"{at}.{name}", scope))
         for name in signature.options
         if name in named
     )
+
+
+def _option(op: str, signature: Signature, name: str, given: Any, at: str, scope: Scope) -> Expr:
+    if name in signature.constants:
+        return Literal(copied(given, at))
+    parsed = expression(given, at, scope)
+    return constant(parsed, f"{name} of {op}", at) if name in signature.folded else parsed
 
 
 def _named(op: str, signature: Signature, given: Any, at: str) -> Mapping[str, Any]:
@@ -278,6 +281,8 @@ _ABSENT = object()
 def _get_field(op: str, given: Any, at: str, scope: Scope) -> Expr:
     node = apply(op, EXPRESSIONS[op], given, at, scope)
     if node.option("input") is None:
+        if isinstance(given, (dict, Mapping)) and "field" in given:
+            fail(f"{op} needs the option 'input'", at, hint="name only the field to read this document")
         node = Call(op, (), (*node.options, ("input", Variable("CURRENT"))), at)
     _check_field_name(node, at)
     return node
@@ -291,8 +296,6 @@ def _set_field(op: str, given: Any, at: str, scope: Scope) -> Expr:
 
 def _check_field_name(node: Call, at: str) -> None:
     name = node.option("field")
-    if isinstance(name, (FieldRef, Variable)) and node.op != "$getField":
-        fail(f"the field of {node.op} is a constant", f"{at}.field")
     if isinstance(name, Literal) and not isinstance(name.value, str):
         fail(f"the field of {node.op} is a string, not {kind(name.value)}", f"{at}.field")
 

@@ -152,9 +152,14 @@ def _ne(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:
 
 def _value(value: Any, op: str, at: str) -> Any:
     """What to compare with: a document of operators there is a slip, or someone else's."""
-    if isinstance(value, (dict, Mapping)) and next(iter(value), "") in FIELD_OPERATORS:
+    if isinstance(value, (dict, Mapping)) and (first := next(iter(value), "")) in _NO_VALUES:
+        if first == "$undefined":
+            fail(f"{op} does not compare with undefined", at, hint="null also takes what is missing")
         fail(f"{op} takes a value, not operators", at, hint="operators stand directly below the field")
     return copied(value, at)
+
+
+_NO_VALUES = FIELD_OPERATORS | {"$undefined"}
 
 
 def _in(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:

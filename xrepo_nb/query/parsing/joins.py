@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.expressions import Path, Variable
 from xrepo_nb.query.parsing import pipelines
 from xrepo_nb.query.parsing.expressions import Scope, expression, variables
 from xrepo_nb.query.parsing.filters import filter_document
@@ -172,6 +172,8 @@ def merge(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     known = ("into", "on", "let", "whenMatched", "whenNotMatched")
     named = named_options(given, "$merge", known, ("into",), at)
     bound = variables(named["let"], f"{at}.let", scope) if "let" in named else ()
+    if any(name == "new" and value != Variable("ROOT") for name, value in bound):
+        fail("$merge keeps the variable 'new' for the new document", f"{at}.let.new", hint="use another name")
     matched = named.get("whenMatched", "merge")
     if "let" in named and isinstance(matched, str):
         fail("$merge takes let only with a pipeline in whenMatched", at)

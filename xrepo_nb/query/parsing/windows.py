@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Mapping
 from typing import Any
 
+from xrepo_nb.query.evaluation import constant
 from xrepo_nb.query.expressions import Expr, Literal
 from xrepo_nb.query.operators import NEEDS_SORT, WINDOW_OPERATORS, WITHOUT_WINDOW
 from xrepo_nb.query.parsing.accumulators import arguments
@@ -64,7 +65,7 @@ def _output(name: str, given: Any, at: str, scope: Scope, keys: tuple[SortKey, .
     args, options = arguments(op, signature, named[op], here, scope)
     if op in NEEDS_SORT and not keys:
         fail(f"{op} needs a sortBy", here)
-    window = _window(named["window"], f"{at}.window", keys) if "window" in named else None
+    window = _window(named["window"], f"{at}.window", keys, scope) if "window" in named else None
     if "window" in named and op in WITHOUT_WINDOW:
         fail(f"{op} takes no window", f"{at}.window")
     output = WindowOutput(path, op, args, options, window, here)
@@ -103,9 +104,6 @@ def _slope(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
 
 def _shift(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
     whole(output.constant("by"), "by of $shift", output.at, most=2**31 - 1)
-    default = output.option("default")
-    if default is not None and not isinstance(default, Literal):
-        fail("the default of $shift is a constant", output.at)
 
 
 def _scaler(output: WindowOutput, keys: tuple[SortKey, ...]) -> None:
@@ -140,25 +138,25 @@ def unit_of(value: Any, at: str, units: tuple[str, ...] = UNITS) -> str:
     return unit
 
 
-def _window(given: Any, at: str, keys: tuple[SortKey, ...]) -> Window | None:
+def _window(given: Any, at: str, keys: tuple[SortKey, ...], scope: Scope) -> Window | None:
     named = named_options(given, "a window", ("documents", "range", "unit"), (), at)
     if "documents" in named and "range" in named:
         fail("a window is by documents or by range, not both", at)
     if "range" in named:
-        return _range(named, at, keys)
+        return _range(named, at, keys, scope)
     if "unit" in named:
         fail("only a range window has a unit", at)
     if "documents" not in named:
         return None
-    lower, upper = _bounds(named["documents"], f"{at}.documents", rows=True)
+    lower, upper = _bounds(named["documents"], f"{at}.documents", scope, rows=True)
     if not keys and (lower, upper) != ("unbounded", "unbounded"):
         fail("a window by documents needs a sortBy", at)
     return Window("documents", lower, upper)
 
 
-def _range(named: Mapping[str, Any], at: str, keys: tuple[SortKey, ...]) -> Window:
+def _range(named: Mapping[str, Any], at: str, keys: tuple[SortKey, ...], scope: Scope) -> Window:
     unit = unit_of(named["unit"], f"{at}.unit") if "unit" in named else None
-    lower, upper = _bounds(named["range"], f"{at}.range", rows=unit is not None)
+    lower, upper = _bounds(named["range"], f"{at}.range", scope, rows=unit is not None)
     if len(keys) != 1:
         fail("a range window needs a sortBy of exactly one field", at)
     if (lower, upper) != ("unbounded", "unbounded") and keys[0].descending:
@@ -166,22 +164,23 @@ def _range(named: Mapping[str, Any], at: str, keys: tuple[SortKey, ...]) -> Wind
     return Window("range", lower, upper, unit)
 
 
-def _bounds(given: Any, at: str, rows: bool) -> tuple[Any, Any]:
+def _bounds(given: Any, at: str, scope: Scope, rows: bool) -> tuple[Any, Any]:
     pair = array(given, "the bounds of a window", at)
     if len(pair) != 2:
         fail("a window has two bounds", at)
-    lower, upper = (_bound(item, at, rows) for item in pair)
+    lower, upper = (_bound(item, at, scope, rows) for item in pair)
     positions = [_position(lower, -float("inf")), _position(upper, float("inf"))]
     if positions[0] > positions[1]:
         fail("the lower bound of a window is above the upper one", at)
     return lower, upper
 
 
-def _bound(item: Any, at: str, rows: bool) -> Any:
-    if isinstance(item, str):
-        if item not in ("current", "unbounded"):
-            fail(f"unknown bound {item!r}", at, asked=item, exists=("current", "unbounded"))
-        return item
+def _bound(given: Any, at: str, scope: Scope, rows: bool) -> Any:
+    if isinstance(given, str) and not given.startswith("$"):
+        if given not in ("current", "unbounded"):
+            fail(f"unknown bound {given!r}", at, asked=given, exists=("current", "unbounded"))
+        return given
+    item = constant(expression(given, at, scope), "a bound", at).value
     if rows:
         return whole(item, "a bound", at, most=2**31 - 1)
     if not is_number(item):

@@ -358,8 +358,8 @@ _CONVERTED: dict[Any, Kind] = {
 
 def _convert(call: Call, scope: Scope) -> Value:
     source, wanted = _needed(call, "input", scope), call.constant("to")
-    wanted = wanted.get("type") if isinstance(wanted, dict) else wanted
-    kind = _CONVERTED.get(wanted, "mixed") if isinstance(wanted, (str, int)) else "mixed"
+    named = wanted.get("type") if isinstance(wanted, dict) else wanted
+    kind = _CONVERTED.get(named, "mixed") if isinstance(named, str | int | float) else "mixed"
     others = [v for v in (_option(call, "onError", scope), _option(call, "onNull", scope)) if v is not None]
     found = union([Value(DataType(kind), nullable([source])), *others])
     return Value(found.type, found.absence, lineage(source, found))

@@ -161,29 +161,25 @@ def _call(node: e.Call) -> Evaluate:
     if node.op == "$in" and (items := _constants(node.args[1])) is not None:
         return _among(node.args[0], items)
     made = SPECIALS.get(node.op)
-    if made is not None:
-        return made(node, _compile)
+    evaluate = _plain_call(node) if made is None else made(node, _compile)
+    return _constant(evaluate({}, {})) if _is_constant(node) else evaluate
+
+
+def _plain_call(node: e.Call) -> Evaluate:
     function = FUNCTIONS.get(node.op)
     if function is None:
         raise XRepoQueryError(
             f"unknown operator {node.op!r}", at=node.at, asked=node.op, exists=sorted({*FUNCTIONS, *SPECIALS})
         )
     if node.options:
-        options = [(name, _compile(item)) for name, item in node.options]
-        evaluate = _named(function, options, node.at)
-    else:
-        evaluate = _applied(function, [_compile(item) for item in node.args], node.at)
-    return _constant(evaluate({}, {})) if _is_constant(node) else evaluate
+        return _named(function, [(name, _compile(item)) for name, item in node.options], node.at)
+    return _applied(function, [_compile(item) for item in node.args], node.at)
 
 
 def _is_constant(expression: e.Expr) -> bool:
     """Whether the value depends on nothing, so that it, or its error, is known before any row."""
     if isinstance(expression, e.Call):
-        return (
-            expression.op not in _VOLATILE
-            and expression.op not in SPECIALS
-            and all(map(_is_constant, expression.children()))
-        )
+        return expression.op not in _VOLATILE and all(map(_is_constant, expression.children()))
     return isinstance(expression, e.Literal)
 
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Literal, NoReturn
 
 from xrepo_nb.core.errors import XRepoQueryError
-from xrepo_nb.engines.document import dateformat, dates, numbers
+from xrepo_nb.engines.document import dateformat, dates, freeforms, numbers
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.expressions.registry import (
     Compile,
@@ -195,7 +195,7 @@ def _to_decimal(value: Any, form: Form) -> Any:
 def _to_date(value: Any, form: Form) -> Any:
     name = v.type_name(value)
     if name == "string":
-        return dates.from_micros(dateformat.parse_any(value, None))
+        return dates.from_micros(freeforms.parse_any(value, None))
     if name in ("objectId", "timestamp"):
         return dates.from_micros(dates.micros(value))
     if name == "date":

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoQueryError
-from xrepo_nb.engines.document import dateformat, dates, numbers
+from xrepo_nb.engines.document import dateformat, dates, freeforms, numbers
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.dates import DAY, Zone
 from xrepo_nb.engines.document.expressions.registry import (
@@ -87,35 +87,54 @@ def date_from_parts(timezone: Any = "UTC", **parts: Any) -> Any:
         fail("$dateFromParts takes either year, month, day or isoWeekYear, isoWeek, isoDayOfWeek")
     if not iso and "year" not in parts:
         fail("$dateFromParts needs a year or an isoWeekYear")
-    found = {name: _part_of(name, value) for name, value in parts.items() if not v.is_absent(value)}
-    if len(found) < len(parts) or v.is_absent(timezone):
+    found: dict[str, int] = {}
+    if not _read_parts(parts, _TIMES, found) or v.is_absent(timezone):
         return None
     where = dates.zone(timezone)
+    if not _read_parts(parts, _ISO_DAYS if iso else _DAYS, found):
+        return None
+    _check_year(found, "isoWeekYear" if iso else "year")
     if iso:
         days = dates.days_of_iso(found["isoWeekYear"], found.get("isoWeek", 1), found.get("isoDayOfWeek", 1))
     else:
         days = dates.days_of(found["year"], found.get("month", 1), found.get("day", 1))
-    time = sum(found.get(unit, 0) * FIXED[unit] for unit in ("hour", "minute", "second", "millisecond"))
+    time = sum(found.get(unit, 0) * FIXED[unit] for unit in _TIMES)
     return dates.from_micros(where.instant(days * DAY + time))
 
 
-def _part_of(name: str, value: Any) -> int:
-    number = numbers.whole_long(value, name)
-    if name in ("year", "isoWeekYear"):
-        if not 1 <= number <= 9999:
-            fail(f"{name} runs from 1 to 9999, not {number}")
-    elif name not in ("second", "millisecond") and not _INT16_MIN <= number <= _INT16_MAX:
-        fail(f"{name} runs from {_INT16_MIN} to {_INT16_MAX}, not {number}")
-    return number
+_TIMES = ("hour", "minute", "second", "millisecond")
+_DAYS, _ISO_DAYS = ("year", "month", "day"), ("isoWeekYear", "isoWeek", "isoDayOfWeek")
+_UNBOUNDED = frozenset({"second", "millisecond", "year", "isoWeekYear"})
+
+
+def _read_parts(parts: dict[str, Any], names: tuple[str, ...], found: dict[str, int]) -> bool:
+    """Adds the given parts of these names in turn; false at the first that is null or missing."""
+    for name in names:
+        if name not in parts:
+            continue
+        if v.is_absent(parts[name]):
+            return False
+        number = found[name] = numbers.whole_long(parts[name], name)
+        if name not in _UNBOUNDED and not _INT16_MIN <= number <= _INT16_MAX:
+            fail(f"{name} runs from {_INT16_MIN} to {_INT16_MAX}, not {number}")
+    return True
+
+
+def _check_year(found: dict[str, int], name: str) -> None:
+    if not 1 <= found[name] <= 9999:
+        fail(f"{name} runs from 1 to 9999, not {found[name]}")
 
 
 def _shift(op: str, sign: int) -> None:
     def apply(startDate: Any, unit: Any, amount: Any, timezone: Any = "UTC") -> Any:
-        if any(map(v.is_absent, (startDate, unit, amount, timezone))):
+        if v.is_absent(startDate) or v.is_absent(unit):
             return None
         name = dates.unit_of(unit)
+        if v.is_absent(amount) or v.is_absent(timezone):
+            return None
+        where = dates.zone(timezone)
         count = dates.checked_amount(numbers.whole_long(amount, f"the amount of {op}"), name)
-        moved = dates.add_units(dates.micros(startDate), name, sign * count, dates.zone(timezone))
+        moved = dates.add_units(dates.micros(startDate), name, sign * count, where)
         return dates.from_micros(moved)
 
     values(op)(apply)
@@ -129,12 +148,14 @@ _shift("$dateSubtract", -1)
 def date_diff(
     startDate: Any, endDate: Any, unit: Any, timezone: Any = "UTC", startOfWeek: Any = "sunday"
 ) -> Any:
-    if any(map(v.is_absent, (startDate, endDate, unit, timezone))):
+    if v.is_absent(startDate) or v.is_absent(endDate) or v.is_absent(unit):
         return None
     name = dates.unit_of(unit)
     if name == "week" and v.is_absent(startOfWeek):
         return None
     first = dates.first_weekday(startOfWeek) if name == "week" else 0
+    if v.is_absent(timezone):
+        return None
     start, end = dates.micros(startDate), dates.micros(endDate)
     return numbers.integer(dates.difference(start, end, name, dates.zone(timezone), first), long=True)
 
@@ -143,25 +164,46 @@ def date_diff(
 def date_trunc(
     date: Any, unit: Any, binSize: Any = 1, timezone: Any = "UTC", startOfWeek: Any = "sunday"
 ) -> Any:
-    if any(map(v.is_absent, (date, unit, binSize, timezone))):
-        return None
-    instant, name = dates.micros(date), dates.unit_of(unit)
-    if name == "week" and v.is_absent(startOfWeek):
+    if v.is_absent(date) or v.is_absent(binSize):
         return None
     size = numbers.whole_long(binSize, "the binSize of $dateTrunc")
     if size < 1:
         fail(f"the binSize of $dateTrunc is above zero, not {size}")
+    if v.is_absent(unit):
+        return None
+    name = dates.unit_of(unit)
+    if name == "week" and v.is_absent(startOfWeek):
+        return None
     first = dates.first_weekday(startOfWeek) if name == "week" else 0
-    return dates.from_micros(dates.truncated(instant, name, size, dates.zone(timezone), first))
+    if v.is_absent(timezone):
+        return None
+    return dates.from_micros(dates.truncated(dates.micros(date), name, size, dates.zone(timezone), first))
 
 
-@values("$dateToString")
-def date_to_string(date: Any, format: Any = dateformat.ISO, timezone: Any = "UTC", onNull: Any = None) -> Any:
+@special("$dateToString")
+def date_to_string(call: Call, compile: Compile) -> Evaluate:
+    options = {name: compile(item) for name, item in call.options}
+    on_null = options.pop("onNull", None)
+
+    def evaluate(document: Any, variables: Variables) -> Any:
+        given = {name: option(document, variables) for name, option in options.items()}
+        text = _text(**given)
+        if text is _NO_DATE:
+            return None if on_null is None else on_null(document, variables)
+        return text
+
+    return evaluate
+
+
+_NO_DATE = object()
+
+
+def _text(date: Any, format: Any = dateformat.ISO, timezone: Any = "UTC") -> Any:
     if not v.is_absent(format):
         _check_format("$dateToString", format)
     where = None if v.is_absent(timezone) else dates.zone(timezone)
     if v.is_absent(date):
-        return onNull
+        return _NO_DATE
     if where is None or v.is_absent(format):
         return None
     return dateformat.format_date(dates.micros(date), format, where)
@@ -210,4 +252,4 @@ def _from_text(text: Any, template: Any, where: Zone | None) -> Any:
         fail(f"$dateFromString takes a string, not {v.type_name(text)}")
     if template is not _ANY_FORM:
         return dates.from_micros(dateformat.parse_date(text, template, where))
-    return dates.from_micros(dateformat.parse_any(text, where))
+    return dates.from_micros(freeforms.parse_any(text, where))

@@ -53,10 +53,14 @@ def set_difference(left: Any, right: Any) -> Any:
 
 @values("$setEquals")
 def set_equals(*sets: Any) -> bool:
+    first: set[Any] | None = None
     for given in sets:
         need_array("$setEquals", given)
-    first, *rest = [set(map(v.hash_key, given)) for given in sets]
-    return all(other == first for other in rest)
+        found = set(map(v.hash_key, given))
+        first = found if first is None else first
+        if found != first:
+            return False
+    return True
 
 
 @values("$setIsSubset")

@@ -38,7 +38,8 @@ def densify(node: p.Densify, context: Context) -> Run:
 
 
 def _parts(rows: Rows, node: p.Densify, read: Callable[[Row], Any]) -> tuple[list[Part], list[Row]]:
-    """The rows by partition, and apart those whose field is null or missing."""
+    """The rows by partition, and apart those whose field is null or missing. A given range is filled
+    even where there is no row."""
     readers = [(path, getter(path)) for path in node.partition_by]
     found: dict[Any, Part] = {}
     apart: list[Row] = []
@@ -51,6 +52,8 @@ def _parts(rows: Rows, node: p.Densify, read: Callable[[Row], Any]) -> tuple[lis
         _check(value, node)
         key = tuple(v.hash_key(item) for _, item in fields)
         found.setdefault(key, (fields, []))[1].append(row)
+    if not node.partition_by and not isinstance(node.bounds, str):
+        found.setdefault((), ([], []))
     return list(found.values()), apart
 
 

@@ -10,7 +10,7 @@ from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.expressions import compile_expression
 from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.paths import getter, with_value
-from xrepo_nb.engines.document.predicates import on_path
+from xrepo_nb.engines.document.predicates import is_position, on_path
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, compile_plan, rows_once, stage
 from xrepo_nb.query import plan as p
 from xrepo_nb.query import predicates as q
@@ -90,35 +90,33 @@ def _by_value(local: Path, foreign: Path, right: Right) -> Find:
 
 def _wanted(path: Path) -> Callable[[Row], list[Any]]:
     """Reads what a row looks for: its value, or the elements of its arrays; null where the path
-    leads to nothing."""
+    leads to nothing, or to empty arrays alone."""
 
     name = path[0]
 
     def field(row: Row) -> list[Any]:
         value = row.get(name)
-        return value if isinstance(value, list) else [value]
+        return (value or [None]) if isinstance(value, list) else [value]
 
     def values(row: Row) -> list[Any]:
-        ends = _ends(row, path)
-        return _elements(ends) if ends else [None]
+        return elements_at(row, path) or [None]
 
     return field if len(path) == 1 else values
 
 
 def elements_at(row: Row, path: Path) -> list[Any]:
     """The values at a path through arrays, those of an array at its end one by one."""
-    return _elements(_ends(row, path))
-
-
-def _elements(ends: list[Any]) -> list[Any]:
-    return [item for end in ends for item in (end if isinstance(end, list) else (end,))]
+    return [item for end in _ends(row, path) for item in (end if isinstance(end, list) else (end,))]
 
 
 def _ends(value: Any, path: Path) -> list[Any]:
-    """What lies at the ends of a path that goes on in each document of an array."""
+    """What lies at the ends of a path, which goes on in each document of an array, or in the one
+    element whose position it names."""
     if not path:
         return [value]
     if isinstance(value, list):
+        if is_position(path[0]):
+            return _ends(value[int(path[0])], path[1:]) if int(path[0]) < len(value) else []
         return [end for item in value if isinstance(item, dict) for end in _ends(item, path)]
     if not isinstance(value, dict) or path[0] not in value:
         return []

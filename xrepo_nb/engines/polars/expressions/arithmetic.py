@@ -94,7 +94,7 @@ def _shifted(values: list[Value]) -> Value:
         decline("a sum of a date and other than one int")
     expr = dates[0].expr
     for value in others:
-        expr = expr + pl.duration(milliseconds=value.expr)
+        expr = expr + _span(value)
     return Value(expr, DATETIME, absent_like(values))
 
 
@@ -104,7 +104,19 @@ def _date_minus(left: Value, right: Value) -> Value:
         return Value(expr, INT, absent_like([left, right]))
     if right.kind != "int":
         decline(f"a date minus {an(right.kind)}")
-    return Value(left.expr - pl.duration(milliseconds=right.expr), DATETIME, absent_like([left, right]))
+    return Value(left.expr - _span(right), DATETIME, absent_like([left, right]))
+
+
+def _span(value: Value) -> pl.Expr:
+    """So many milliseconds, within what a date of microseconds reaches."""
+    low, high = (value.literal, value.literal) if value.is_constant else value.facts.bounds
+    if low >= -_MILLENNIA and high <= _MILLENNIA:
+        return pl.duration(milliseconds=value.expr)
+    far = guarded(value.expr, lambda s: (s > _MILLENNIA) | (s < -_MILLENNIA), "a date moved by millennia")
+    return pl.duration(milliseconds=far)
+
+
+_MILLENNIA = 10_000 * 366 * 86_400_000
 
 
 @lowers("$divide")

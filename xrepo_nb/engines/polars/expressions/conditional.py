@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xrepo_nb.engines.polars.logic import Condition, choose, conjunction, disjunction, negation
+from xrepo_nb.engines.polars.logic import Condition, certain, choose, conjunction, disjunction, negation
 from xrepo_nb.engines.polars.numbers import widened
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
@@ -58,4 +58,4 @@ def branched(branches: list[Branch], default: Value) -> Value:
 def _either(condition: Condition, then: Condition, otherwise: Condition) -> Condition:
     if then is False and otherwise is False:
         return False
-    return disjunction(conjunction(condition, then), conjunction(negation(condition), otherwise))
+    return disjunction(conjunction(certain(condition), then), conjunction(negation(condition), otherwise))

@@ -181,6 +181,8 @@ def _union(stage: UnionWith, lowering: Lowering) -> Frame:
     for side, frame in enumerate((first, second)):
         exprs = [e for name, col in columns.items() for e in _aligned(name, pairs[name][side], col)]
         sides.append(frame.computed(exprs, columns).lazy.select(physical_names(columns)))
+    if any(col.type.holds("decimal") for col in columns.values()):  # whose scales may differ
+        return Frame(pl.concat(sides, how="vertical_relaxed"), columns, height)
     return Frame(pl.concat(sides, how="vertical"), columns, height)
 
 

@@ -79,7 +79,10 @@ def _output(frame: Frame, name: str, output: WindowOutput, rows: w.Partition) ->
         exprs = [rows.over(e) for e in assignments(name, value)]
         return _with(frame, frame.lazy.with_columns(exprs), name, value)
     index, period, offset, on = w.span(window, rows.key)
-    rolled = frame.lazy.rolling(
+    lazy = frame.lazy
+    if index == w.KEY and rows.key is not None:
+        lazy = lazy.with_columns(w.within_reach(rows.key).alias(w.KEY))
+    rolled = lazy.rolling(
         index_column=index, period=period, offset=offset, closed="right", group_by=w.PART
     ).agg(assignments(name, value))
     if on != (w.ROW,):

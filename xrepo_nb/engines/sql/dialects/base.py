@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from sqlglot import exp
@@ -125,6 +126,10 @@ class Dialect:
     def across(self, op: str, whole: Value, real: Value) -> Sql:
         """The exact comparison of a column of ints with one of floats."""
         decline(f"comparing ints with floats in {self.name}")
+
+    def decimals(self, ctx: Context, op: str, value: Value, constant: Decimal) -> Condition:
+        """The exact comparison of a column of decimals with a constant of any number of digits."""
+        decline(f"comparing decimals with floats in {self.name}")
 
     def is_nan(self, sql: Sql) -> Sql:
         """Whether a float is NaN."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import ROUND_FLOOR, Decimal, localcontext
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.dialects.base import COMPARISONS, EVERYTHING, SCALARS, Dialect
-from xrepo_nb.engines.sql.syntax import Sql, binary, call, cast
+from xrepo_nb.engines.sql.syntax import Condition, Sql, binary, call, cast
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 
 FAILED = "xrepo: "
 """What begins the messages of errors that our own SQL raises."""
@@ -61,6 +63,26 @@ class DuckDB(Dialect):
         strictly = COMPARISONS[op.removesuffix("e")](this=rounded, expression=real.sql)
         return binary(exp.Or, strictly, decided)
 
+    def decimals(self, ctx: Context, op: str, value: Value, constant: Decimal) -> Condition:
+        """As decimals of the constant's magnitude; what does not fit them is larger, or less by its sign."""
+        places = _DIGITS - 1 - max(constant.adjusted() + 1, 1)
+        if places < 0:
+            decline("comparing decimals with a float of so many digits")
+        with localcontext(prec=2 * _DIGITS, rounding=ROUND_FLOOR):
+            floor = constant.quantize(Decimal(1).scaleb(-places))
+        is_exact = floor == constant
+        if op == "$eq" and not is_exact:
+            return False
+        if not is_exact:
+            op = "$gt" if op in ("$gt", "$gte") else "$lte"
+        kind = f"DECIMAL({_DIGITS}, {places})"
+        fitting = exp.TryCast(this=value.sql, to=exp.DataType.build(kind, dialect="duckdb"))
+        near = COMPARISONS[op](this=fitting, expression=cast(ctx.bind(f"{floor:f}"), kind))
+        if op == "$eq":
+            return near
+        far = COMPARISONS[op](this=value.sql, expression=exp.Literal.number(0))
+        return exp.Coalesce(this=near, expressions=[far])
+
     def is_nan(self, sql: Sql) -> Sql:
         return call("isnan", sql)
 
@@ -77,4 +99,6 @@ class DuckDB(Dialect):
         return call("error", exp.Literal.string(FAILED + message))
 
 
+_DIGITS = 38
+"""What a decimal holds at most."""
 _TYPES = {"int": "BIGINT", "float": "DOUBLE"}

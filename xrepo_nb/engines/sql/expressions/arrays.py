@@ -119,11 +119,13 @@ def _reverse(ctx: Context, node: Call) -> Value:
 
 def _concat(ctx: Context, node: Call) -> Value:
     values = operands(ctx, node)
-    if any(v.kind == "null" for v in values):
-        return NULL_VALUE
     if not values:
         decline("$concatArrays of nothing")
-    type_ = unified([_array(node.op, v).type for v in values])
+    for value in values:
+        if value.kind == "null":
+            return NULL_VALUE
+        _array(node.op, value)
+    type_ = unified([v.type for v in values])
     sql = values[0].sql
     for value in values[1:]:
         sql = binary(exp.DPipe, sql, value.sql)
@@ -160,7 +162,7 @@ def _reduce(ctx: Context, node: Call) -> Value:
     if value.kind == "null":
         return NULL_VALUE
     _array(node.op, value)
-    if initial.kind in ("null", "array", "object"):
+    if initial.kind in ("null", "array", "object") or initial.absence in ("missing", "both"):
         decline("$reduce from such a value")
     parameter, item = element(ctx, value)
     so_far = ctx.lambda_name()

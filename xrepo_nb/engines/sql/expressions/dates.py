@@ -18,7 +18,7 @@ from xrepo_nb.query.expressions import Call
 from xrepo_nb.query.units import FIXED
 
 _OFFSET = re.compile(r"([+-])(\d\d)(?::?(\d\d))?")
-_UTC = frozenset({"UTC", "GMT", "Z", "+00:00", "+0000", "+00"})
+_UTC = frozenset({"UTC", "GMT", "+00:00", "+0000", "+00"})
 
 
 def moment(ctx: Context, node: Call, name: str) -> Value:
@@ -168,9 +168,10 @@ def _to_string(ctx: Context, node: Call) -> Value:
         decline("$dateToString with onNull")
     if not isinstance(form, str | None):
         decline("$dateToString in a format that is no text")
-    if value.kind == "null" or form is None:
+    template = None if form is None else _format(form)
+    if value.kind == "null" or template is None:
         return NULL_VALUE
-    return strict(call("strftime", value.sql, text(_format(form))), STRING, value)
+    return strict(call("strftime", value.sql, text(template)), STRING, value)
 
 
 def _format(form: str) -> str:

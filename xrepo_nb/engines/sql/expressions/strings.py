@@ -118,9 +118,9 @@ def _bytes(ctx: Context, node: Call, subject: Value, start: int, length: int) ->
 
 def _trim(ctx: Context, node: Call) -> Value:
     subject, chars = ctx.value(node.needed("input")), constant(ctx, node, "chars", _SPACES)
+    of_kinds(node.op, [subject], "string")
     if subject.kind == "null" or chars is None:
         return NULL_VALUE
-    of_kinds(node.op, [subject], "string")
     if not isinstance(chars, str) or not chars:
         decline(f"{node.op} of no characters")
     return strict(call(node.op[1:], subject.sql, ctx.literal(chars).sql), STRING, subject)
@@ -151,10 +151,10 @@ def _regex_match(ctx: Context, node: Call) -> Value:
     subject = ctx.value(node.needed("input"))
     pattern, options = constant(ctx, node, "regex"), constant(ctx, node, "options", "")
     of_kinds(node.op, [subject], "string")
+    if not isinstance(pattern, str | None) or not isinstance(options, str):
+        decline(f"{node.op} with a compiled pattern")
     if subject.kind == "null" or pattern is None:
         return as_value(False)
-    if not isinstance(pattern, str) or not isinstance(options, str):
-        decline(f"{node.op} with a compiled pattern")
     return as_value(conjunction(subject.is_present(), regex(ctx, subject, pattern, options)))
 
 
