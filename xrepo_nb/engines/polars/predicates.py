@@ -117,8 +117,8 @@ def _or(predicate: p.Or, place: Place) -> Condition:
     return disjunction(*(_holds(item, place) for item in predicate.items))
 
 
-_ALTERNATIVES = 1_000
-"""Beyond so many alternatives Polars takes longer to plan them than we to test them."""
+_ALTERNATIVES = 20_000
+"""Beyond so many alternatives Polars takes more than a second to plan them."""
 
 
 def _in(predicate: p.In, place: Place) -> Condition:
