@@ -65,6 +65,26 @@ def test_cross_products_of_arrays_are_declined() -> None:
     assert outgrows(plan, {"t": Table(frame=CROSS)}) is not None
 
 
+LONG = list(range(20_000))
+SKEWED = pl.DataFrame({"a": [LONG, *[[1]] * 9999], "b": [LONG, *[[1]] * 9999], "c": ["x"] * 10_000})
+APART = pl.DataFrame({"a": [LONG, *[[1]] * 9999], "b": [*[[1]] * 9999, LONG], "c": ["x"] * 10_000})
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        [{"$unwind": "$a"}, {"$unwind": "$b"}],
+        [{"$match": {"c": "x"}}, {"$unwind": "$a"}, {"$addFields": {"c": 1}}, {"$unwind": "$b"}],
+        [{"$project": {"a": 1, "b": 1}}, {"$unwind": "$b"}, {"$unwind": {"path": "$a"}}],
+        [{"$unwind": "$a"}],
+    ],
+)  # fmt: skip
+def test_long_arrays_of_the_same_row_multiply(stages: list[dict[str, Any]]) -> None:
+    plan = parse_pipeline(stages, Scan("t"))
+    assert outgrows(plan, {"t": Table(frame=SKEWED)}) is not None
+    assert outgrows(plan, {"t": Table(frame=APART)}) is None
+
+
 @pytest.mark.parametrize(
     "stages",
     [
