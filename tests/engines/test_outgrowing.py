@@ -220,24 +220,3 @@ def test_nan_finds_nan(left: list[float], right: list[float], tail: list[Any]) -
     exact = get_engine("document").collect(plan, inputs).documents
     assert "'v': 1" in repr(exact)
     assert repr(get_engine("polars").collect(plan, inputs).documents) == repr(exact)
-
-
-LARGE = pl.DataFrame({"k": [1, 1], "n": [2**63 - 1, -(2**63)]})
-BOTH = {"a": {"$avg": "$n"}, "s": {"$sum": "$n"}, "d": {"$stdDevPop": "$n"}}
-RUNNING = {"window": {"documents": [-1, 0]}}
-
-
-@pytest.mark.parametrize(
-    "stage",
-    [
-        {"$group": {"_id": "$k", **BOTH}},
-        {"$bucket": {"groupBy": "$k", "boundaries": [0, 5], "output": BOTH}},
-        {"$setWindowFields": {"sortBy": {"n": 1}, "output": BOTH}},
-        {"$setWindowFields": {"sortBy": {"n": 1}, "output": {k: {**v, **RUNNING} for k, v in BOTH.items()}}},
-    ],
-)
-def test_means_of_ints_that_no_double_holds(stage: dict[str, Any]) -> None:
-    plan, inputs = parse_pipeline([stage], Scan("t")), {"t": Table(frame=LARGE)}
-    exact = get_engine("document").collect(plan, inputs).documents
-    for engine in ("polars", "duckdb"):
-        assert get_engine(engine).collect(plan, inputs).documents == exact
