@@ -11,7 +11,7 @@ from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.core.plain import plain
 from xrepo_nb.schema.documents import to_documents
-from xrepo_nb.schema.nesting import too_deep
+from xrepo_nb.schema.nesting import check_nesting, too_deep
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field
 
@@ -58,6 +58,8 @@ def as_key(given: Any, key: tuple[str, ...]) -> Any:
 
     Raises `XRepoValidationError` when it gives no value for a field of the key.
     """
+    if isinstance(given, Mapping | list | tuple):
+        check_nesting(".".join(key), [given])
     if len(key) == 1:
         return known_id(key_of({key[0]: given}, key))
     if isinstance(given, Mapping):
