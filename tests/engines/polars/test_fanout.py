@@ -11,7 +11,7 @@ from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.engines.polars import engine, fanout
 from xrepo_nb.engines.select import get_engine
 from xrepo_nb.query.expressions import Literal
-from xrepo_nb.query.parsing import parse_filter
+from xrepo_nb.query.parsing import parse_filter, parse_pipeline
 from xrepo_nb.query.plan import Accumulator, Group, Join, Match, Plan, Scan
 from xrepo_nb.schema.table import Table
 
@@ -74,3 +74,11 @@ def test_the_greatest_number_of_rows_is_never_less_than_there_are() -> None:
         frame = engine.lower_frame(join(how=how), {"a": left, "b": right})
         assert frame.height is not None
         assert frame.lazy.collect().height <= frame.height
+
+
+def test_windows_of_many_widths_are_planned_one_after_another() -> None:
+    widths = {f"w{i}": {"$sum": "$r", "window": {"documents": [-i, 0]}} for i in range(40)}
+    plan = parse_pipeline([{"$setWindowFields": {"sortBy": {"r": 1}, "output": widths}}], Scan("b"))
+    table = Table(frame=SAME.frame.head(50))
+    found = get_engine("polars").collect(plan, {"b": table}).documents
+    assert found == get_engine("document").collect(plan, {"b": table}).documents

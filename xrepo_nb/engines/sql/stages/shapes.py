@@ -15,15 +15,22 @@ from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.values import MISSING_VALUE, Value
 from xrepo_nb.query import plan as q
 from xrepo_nb.query.expressions import Expr, Path
+from xrepo_nb.schema.nesting import MAX_FIELDS
 
 
 def project(ctx: Context, stage: q.Project, sources: Sources) -> Relation:
+    _must_be_few(stage.fields)
     base = relation(ctx, stage.input, sources)
     if any(isinstance(given, Expr) for _, given in stage.fields):
         base = base.plain(ctx)
     inner = ctx.over(base.columns)
     made = inclusive(inner, stage) if stage.inclusive else exclusive(inner, stage)
     return base.with_columns(made)
+
+
+def _must_be_few(fields: Sequence[Any]) -> None:
+    if len(fields) > MAX_FIELDS:
+        decline(f"a stage of more than {MAX_FIELDS:,} fields")
 
 
 def inclusive(ctx: Context, stage: q.Project) -> dict[str, Value]:
@@ -141,6 +148,7 @@ def _set(value: Value, given: object) -> Value:
 
 
 def add_fields(ctx: Context, stage: q.AddFields, sources: Sources) -> Relation:
+    _must_be_few(stage.fields)
     base = relation(ctx, stage.input, sources).plain(ctx)
     inner, out = ctx.over(base.columns), dict(base.columns)
     made = [(path, output(inner, given)) for path, given in stage.fields]
