@@ -184,7 +184,12 @@ def _pattern(item: Any, value: Value) -> Condition:
 def _equals_one(plain: list[Any], dtype: Any, value: Value) -> list[Condition]:
     if len(plain) > _FEW:
         return [value.expr.is_in(pl.lit(pl.Series(plain, dtype=dtype)).implode())]
+    if dtype in _CONSTANT:
+        return [value.expr == constant(item) for item in plain]
     return [value.expr == pl.lit(item, dtype=dtype) for item in plain]
+
+
+_CONSTANT = (pl.String, pl.Int64, pl.Float64)
 
 
 _FEW = 8
