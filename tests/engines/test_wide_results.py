@@ -90,3 +90,26 @@ def test_a_wide_object_passes_the_time(wide: dict[str, Any], monkeypatch: pytest
         monkeypatch.undo()
         settings.cache_clear()
         settings()
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        {"$map": {"input": {"$range": [0, 4_000_000]}, "in": {"$toString": {"$add": ["$$this", 1]}}}},
+        {"$filter": {"input": {"$range": [0, 4_000_000]}, "cond": {"$toBool": {"$toString": "$$this"}}}},
+        {"$reduce": {"input": {"$range": [0, 4_000_000]}, "initialValue": 0, "in": {"$toString": "$$this"}}},
+    ],
+)
+def test_one_long_loop_passes_the_time_on_its_way(
+    loop: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XREPO_QUERY_TIMEOUT", "0.2")
+    settings.cache_clear()
+    try:
+        plan = parse_pipeline([{"$project": {"v": {"$type": loop}}}], Scan("t"))
+        with pytest.raises(XRepoLimitError, match=r"longer than 0\.2 s"):
+            get_engine("document").collect(plan, {"t": Table(frame=FRAME.head(1))})
+    finally:
+        monkeypatch.undo()
+        settings.cache_clear()
+        settings()

@@ -17,7 +17,7 @@ from xrepo_nb.engines.document.expressions.registry import (
     values,
 )
 from xrepo_nb.engines.document.expressions.weighing import weighed
-from xrepo_nb.engines.document.meter import spend
+from xrepo_nb.engines.document.meter import counted, spend
 from xrepo_nb.engines.document.numbers import fail
 from xrepo_nb.engines.document.sorting import sort_elements
 from xrepo_nb.query.expressions import Call, Literal
@@ -212,9 +212,8 @@ def map_(call: Call, compile: Compile) -> Evaluate:
         if v.is_absent(array):
             return None
         need_array("$map", array)
-        spend(len(array))
         bound, out = dict(variables), []
-        for item in array:
+        for item in counted(array):
             bound[name] = item
             value = inner(document, bound)
             out.append(None if value is MISSING else value)
@@ -235,9 +234,8 @@ def filter_(call: Call, compile: Compile) -> Evaluate:
         if v.is_absent(array):
             return None
         need_array("$filter", array)
-        spend(len(array))
         bound, out = dict(variables), []
-        for item in array:
+        for item in counted(array):
             bound[name] = item
             if v.truth(inner(document, bound)):
                 out.append(item)
@@ -267,10 +265,9 @@ def reduce_(call: Call, compile: Compile) -> Evaluate:
         if v.is_absent(array):
             return None
         need_array("$reduce", array)
-        spend(len(array))
         bound = dict(variables)
         value = initial(document, variables)
-        for item in array:
+        for item in counted(array):
             bound["this"], bound["value"] = item, value
             value = inner(document, bound)
         return value
