@@ -90,6 +90,14 @@ BOTH = {"$match": {"$and": [{"a": 1}, {"b": 2}]}}
          [{"$match": {"$expr": {"$and": [{"$gt": ["$a", 3]}]}}}]),
         ([{"$addFields": {"x": {"$cond": [True, "$a", {"$ln": 0}]}}}], [{"$addFields": {"x": "$a"}}]),
         ([{"$match": {"$or": [{"a": 1}, {"a": 2}]}}], [{"$match": {"a": {"$in": [1, 2]}}}]),
+        (
+            [{"$match": {"$or": [{"a": 1}, {"b": 2}, {"c": {"$gt": 3}}, {"a": {"$in": [4, 5]}}, {"b": 6}]}}],
+            [{"$match": {"$or": [{"a": {"$in": [1, 4, 5]}}, {"b": {"$in": [2, 6]}}, {"c": {"$gt": 3}}]}}],
+        ),
+        (
+            [{"$match": {"$or": [{"a": 1}, {"b": 2, "c": 3}, {"a": 4}]}}],
+            [{"$match": {"$or": [{"a": {"$in": [1, 4]}}, {"b": 2, "c": 3}]}}],
+        ),
         ([{"$match": {"$or": [{"a": 1}, {}]}}], []),
         ([{"$match": {"a": {"$in": []}}}], [{"$match": {"$alwaysFalse": 1}}]),
         ([{"$match": {"a": {"$nin": []}}}], []),
@@ -125,6 +133,8 @@ FAILS = {"$match": {"$expr": {"$divide": [1, "$b"]}}}
         [LOOKUP, {"$unwind": {"path": "$c", "preserveNullAndEmptyArrays": True}}, {"$match": {"c.v": 1}}],
         [LOOKUP, {"$match": {"c.v": 1}}],
         [{"$match": {"a": 1}}, FAILS],
+        [{"$match": {"$or": [{"a": 1}, {"b": 2}, FAILS["$match"], {"a": 3}, {"b": 4}]}}],
+        [{"$match": {"$or": [{"a": 1}, {"a": {"$gt": 3}}, {"b": 4}]}}],
         [{"$unwind": "$a"}, FAILS],
         [{"$unwind": "$a"}, {"$match": {"$sampleRate": 0.5}}],
         [{"$match": {"a": 1}}, {"$match": {"$expr": {"$gt": [{"$toInt": "$b"}, 1]}}}],

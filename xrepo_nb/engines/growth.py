@@ -7,7 +7,7 @@ rows forty times from one that adds a column.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from math import sqrt
 from typing import Any
@@ -53,6 +53,10 @@ class Size:
 
     rows: float
     cells: dict[str, float] = field(default_factory=dict)
+    lists: Mapping[str, pl.Series] = field(default_factory=dict)
+    """The lengths of the scanned arrays that are still there, by scanned row."""
+    times_each: pl.Series | None = None
+    """How many rows each scanned row has become, where it is known."""
 
     @property
     def total(self) -> float:
@@ -85,7 +89,7 @@ def outgrows(plan: p.Plan, inputs: Inputs) -> str | None:
 
 _ENOUGH = 3
 _MULTIPLYING: dict[type, int] = {
-    p.UnionWith: 1, p.Bucket: 1, p.Unwind: 2, p.Lookup: 2, p.Facet: 2, p.SetWindowFields: 3,
+    p.UnionWith: 1, p.Bucket: 1, p.Lookup: 2, p.Facet: 2, p.Unwind: 3, p.SetWindowFields: 3,
 }  # fmt: skip
 
 
@@ -151,9 +155,7 @@ class _Estimate:
         table = self.inputs[source]
         known = _SIZES.get(table)
         if known is None:
-            known = _SIZES[table] = Size(
-                float(frame.height), {s.name: _cells(s) for s in frame.iter_columns()}
-            )
+            known = _SIZES[table] = _counted(frame)
         return known
 
     def frame(self, source: str) -> pl.DataFrame | None:
@@ -173,10 +175,15 @@ _SIZES: WeakKeyDictionary[Table, Size] = WeakKeyDictionary()
 """Of tables that were looked at, which do not change: the elements of arrays are counted once."""
 
 
-def _cells(series: pl.Series) -> float:
-    if series.dtype.base_type() is pl.List:
-        return float(len(series) + (series.list.len().sum() or 0))
-    return float(len(series))
+def _counted(frame: pl.DataFrame) -> Size:
+    lists = {s.name: _lengths(s) for s in frame.iter_columns() if s.dtype.base_type() is pl.List}
+    cells = dict.fromkeys(frame.columns, float(frame.height))
+    cells.update((name, frame.height + float(lengths.sum())) for name, lengths in lists.items())
+    return Size(float(frame.height), cells, lists)
+
+
+def _lengths(series: pl.Series) -> pl.Series:
+    return series.list.len().fill_null(0).cast(pl.Float64)
 
 
 def _weight(expr: Any, size: Size, bound: dict[str, float]) -> float:
@@ -209,7 +216,14 @@ def _call_weight(call: e.Call, size: Size, bound: dict[str, float]) -> float:
 
 
 def _added(estimate: _Estimate, stage: p.AddFields, size: Size) -> Size:
-    return Size(size.rows, {**size.cells, **_computed(stage.fields, size)})
+    return _changed(size, {**size.cells, **_computed(stage.fields, size)}, stage)
+
+
+def _changed(size: Size, cells: dict[str, float], stage: p.AddFields | p.Project) -> Size:
+    """The same rows with other fields: the arrays that are not set stay those that were scanned."""
+    set_ = {path[0] for path, value in stage.fields if value is not True}
+    lists = {name: found for name, found in size.lists.items() if name in cells and name not in set_}
+    return Size(size.rows, cells, lists, size.times_each)
 
 
 def _computed(fields: Any, size: Size) -> dict[str, float]:
@@ -224,7 +238,7 @@ def _computed(fields: Any, size: Size) -> dict[str, float]:
 
 def _projected(estimate: _Estimate, stage: p.Project, size: Size) -> Size:
     kept = {} if stage.inclusive else size.cells
-    return Size(size.rows, {**kept, **_computed(stage.fields, size)})
+    return _changed(size, {**kept, **_computed(stage.fields, size)}, stage)
 
 
 def _replaced(estimate: _Estimate, stage: p.ReplaceRoot, size: Size) -> Size:
@@ -263,9 +277,22 @@ def _width(window: p.Window | None) -> float:
 
 
 def _unwound(estimate: _Estimate, stage: p.Unwind, size: Size) -> Size:
+    if len(stage.path) == 1 and stage.path[0] in size.lists:
+        return _laid_out(stage.path[0], size)
     elements = max(size.rows, size.of(stage.path[0]))
     more = size.times(elements / max(1.0, size.rows))
     return Size(elements, {**more.cells, stage.path[0]: elements})
+
+
+def _laid_out(name: str, size: Size) -> Size:
+    """The rows of a scanned array's elements: one long array beside another counts for their product."""
+    lists = {other: lengths for other, lengths in size.lists.items() if other != name}
+    each = size.lists[name].clip(1)
+    each = each if size.times_each is None else each * size.times_each
+    rows = float(each.sum())
+    cells = {other: found * rows / max(1.0, size.rows) for other, found in size.cells.items()}
+    cells.update((other, rows + float((each * lengths).sum())) for other, lengths in lists.items())
+    return Size(rows, {**cells, name: rows}, lists, each)
 
 
 def _looked_up(estimate: _Estimate, stage: p.Lookup, size: Size) -> Size:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoConfigurationError, an
+from xrepo_nb.query.parsing.limits import check_bounds
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Identity:
         object.__setattr__(self, "user_id", user_id)
         object.__setattr__(self, "roles", frozenset([roles] if isinstance(roles, str) else roles))
         object.__setattr__(self, "attributes", dict(attributes or {}))
+        check_bounds(self.attributes, "attributes")
 
     @property
     def key(self) -> str:

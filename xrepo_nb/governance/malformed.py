@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NoReturn
 
 from xrepo_nb.core.errors import XRepoConfigurationError
+from xrepo_nb.query.parsing.limits import check_bounds
 
 _RULE = ("role", "permissions", "conditions", "kind")
 _CONDITIONS = ("rows", "check", "fields", "masks")
@@ -34,7 +35,9 @@ def must_be_rule(given: Mapping[str, Any], permissions: Iterable[str]) -> None:
 
 
 def _conditions(of: str, given: Any) -> None:
-    if not isinstance(given, Mapping):
+    if isinstance(given, Mapping):
+        check_bounds(given, f"conditions of {of}")
+    else:
         _wrong(of, "conditions", f"a dict with some of {', '.join(_CONDITIONS)}", given)
     _known(given, (*_CONDITIONS, *_FIELDS), f"conditions of {of}", _CONDITIONS)
     for name in ("rows", "check"):

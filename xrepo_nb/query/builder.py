@@ -10,6 +10,7 @@ from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.parsing.filters import type_name
+from xrepo_nb.query.parsing.limits import ATOMS, check_bounds, checked_depth
 from xrepo_nb.query.parsing.lookups import lookup_predicate
 from xrepo_nb.query.parsing.patterns import pattern_parts
 from xrepo_nb.query.parsing.values import whole
@@ -29,20 +30,26 @@ class Condition:
     Condition {$and: [{age: {$gt: 30}}, {city: {$ne: 'Rome'}}]}
     """
 
-    __slots__ = ("predicate",)
+    __slots__ = ("depth", "predicate")
 
-    def __init__(self, predicate: p.Predicate) -> None:
+    def __init__(self, predicate: p.Predicate, depth: int = 1) -> None:
         self.predicate = predicate
+        self.depth = checked_depth(depth, "F")
+        """Levels of conditions within each other, at most."""
 
     def __and__(self, other: Condition) -> Condition:
-        return Condition(p.And((*_parts(self, p.And), *_parts(other, p.And))))
+        items = (*_parts(self, p.And), *_parts(other, p.And))
+        return Condition(p.And(items), max(_below(self, p.And), _below(other, p.And)) + 1)
 
     def __or__(self, other: Condition) -> Condition:
-        return Condition(p.Or((*_parts(self, p.Or), *_parts(other, p.Or))))
+        items = (*_parts(self, p.Or), *_parts(other, p.Or))
+        return Condition(p.Or(items), max(_below(self, p.Or), _below(other, p.Or)) + 1)
 
     def __invert__(self) -> Condition:
         item = self.predicate
-        return Condition(item.item if isinstance(item, p.Not) else p.Not(item))
+        if isinstance(item, p.Not):
+            return Condition(item.item, self.depth - 1)
+        return Condition(p.Not(item), self.depth + 1)
 
     def __bool__(self) -> NoReturn:
         raise XRepoQueryError(
@@ -62,6 +69,11 @@ def _parts(given: object, kind: type[p.And] | type[p.Or]) -> tuple[p.Predicate, 
         )
     item = given.predicate
     return item.items if isinstance(item, (p.And, p.Or)) and isinstance(item, kind) else (item,)
+
+
+def _below(given: Condition, kind: type[p.And] | type[p.Or]) -> int:
+    """The levels of the parts."""
+    return given.depth - isinstance(given.predicate, kind)
 
 
 class FieldBuilder:
@@ -87,6 +99,8 @@ class FieldBuilder:
         return FieldBuilder((*self._path, *str(step).split(".")))
 
     def _lookup(self, name: str, value: Any) -> Condition:
+        if type(value) not in ATOMS:
+            check_bounds([value], repr(self))
         return Condition(lookup_predicate(self._path, name, value, repr(self)))
 
     def __eq__(self, value: object) -> Condition:  # type: ignore[override]
@@ -183,7 +197,7 @@ class FieldBuilder:
 
     def any_element(self, condition: Condition) -> Condition:
         """Some one element of an array of documents satisfies the whole condition."""
-        return Condition(p.ElemMatch(self._path, condition.predicate, False))
+        return Condition(p.ElemMatch(self._path, condition.predicate, False), condition.depth + 1)
 
     def has_size(self, length: int) -> Condition:
         """The array has so many elements."""

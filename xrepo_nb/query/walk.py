@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
@@ -13,6 +13,7 @@ from xrepo_nb.query.expressions import (
     DocumentExpr,
     Expr,
     FieldRef,
+    Let,
     Literal,
     Path,
     Variable,
@@ -102,6 +103,21 @@ _READS: dict[type, Callable[[Any, set[Path]], None]] = {
     Variable: _variable,
     FirstMatch: _first_match,
 }
+
+
+def written_out(expr: Expr, sizes: Mapping[str, int] = {}) -> int:
+    """The parts of an expression with the values of its own variables, and of those whose `sizes` are
+    given, written out in their places."""
+    if isinstance(expr, Variable):
+        return sizes.get(expr.name, 1)
+    if isinstance(expr, Let):
+        inner = {name: written_out(value, sizes) for name, value in expr.variables}
+        return written_out(expr.body, {**sizes, **inner})
+    return 1 + sum(written_out(child, sizes) for child in expr.children())
+
+
+MAX_WRITTEN = 20_000
+"""Parts beyond which an engine that writes variables out must not take an expression."""
 
 
 def overlap(a: Path, b: Path) -> bool:

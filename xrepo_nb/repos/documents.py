@@ -11,7 +11,7 @@ from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.core.plain import plain
 from xrepo_nb.schema.documents import to_documents
-from xrepo_nb.schema.nesting import too_deep
+from xrepo_nb.schema.nesting import check_nesting, too_deep
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field
 
@@ -59,6 +59,8 @@ def as_key(given: Any, key: tuple[str, ...], schema: Schema) -> Any:
     A value is read as its field's type, as filters do: ISO text for a time, say. Raises
     `XRepoValidationError` when it gives no value for a field of the key.
     """
+    if isinstance(given, Mapping | list | tuple):
+        check_nesting(".".join(key), [given])
     if len(key) == 1:
         return known_id(_held(key_of({key[0]: given}, key), key[0], schema))
     parts = zip(key_of(_by_field(given, key), key), key, strict=True)

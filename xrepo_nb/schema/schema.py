@@ -8,7 +8,8 @@ from typing import Any
 
 import polars as pl
 
-from xrepo_nb.core.errors import XRepoConfigurationError
+from xrepo_nb.core.errors import XRepoConfigurationError, an
+from xrepo_nb.schema.nesting import check_nesting
 from xrepo_nb.schema.types import Field, from_polars
 
 
@@ -93,9 +94,10 @@ class Schema(Mapping[str, Any]):
             raise XRepoConfigurationError(
                 "a schema needs a 'fields' mapping", hint='write {"fields": {"age": {"type": "int"}}}'
             )
+        check_nesting("fields", [given["fields"]])
         known = {"fields", "name", "primary_key", "indexes", "source"}
         return cls(
-            tuple(Field.from_dict(name, dict(info)) for name, info in given["fields"].items()),
+            tuple(Field.from_dict(name, _described(name, info)) for name, info in given["fields"].items()),
             name=given.get("name", ""),
             primary_key=tuple(given.get("primary_key", ())),
             indexes=tuple(
@@ -129,3 +131,13 @@ class Schema(Mapping[str, Any]):
         return isinstance(other, Mapping) and self.to_dict() == dict(other)
 
     __hash__ = None  # type: ignore[assignment]
+
+
+def _described(name: str, info: Any) -> dict[str, Any]:
+    if not isinstance(info, Mapping):
+        raise XRepoConfigurationError(
+            f"the field {name!r} is described by {an(type(info).__name__)}, not a dict",
+            asked=name,
+            hint=f'write {{"{name}": {{"type": "int"}}}}',
+        )
+    return dict(info)

@@ -170,3 +170,14 @@ def test_code_counts_as_text_and_absent_input_is_not_trimmed() -> None:
 
 def test_null_options_leave_those_of_the_pattern() -> None:
     assert value({"$regexMatch": {"input": "a", "regex": Regex("A", "i"), "options": None}}) is True
+
+
+@pytest.mark.parametrize("text", ["(){70000}(){70000}", "((a|b){500}|c){500}", "(?:[]a]{400}x){400}"])
+def test_the_size_of_a_pattern_is_counted_as_written_out(text: str) -> None:
+    with pytest.raises(XRepoLimitError, match="repetitions"):
+        matches({"t": {"$regex": text}}, {"t": "a"})
+
+
+@pytest.mark.parametrize("text", ["a{900}b{900}c{900}", r"\{500}\{500}\{500}", "[{900}]{900}", "(a{90}){90}"])
+def test_repeats_side_by_side_add_up(text: str) -> None:
+    assert not matches({"t": {"$regex": text}}, {"t": "a"})

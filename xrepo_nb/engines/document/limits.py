@@ -17,8 +17,8 @@ MAX_DENSIFIED = 500_000
 """Rows that one `$densify` adds."""
 REGEX_SECONDS = 0.25
 """Processor time for one match of a regular expression."""
-REGEX_REPETITIONS = 1_000_000
-"""How often counted repeats within each other may repeat."""
+REGEX_REPETITIONS = 100_000
+"""Parts of a pattern when its counted repeats are written out."""
 REGEX_SLOW_SECONDS = 0.005
 """A match that takes longer counts towards the bound of a whole query."""
 REGEX_TOTAL_SECONDS = 5.0

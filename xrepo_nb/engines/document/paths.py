@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from xrepo_nb.core.missing import MISSING
+from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.query.expressions import Path
 
 Getter = Callable[[Any], Any]
@@ -58,6 +59,7 @@ def with_value(document: dict[str, Any], path: Path, value: Any) -> dict[str, An
     """A copy of the document with `value` at `path`, as `$addFields` puts it there: into each
     element of an array on the way; scalars on the way give place to documents. The containers
     beside the path are shared. A `MISSING` value removes the field."""
+    spend(len(document))
     out = dict(document)
     put(out, path, value)
     return out
@@ -85,6 +87,7 @@ def without(document: dict[str, Any], path: Path) -> dict[str, Any]:
     name = path[0]
     if name not in document:
         return document
+    spend(len(document))
     out = dict(document)
     if len(path) == 1:
         del out[name]

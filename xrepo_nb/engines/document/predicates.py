@@ -14,6 +14,7 @@ from typing import Any
 
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import values as v
+from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.regexes import pattern
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
@@ -34,7 +35,25 @@ def compile_predicate(predicate: p.Predicate, variables: Scope | None = None) ->
     >>> compile_predicate(p.Compare(("age",), "$gt", 30))({"age": [3, 41]})
     True
     """
-    return _COMPILERS[type(predicate)](predicate, {} if variables is None else variables)
+    test = _compiled(predicate, {} if variables is None else variables)
+    count = 1 if isinstance(predicate, p.Compare) else sum(1 for _ in predicate.walk())
+    return test if count <= _FEW else _metered(test, count)
+
+
+_FEW = 64
+"""So many conditions a document are not counted: they end with the documents."""
+
+
+def _metered(test: Test, count: int) -> Test:
+    def check(document: Any) -> bool:
+        spend(count)
+        return test(document)
+
+    return check
+
+
+def _compiled(predicate: p.Predicate, scope: Scope) -> Test:
+    return _COMPILERS[type(predicate)](predicate, scope)
 
 
 def on_path(path: Path, test: Test, *, elements: bool = True) -> Test:
@@ -111,7 +130,7 @@ def _constant(predicate: p.Constant, scope: Scope) -> Test:
 
 
 def _and(predicate: p.And, scope: Scope) -> Test:
-    tests = [compile_predicate(item, scope) for item in predicate.items]
+    tests = [_compiled(item, scope) for item in predicate.items]
     if len(tests) == 2:
         first, second = tests
         return lambda document: first(document) and second(document)
@@ -126,7 +145,7 @@ def _all(tests: list[Test], document: Any) -> bool:
 
 
 def _or(predicate: p.Or, scope: Scope) -> Test:
-    tests = [compile_predicate(item, scope) for item in predicate.items]
+    tests = [_compiled(item, scope) for item in predicate.items]
 
     def check(document: Any) -> bool:
         for test in tests:  # noqa: SIM110 - a generator costs more than the loop
@@ -138,7 +157,7 @@ def _or(predicate: p.Or, scope: Scope) -> Test:
 
 
 def _not(predicate: p.Not, scope: Scope) -> Test:
-    test = compile_predicate(predicate.item, scope)
+    test = _compiled(predicate.item, scope)
     return lambda document: not test(document)
 
 
@@ -225,9 +244,14 @@ def _in(predicate: p.In, scope: Scope) -> Test:
         kind = type(given)
         if (given if kind is str or kind is int else hash_key(given)) in wanted:
             return True
-        return any(find(given) for find in finds) if finds else False
+        return _any_finds(finds, given) if finds else False
 
     return on_path(predicate.path, check)
+
+
+def _any_finds(finds: list[Test], given: Any) -> bool:
+    spend(len(finds))
+    return any(find(given) for find in finds)
 
 
 def pattern_parts(value: Any) -> tuple[str, str]:
@@ -320,7 +344,7 @@ def _any_element(predicate: p.ElemMatch, scope: Scope) -> Test:
 
 
 def _all_of(predicate: p.All, scope: Scope) -> Test:
-    tests = [compile_predicate(item, scope) for item in predicate.items]
+    tests = [_compiled(item, scope) for item in predicate.items]
     return lambda document: bool(tests) and _all(tests, document)
 
 

@@ -7,7 +7,6 @@ texts and patterns without nested or repeated unbounded repeats need no watch.
 
 from __future__ import annotations
 
-import math
 import re
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from typing import Any
 
 from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
 from xrepo_nb.engines.document import limits
+from xrepo_nb.engines.document.meter import spend
 
 _SHORT = 2000
 """Below this length a pattern with at most one unbounded repeat is fast in any case."""
@@ -32,11 +32,13 @@ class Pattern:
         flags = 0
         for letter in options:
             flags |= {"i": regex.I, "m": regex.M, "s": regex.S, "x": regex.X, "u": 0}[letter]
-        if _repetitions(text) > limits.REGEX_REPETITIONS:
+        size = repetitions(text)
+        if size > limits.REGEX_REPETITIONS:
             limits.exceeded("the repetitions in a pattern", limits.REGEX_REPETITIONS)
+        spend(size)
         translated, repeats = _translated(text)
         try:
-            self._compiled = regex.compile(translated, flags | regex.V0)
+            self._compiled = regex.compile(translated, flags | regex.V0, cache_pattern=False)
         except (regex.error, RecursionError, OverflowError, MemoryError) as error:
             raise XRepoQueryError(f"the pattern {text!r} is no regular expression: {error}") from error
         self._plain = repeats <= 1
@@ -76,11 +78,21 @@ class Pattern:
                 return
 
 
-def _repetitions(text: str) -> int:
-    """How often counted repeats within each other can repeat a letter: what compiling them takes."""
-    counts = [(group, int(most or least)) for group, least, most in _COUNTED.findall(text)]
-    alone = max((count for group, count in counts if not group), default=1)
-    return math.prod((count for group, count in counts if group), start=alone)
+def repetitions(text: str) -> int:
+    """How many parts a pattern has with its counted repeats written out: what compiling it takes."""
+    groups = [[0, 0]]
+    for token in _PART.finditer(text):
+        before, last = groups[-1]
+        if token[0][0] == "(":
+            groups.append([0, 0])
+        elif token[0] == ")" and len(groups) > 1:
+            inner = max(1, sum(groups.pop()))
+            groups[-1] = [sum(groups[-1]), inner]
+        elif token["least"]:
+            groups[-1][1] = last * max(1, int(token["most"] or token["least"]))
+        else:
+            groups[-1] = [before + last, 1]
+    return sum(map(sum, groups))
 
 
 def _too_slow(bound: str) -> XRepoLimitError:
@@ -90,16 +102,27 @@ def _too_slow(bound: str) -> XRepoLimitError:
     )
 
 
-@lru_cache(maxsize=512)
 def pattern(text: str, options: str = "") -> Pattern:
-    """The compiled pattern; options are letters out of `imsxu`.
+    """The compiled pattern; options are letters out of `imsxu`. Many small ones are kept, and few large.
 
-    Raises `XRepoQueryError` when it cannot be read.
+    Raises `XRepoQueryError` when it cannot be read, `XRepoLimitError` when it is too large.
     """
-    return Pattern(text, options)
+    return _small(text, options) if "{" not in text or repetitions(text) < _LARGE else _large(text, options)
 
 
-_COUNTED = re.compile(r"(\)?)\{(\d{1,9})(?:,(\d{0,9}))?\}")
+_LARGE = 2_000
+"""Repetitions from which on a compiled pattern takes about a megabyte."""
+_small = lru_cache(maxsize=512)(Pattern)
+_large = lru_cache(maxsize=8)(Pattern)
+
+_PART = re.compile(
+    r"""\\.
+    |\[\^?\]?(?:\\.|\[:\^?\w+:\]|[^\]\\])*\]
+    |\((?:\?[:=!|>])?
+    |\{(?P<least>\d{1,9})(?:,(?P<most>\d{0,9}))?\}
+    |.""",
+    re.X | re.S,
+)
 _ASCII = {
     "w": "0-9A-Z_a-z",
     "W": r"\x00-/:-@\[-\^`{-\U0010ffff",

@@ -32,6 +32,8 @@ def mean(values: Sequence[Any]) -> Any:
     found = numeric(values)
     if not found:
         return None
+    if set(map(type, found)) <= {int}:
+        return sum(found) / len(found)
     summed = numbers.total(found)
     if v.is_decimal(summed):
         return numbers.divide(summed, len(found))

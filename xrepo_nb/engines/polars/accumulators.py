@@ -8,10 +8,10 @@ from dataclasses import replace
 import polars as pl
 
 from xrepo_nb.core.errors import an
-from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts, fits
+from xrepo_nb.engines.polars.facts import INT64, Facts, fits
 from xrepo_nb.engines.polars.frame import column
 from xrepo_nb.engines.polars.logic import as_expr, negation
-from xrepo_nb.engines.polars.numbers import as_float
+from xrepo_nb.engines.polars.numbers import as_float, mean_of_ints
 from xrepo_nb.engines.polars.order import Order
 from xrepo_nb.engines.polars.paths import member
 from xrepo_nb.engines.polars.scope import Scope, document
@@ -136,16 +136,15 @@ def _avg(accumulator: Accumulator, rows: Rows) -> Value:
         decline("$avg of decimals")
     if not value.is_number:
         return Value(pl.lit(None, dtype=pl.Float64).first(), FLOAT, "null")
-    return Value(_mean(value), FLOAT, _ever(value))
+    return Value(_mean(value, rows.height), FLOAT, _ever(value))
 
 
-def _mean(value: Value) -> pl.Expr:
-    """The mean of numbers; that of ints which no double holds is of their exact sum."""
+def _mean(value: Value, height: int | None) -> pl.Expr:
+    """The mean of numbers; that of ints whose sum no double may hold is of their exact sum."""
     low, high = value.facts.bounds
-    if value.kind != "int" or value.facts is UNKNOWN or -(2**53) <= low <= high <= 2**53:
+    if value.kind != "int" or (height is not None and max(-low, high) * height <= 2**53):
         return value.expr.mean()
-    count = value.expr.count()
-    return pl.when(count > 0).then(value.expr.cast(pl.Int128).sum().cast(pl.Float64) / count)
+    return mean_of_ints(value.expr)
 
 
 def _ever(value: Value) -> Absence:

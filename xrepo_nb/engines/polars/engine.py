@@ -80,8 +80,7 @@ class PolarsEngine:
         grown = outgrows(plan, inputs)
         if grown is not None:
             return grown
-        frames = {name: table.schema for name, table in inputs.items()}
-        lowering = Lowering(lambda name: empty_scan(frames[name]), constants(None))
+        lowering = Lowering(lambda name: _known(inputs[name]), constants(None))
         try:
             lowering.frame(plan)
         except Unsupported as declined:
@@ -150,3 +149,8 @@ class PolarsEngine:
                 f"the polars engine cannot run this plan: {declined.reason}",
                 hint='leave engine="auto", which picks an engine that can',
             ) from None
+
+
+def _known(table: Table) -> Frame:
+    """What is known of a table without reading a source: its rows, or only its schema."""
+    return scan(table) if table.is_frame and not table.is_lazy else empty_scan(table.schema)

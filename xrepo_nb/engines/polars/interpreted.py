@@ -49,7 +49,7 @@ def interpreted(expr: Expr, scope: Scope, reason: str) -> Value:
     if fixed is not None:
         return fixed
     name = expr.op if isinstance(expr, Call) else type(expr).__name__
-    scope.notes.append(f"{name} runs in the interpreter: {reason}")
+    _note(f"{name} runs in the interpreter: {reason}", scope)
     result = _result(expr, scope)
     over = _over_documents(scope, _fields_of(expr, scope), result, lambda row: evaluate(row, constants))
     return Value(over, result.type, result.absence)
@@ -98,11 +98,22 @@ def interpreted_predicate(predicate: Predicate, scope: Scope, reason: str) -> Co
         test = compile_predicate(predicate, dict(scope.constants))
     except XRepoError as error:
         decline(error.message)
-    scope.notes.append(f"{type(predicate).__name__} runs in the interpreter: {reason}")
+    _note(f"{type(predicate).__name__} runs in the interpreter: {reason}", scope)
     return _over_documents(scope, _fields_under(predicate, scope), _HOLDS, test)
 
 
 _HOLDS = typing.Value(BOOL)
+
+
+def _note(text: str, scope: Scope) -> None:
+    """Notes what is interpreted; each is given the time of a query, so that they must be few."""
+    if len(scope.notes) >= _MOST:
+        decline(f"more than {_MOST} operators for the interpreter")
+    scope.notes.append(text)
+
+
+_MOST = 32
+"""Beyond so many, making documents for each takes longer than interpreting the whole plan."""
 
 
 def _fields_of(expr: Expr, scope: Scope) -> list[str]:

@@ -9,6 +9,7 @@ import polars as pl
 import polars.selectors as cs
 
 from xrepo_nb.engines.polars.facts import Bounds, Facts
+from xrepo_nb.engines.polars.fanout import most_rows
 from xrepo_nb.engines.polars.frame import Column, Frame, column, physical_names
 from xrepo_nb.engines.polars.numbers import as_float, exact_in_float
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
@@ -40,6 +41,7 @@ def _join(stage: Join, lowering: Lowering) -> Frame:
     _check_names(stage, left, right)
     if stage.how == "asof":
         return _asof(stage, left, right)
+    height = most_rows(stage, left, right, lowering)
     same = all(a == b for a, b in stage.on)
     joined = left.lazy.join(
         right.lazy,
@@ -51,10 +53,10 @@ def _join(stage: Join, lowering: Lowering) -> Frame:
         maintain_order=_ORDER[stage.how] if lowering.ordered else "none",
         suffix=_RIGHT,
     )
-    return _named(stage, left, right, joined)
+    return _named(stage, left, right, joined, height)
 
 
-def _named(stage: Join, left: Frame, right: Frame, joined: pl.LazyFrame) -> Frame:
+def _named(stage: Join, left: Frame, right: Frame, joined: pl.LazyFrame, height: int | None) -> Frame:
     """The result's columns: the left ones, then the right ones but for keys of equal names."""
     shared = [a for a, b in stage.on if a == b]
     if shared and len(shared) < len(stage.on):
@@ -72,7 +74,7 @@ def _named(stage: Join, left: Frame, right: Frame, joined: pl.LazyFrame) -> Fram
             columns[name] = _shared(columns[name], col, stage.how)
         else:
             columns[name] = _after(col, nullable=stage.how in ("left", "outer", "asof"))
-    return Frame(joined.select(*(column(n) for n in physical_names(columns))), columns)
+    return Frame(joined.select(*(column(n) for n in physical_names(columns))), columns, height)
 
 
 def _after(col: Column, *, nullable: bool) -> Column:
@@ -183,7 +185,7 @@ def _asof(stage: Join, left: Frame, right: Frame) -> Frame:
             check_sortedness=False,
         )
     )
-    return _named(stage, left, right, joined.sort(_ROW))
+    return _named(stage, left, right, joined.sort(_ROW), left.height)
 
 
 _ROW, _BY = "\0row\0", "\0by\0"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import reduce
+from operator import and_, or_
+
 import polars as pl
 
 Condition = pl.Expr | bool
@@ -9,24 +13,34 @@ Condition = pl.Expr | bool
 
 def conjunction(*conditions: Condition) -> Condition:
     """All hold; constants fold away."""
-    kept = [c for c in conditions if c is not True]
-    if any(c is False for c in kept):
+    kept = [c for c in conditions if not isinstance(c, bool)]
+    if any(c is False for c in conditions):
         return False
-    out: Condition = True
-    for condition in kept:
-        out = condition if out is True else out & condition
-    return out
+    if not kept:
+        return True
+    return reduce(and_, kept) if len(kept) <= _FEW else _in_parts(kept, pl.all_horizontal)
 
 
 def disjunction(*conditions: Condition) -> Condition:
     """Any holds; constants fold away."""
-    kept = [c for c in conditions if c is not False]
-    if any(c is True for c in kept):
+    kept = [c for c in conditions if not isinstance(c, bool)]
+    if any(c is True for c in conditions):
         return True
-    out: Condition = False
-    for condition in kept:
-        out = condition if out is False else out | condition
-    return out
+    if not kept:
+        return False
+    return reduce(or_, kept) if len(kept) <= _FEW else _in_parts(kept, pl.any_horizontal)
+
+
+_FEW = 16
+"""Beyond so many they are no tree of pairs: one of a thousand takes Polars seconds to plan."""
+_PART = 128
+"""So many conditions Polars keeps in memory side by side, each as a column of bits."""
+
+
+def _in_parts(conditions: list[pl.Expr], join: Callable[[list[pl.Expr]], pl.Expr]) -> pl.Expr:
+    while len(conditions) > _PART:
+        conditions = [join(conditions[i : i + _PART]) for i in range(0, len(conditions), _PART)]
+    return join(conditions)
 
 
 def negation(condition: Condition) -> Condition:

@@ -7,7 +7,7 @@ Ordered comparisons stay within one BSON type; None stands for null and missing.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -142,31 +142,85 @@ def _float(op: str, wanted: int | float, value: Value) -> Condition:
 
 def is_one_of(wanted: Sequence[Any], value: Value) -> Condition:
     """Whether the value equals one of the constants; patterns match strings."""
+    dtype, stored = _LISTED.get(value.kind, (None, None))
     plain: list[Any] = []
-    others: list[Condition] = []
+    others: dict[Any, Condition] = {}
     for item in wanted:
-        if is_pattern(item):
-            others.append(finds(*pattern_parts(item, ""), value))
-        elif (bracket := bracket_of(item)) == "null":
-            others.append(value.is_absent())
-        elif bracket != value.bracket:
-            continue
-        elif value.kind == "string" or (
-            value.kind == "int" and isinstance(item, int) and INT64[0] <= item <= INT64[1]
-        ):
-            plain.append(item)
-        else:
-            others.append(compares("$eq", item, value))
-    if len(plain) <= _FEW:
-        others += [value.expr == constant(item) for item in plain]
-    else:
-        dtype = pl.String if value.kind == "string" else pl.Int64
-        others.append(value.expr.is_in(pl.lit(pl.Series(plain, dtype=dtype)).implode()))
-    return disjunction(*others)
+        found = stored(item) if stored is not None else None
+        if found is not None:
+            plain.append(found)
+        elif is_pattern(item) or item is None or value.bracket == bracket_of(item):
+            _add_other(item, value, others)
+    return disjunction(*_equals_one(plain, dtype, value), *others.values())
+
+
+def _add_other(item: Any, value: Value, others: dict[Any, Condition]) -> None:
+    """The condition of a constant that stands in no list, each once."""
+    if isinstance(item, dict | list):
+        decline("a comparison with an object or array")
+    key = type(item), item
+    if key in others:
+        return
+    if len(others) >= _MANY:
+        decline(f"more than {_MANY:,} values of such a type")
+    found = finds(*pattern_parts(item, ""), value) if is_pattern(item) else compares("$eq", item, value)
+    if found is not False:
+        others[key] = found
+
+
+def _equals_one(plain: list[Any], dtype: Any, value: Value) -> list[Condition]:
+    if len(plain) > _FEW:
+        return [value.expr.is_in(pl.lit(pl.Series(plain, dtype=dtype)).implode())]
+    if dtype in _CONSTANT:
+        return [value.expr == constant(item) for item in plain]
+    return [value.expr == pl.lit(item, dtype=dtype) for item in plain]
+
+
+_CONSTANT = (pl.String, pl.Int64, pl.Float64)
 
 
 _FEW = 8
 """Up to so many constants are compared one by one: five times as fast as `is_in` for text, twice for ints."""
+_MANY = 1_000
+"""Constants at most that are compared one by one because a list does not hold them."""
+
+
+def _listed_text(item: Any) -> Any:
+    return item if type(item) is str and is_unicode(item) else None
+
+
+def _listed_int(item: Any) -> Any:
+    if type(item) is float and item.is_integer():
+        item = int(item)
+    return item if type(item) is int and INT64[0] <= item <= INT64[1] else None
+
+
+def _listed_float(item: Any) -> Any:
+    if type(item) is float:
+        return item if item == item else None
+    return float(item) if type(item) is int and -(2**53) <= item <= 2**53 else None
+
+
+def _listed_date(item: Any) -> Any:
+    if type(item) is not datetime:
+        return None
+    try:
+        return item.replace(tzinfo=UTC) if item.tzinfo is None else item.astimezone(UTC)
+    except OverflowError:
+        return None
+
+
+_LISTED: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+    "string": (pl.String, _listed_text),
+    "int": (pl.Int64, _listed_int),
+    "float": (pl.Float64, _listed_float),
+    "datetime": (pl.Datetime("us", "UTC"), _listed_date),
+    "uuid": (pl.Binary, lambda item: item.bytes if type(item) is UUID else None),
+    "binary": (pl.Binary, lambda item: item if type(item) is bytes else None),
+    "objectid": (pl.Binary, lambda item: item.binary if type(item).__name__ == "ObjectId" else None),
+}
+"""By kind, the column that holds a list of its constants, and a constant as it is kept there; None for
+what must be compared by itself."""
 
 
 INT32 = (-(2**31), 2**31 - 1)

@@ -37,6 +37,26 @@ def exact_in_float(value: Value) -> pl.Expr:
     return guarded(value.expr, lambda s: (s > 2**53) | (s < -(2**53)), "an int that no double holds")
 
 
+def mean_of_ints(value: pl.Expr) -> pl.Expr:
+    """The exact mean of ints, rounded once.
+
+    A sum that a double holds is divided as one; of others the quotient has more bits than a double, and
+    a last one that tells whether anything is left.
+    """
+    count, total = value.count(), value.cast(pl.Int128).sum()
+    scaled, by = total * 2**30, count.cast(pl.Int128)
+    quotient = scaled // by
+    exact = quotient * 2 + (quotient * by != scaled).cast(pl.Int128)
+    plain = total.cast(pl.Float64) / count
+    return (
+        pl.when(count == 0)
+        .then(None)
+        .when(total.is_between(-(2**53), 2**53))
+        .then(plain)
+        .otherwise(exact.cast(pl.Float64) * 2.0**-31)
+    )
+
+
 def rounded(value: pl.Expr, places: int) -> pl.Expr:
     """A double at so many places, ties to even, as the interpreter has it.
 

@@ -17,7 +17,7 @@ from xrepo_nb.engines.polars.patterns import finds
 from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.truth import truth
 from xrepo_nb.engines.polars.values import MISSING_VALUE, Value, constant
-from xrepo_nb.engines.typed.reasons import MOST_PARTS, Unsupported, bounded, decline
+from xrepo_nb.engines.typed.reasons import Unsupported, bounded, decline
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
 
@@ -33,10 +33,10 @@ def condition(predicate: p.Predicate, scope: Scope) -> Condition:
     A predicate without lowering runs through the interpreter, row by row.
     """
     if isinstance(predicate, (p.And, p.All)):
-        bounded(predicate.items, "conditions")
+        bounded(predicate.items, "conditions", _ALTERNATIVES)
     if isinstance(predicate, p.And):
         return conjunction(*(condition(item, scope) for item in predicate.items))
-    if isinstance(predicate, p.Or) and len(predicate.items) <= MOST_PARTS:
+    if isinstance(predicate, p.Or) and len(predicate.items) <= _ALTERNATIVES:
         return disjunction(*(condition(item, scope) for item in predicate.items))
     if isinstance(predicate, p.Not):
         return negation(condition(predicate.item, scope))
@@ -116,8 +116,12 @@ def _compare(predicate: p.Compare, place: Place) -> Condition:
 
 
 def _or(predicate: p.Or, place: Place) -> Condition:
-    bounded(predicate.items, "alternatives")
+    bounded(predicate.items, "alternatives", _ALTERNATIVES)
     return disjunction(*(_holds(item, place) for item in predicate.items))
+
+
+_ALTERNATIVES = 20_000
+"""Beyond so many alternatives Polars takes more than a second to plan them."""
 
 
 def _in(predicate: p.In, place: Place) -> Condition:

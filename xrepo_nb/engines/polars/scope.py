@@ -14,6 +14,7 @@ from xrepo_nb.engines.polars.paths import reach
 from xrepo_nb.engines.polars.values import EMPTY_DOCUMENT, MISSING_VALUE, Value, literal
 from xrepo_nb.engines.typed.reasons import Unsupported, bounded, decline
 from xrepo_nb.query.expressions import ArrayExpr, Call, DocumentExpr, Expr, FieldRef, Let, Literal, Variable
+from xrepo_nb.query.walk import MAX_WRITTEN, written_out
 from xrepo_nb.schema.types import DataType, Field
 
 Operator = Callable[[Call, "Scope"], Value]
@@ -140,6 +141,8 @@ def _call(scope: Scope, expr: Any) -> Value:
 
 
 def _let(scope: Scope, expr: Any) -> Value:
+    if written_out(expr) > MAX_WRITTEN:
+        decline("variables that stand for too much")
     bindings = {name: scope.typed(item) for name, item in expr.variables}
     return scope.bind(bindings).lower(expr.body)
 

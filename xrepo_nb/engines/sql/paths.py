@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 
@@ -11,6 +11,7 @@ from sqlglot import exp
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.syntax import (
     Condition,
+    Sql,
     as_sql,
     call,
     conjunction,
@@ -43,14 +44,33 @@ def member(value: Value, name: str) -> Value:
     return _member(value, found)
 
 
-def _member(value: Value, found: Field) -> Value:
-    sql = call("struct_extract", value.sql, text(found.name))
-    made = Value(sql, found.type, found.absence)
+def members(value: Value) -> dict[str, Value]:
+    """All fields of an object."""
+    made = _parts(value.sql)
+    return {field.name: _member(value, field, made) for field in value.type.fields}
+
+
+def _member(value: Value, found: Field, made_of: Mapping[str, Sql] | None = None) -> Value:
+    parts = _parts(value.sql) if made_of is None else made_of
+    sql = parts.get(found.name)
+    made = Value(_extracted(value, found) if sql is None else sql, found.type, found.absence)
     outer = value.is_absent()
     if outer is False:
         return made
     inner_missing = disjunction(outer, found.absence == "missing" and made.is_absent())
     return made.with_absence(found.absence == "null" and made.is_absent(), inner_missing)
+
+
+def _extracted(value: Value, found: Field) -> Sql:
+    return call("struct_extract", value.sql, text(found.name))
+
+
+def _parts(sql: Sql) -> dict[str, Sql]:
+    """What a document that is just being made holds: to take fields out of it would say the whole one
+    again for each."""
+    if not isinstance(sql, exp.Struct):
+        return {}
+    return {item.this.name: item.expression for item in sql.expressions}
 
 
 def follow(ctx: Context, value: Value, path: Path) -> Value:

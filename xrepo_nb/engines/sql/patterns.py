@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from xrepo_nb.engines.document.regexes import repetitions
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.syntax import Condition, number
 from xrepo_nb.engines.sql.values import Value
@@ -23,6 +24,10 @@ _SIMPLE = re.compile(
 )
 
 
+_MOST = 1_000
+"""Repetitions from which on RE2 refuses a pattern."""
+
+
 def regex(ctx: Context, value: Value, pattern: str, options: str) -> Condition:
     """Whether the text matches; declines a pattern that engines read differently."""
     if not options:
@@ -35,6 +40,8 @@ def regex(ctx: Context, value: Value, pattern: str, options: str) -> Condition:
             return ctx.dialect.contains(value, part)
     if options not in ("", "i") or not pattern.isascii() or not _SIMPLE.fullmatch(pattern):
         decline("a regular expression that SQL may read differently")
+    if repetitions(pattern) > _MOST:
+        decline("a regular expression that repeats too often")
     try:
         re.compile(pattern)
     except (re.error, RecursionError, OverflowError):

@@ -11,7 +11,7 @@ from sqlglot import exp
 from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql import comparing
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.paths import any_at, any_element, column_of, has_array, member
+from xrepo_nb.engines.sql.paths import any_at, any_element, column_of, has_array, members
 from xrepo_nb.engines.sql.patterns import regex
 from xrepo_nb.engines.sql.syntax import Condition, Maker, call, conjunction, disjunction, negation, number
 from xrepo_nb.engines.sql.values import Value
@@ -231,8 +231,7 @@ def _element_test(ctx: Context, value: Value, node: p.ElemMatch) -> Condition:
         return predicate(ctx.over({ELEMENT: value}), node.predicate)
     if value.kind != "object":
         return False
-    fields = {f.name: member(value, f.name) for f in value.type.fields}
-    return conjunction(value.is_present(), predicate(ctx.over(fields), node.predicate))
+    return conjunction(value.is_present(), predicate(ctx.over(members(value)), node.predicate))
 
 
 def _has_type(ctx: Context, node: p.HasType) -> Condition:

@@ -15,6 +15,7 @@ from xrepo_nb.engines.sql.stages.render import Source, Sources, relation
 from xrepo_nb.engines.sql.syntax import Sql
 from xrepo_nb.engines.typed.reasons import Unsupported, decline
 from xrepo_nb.query.plan import Plan
+from xrepo_nb.schema.nesting import MAX_FIELDS
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import Field
 
@@ -110,6 +111,8 @@ def _table(given: str | Sql) -> Sql:
 def _schema(ctx: Context, found: Relation) -> Schema:
     if not found.columns:
         decline("a result without fields")
+    if len(found.columns) > MAX_FIELDS:
+        decline(f"a result of more than {MAX_FIELDS:,} fields")
     fields = []
     for name, value in found.columns.items():
         if not value.type.is_typed and ctx.dialect.nested and not value.is_constant:

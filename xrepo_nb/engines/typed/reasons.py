@@ -26,7 +26,7 @@ def decline(reason: str) -> NoReturn:
     raise Unsupported(reason)
 
 
-def bounded(parts: Sized, what: str) -> None:
+def bounded(parts: Sized, what: str, most: int = MOST_PARTS) -> None:
     """Declines too many parts side by side."""
-    if len(parts) > MOST_PARTS:
-        decline(f"more than {MOST_PARTS} {what}")
+    if len(parts) > most:
+        decline(f"more than {most:,} {what}")

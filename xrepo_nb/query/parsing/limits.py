@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoLimitError
+from xrepo_nb.query.predicates import Predicate
 
 MAX_DEPTH = 100
 """Levels of nested documents and arrays in one filter, pipeline or update."""
@@ -56,6 +57,21 @@ def check_bounds(given: Any, at: str, most: int = MAX_CONTAINERS) -> None:
             if len(below) > most:
                 break
         level = below
+
+
+def checked_depth(depth: int, at: str) -> int:
+    """The depth of a condition, unless it is too deep."""
+    if depth > MAX_DEPTH:
+        raise XRepoLimitError(f"nested deeper than {MAX_DEPTH} levels", at=at, hint="flatten the query")
+    return depth
+
+
+def check_predicate(given: Predicate, at: str) -> None:
+    """Refuses a condition, made by hand, that is nested too deep."""
+    level, depth = [given], 0
+    while level:
+        depth = checked_depth(depth + 1, at)
+        level = [below for predicate in level for below in predicate.children()]
 
 
 def check_pattern(pattern: str, at: str) -> None:

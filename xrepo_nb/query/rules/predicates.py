@@ -52,22 +52,44 @@ def _or(predicate: p.Or) -> p.Predicate:
         return p.NOTHING
     if len(kept) == 1:
         return kept[0]
-    path = _shared_path(kept)
-    if path is not None:
-        return p.In(path, tuple(v for item in kept for v in _values(item)), at=getattr(kept[0], "at", ""))
-    return p.Or(tuple(kept))
+    merged = _with_lists(kept)
+    return merged[0] if len(merged) == 1 else p.Or(tuple(merged))
 
 
-def _shared_path(items: list[p.Predicate]) -> Path | None:
-    """The path that all items compare for equality with constants, if there is one."""
-    first = getattr(items[0], "path", None)
-    is_equality = all(
-        (isinstance(item, p.In) or (isinstance(item, p.Compare) and item.op == "$eq"))
-        and item.path == first
-        and not any(is_pattern(value) for value in _values(item))
-        for item in items
-    )
-    return first if is_equality else None
+def _with_lists(items: list[p.Predicate]) -> list[p.Predicate]:
+    """The alternatives, where those that compare one path for equality are one list of values.
+
+    None moves before one that may fail, which the earlier ones shield.
+    """
+    groups: list[list[p.Predicate]] = []
+    lists: dict[Path, list[p.Predicate]] = {}
+    for item in items:
+        path = _compared(item)
+        if path is not None and path in lists:
+            lists[path].append(item)
+            continue
+        groups.append([item])
+        if path is not None:
+            lists[path] = groups[-1]
+        elif type(item) not in _PLAIN and not never_fails(item):
+            lists.clear()
+    return [_one_of(group) for group in groups]
+
+
+def _compared(item: p.Predicate) -> Path | None:
+    """The path that an item compares for equality with constants, if it is such a one."""
+    is_equality = isinstance(item, p.In) or (isinstance(item, p.Compare) and item.op == "$eq")
+    if not is_equality or any(is_pattern(value) for value in _values(item)):
+        return None
+    path: Path = item.path  # type: ignore[attr-defined]
+    return path
+
+
+def _one_of(group: list[p.Predicate]) -> p.Predicate:
+    first, *others = group
+    if not others or not isinstance(first, (p.In, p.Compare)):
+        return first
+    return p.In(first.path, tuple(value for item in group for value in _values(item)), at=first.at)
 
 
 def _values(item: p.Predicate) -> tuple[object, ...]:

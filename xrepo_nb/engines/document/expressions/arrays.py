@@ -16,7 +16,8 @@ from xrepo_nb.engines.document.expressions.registry import (
     stops_at_absent,
     values,
 )
-from xrepo_nb.engines.document.meter import spend
+from xrepo_nb.engines.document.expressions.weighing import weighed
+from xrepo_nb.engines.document.meter import counted, spend
 from xrepo_nb.engines.document.numbers import fail
 from xrepo_nb.engines.document.sorting import sort_elements
 from xrepo_nb.query.expressions import Call, Literal
@@ -112,6 +113,7 @@ def index_of_array(array: Any, value: Any, start: Any = 0, end: Any = OPEN) -> A
         return None
     need_array("$indexOfArray", array)
     first, last = index_range("$indexOfArray", start, end, len(array))
+    spend(len(array))
     wanted = v.key(value)
     return next((i for i in range(first, min(last, len(array))) if v.key(array[i]) == wanted), -1)
 
@@ -159,6 +161,7 @@ def slice_(array: Any, *bounds: Any) -> Any:
     need_array("$slice", array)
     first = numbers.whole(bounds[0], "the second argument of $slice")
     if len(bounds) == 1:
+        spend(min(abs(first), len(array)))
         return array[:first] if first >= 0 else array[first:]
     count = numbers.whole(bounds[1], "the count of $slice")
     if count <= 0:
@@ -196,7 +199,8 @@ def _over(call: Call, compile: Compile, *names: str) -> tuple[Evaluate, Evaluate
     """What `$map` and `$filter` share: the array, the inner expression, the element's variable."""
     given, inner, name = call.option("input"), call.option(names[0]), call.option("as")
     assert given is not None and inner is not None
-    return compile(given), compile(inner), name.value if isinstance(name, Literal) else "this"
+    variable = name.value if isinstance(name, Literal) else "this"
+    return compile(given), weighed(inner, compile(inner)), variable
 
 
 @special("$map")
@@ -208,9 +212,8 @@ def map_(call: Call, compile: Compile) -> Evaluate:
         if v.is_absent(array):
             return None
         need_array("$map", array)
-        spend(len(array))
         bound, out = dict(variables), []
-        for item in array:
+        for item in counted(array):
             bound[name] = item
             value = inner(document, bound)
             out.append(None if value is MISSING else value)
@@ -231,9 +234,8 @@ def filter_(call: Call, compile: Compile) -> Evaluate:
         if v.is_absent(array):
             return None
         need_array("$filter", array)
-        spend(len(array))
         bound, out = dict(variables), []
-        for item in array:
+        for item in counted(array):
             bound[name] = item
             if v.truth(inner(document, bound)):
                 out.append(item)
@@ -256,17 +258,16 @@ def _limit(value: Any) -> int | None:
 @special("$reduce")
 def reduce_(call: Call, compile: Compile) -> Evaluate:
     parts = [call.option(name) for name in ("input", "initialValue", "in")]
-    read, initial, inner = (compile(part) for part in parts if part is not None)
+    read, initial, inner = (weighed(part, compile(part)) for part in parts if part is not None)
 
     def evaluate(document: Any, variables: Variables) -> Any:
         array = read(document, variables)
         if v.is_absent(array):
             return None
         need_array("$reduce", array)
-        spend(len(array))
         bound = dict(variables)
         value = initial(document, variables)
-        for item in array:
+        for item in counted(array):
             bound["this"], bound["value"] = item, value
             value = inner(document, bound)
         return value

@@ -8,6 +8,7 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.expressions.arrays import need_array
 from xrepo_nb.engines.document.expressions.registry import nullable, values
+from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.numbers import fail
 
 
@@ -35,6 +36,7 @@ def set_field(field: Any, input: Any, value: Any) -> Any:
     if v.is_absent(input):
         return None
     _need_object("$setField", input)
+    spend(len(input))
     out = dict(input)
     if value is MISSING:
         out.pop(field, None)
@@ -55,6 +57,7 @@ def merge_objects(*objects: Any) -> Any:
     for item in given:
         if not v.is_absent(item):
             _need_object("$mergeObjects", item)
+            spend(len(item))
             out.update(item)
     return out
 
@@ -62,12 +65,14 @@ def merge_objects(*objects: Any) -> Any:
 @nullable("$objectToArray")
 def object_to_array(value: Any) -> Any:
     _need_object("$objectToArray", value)
+    spend(len(value))
     return [{"k": name, "v": item} for name, item in value.items()]
 
 
 @nullable("$arrayToObject")
 def array_to_object(array: Any) -> Any:
     need_array("$arrayToObject", array)
+    spend(len(array))
     out: dict[str, Any] = {}
     in_pairs = bool(array) and isinstance(array[0], list)
     for item in array:

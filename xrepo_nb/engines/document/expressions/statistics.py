@@ -7,11 +7,14 @@ from typing import Any
 
 from xrepo_nb.engines.document import statistics
 from xrepo_nb.engines.document.expressions.registry import values
+from xrepo_nb.engines.document.meter import spend
 
 
 def _over(op: str, aggregate: Callable[[Sequence[Any]], Any]) -> None:
     def apply(*args: Any) -> Any:
-        return aggregate(args[0] if len(args) == 1 and isinstance(args[0], list) else args)
+        given = args[0] if len(args) == 1 and isinstance(args[0], list) else args
+        spend(len(given))
+        return aggregate(given)
 
     values(op)(apply)
 
@@ -35,4 +38,7 @@ def median(input: Any, method: Any) -> Any:
 
 
 def _listed(value: Any) -> Sequence[Any]:
-    return value if isinstance(value, list) else [value]
+    if not isinstance(value, list):
+        return [value]
+    spend(len(value))
+    return value

@@ -11,6 +11,7 @@ from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.expressions.arrays import OPEN, index_range
 from xrepo_nb.engines.document.expressions.conversion import text_of
 from xrepo_nb.engines.document.expressions.registry import nullable, stops_at_absent, values
+from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.numbers import fail
 
 _UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
@@ -22,7 +23,18 @@ def need_text(op: str, value: Any) -> str:
     """The value, which must be a string."""
     if not v.is_text(value):
         fail(f"{op} takes a string, not {v.type_name(value)}")
-    return value
+    return _read(value)
+
+
+def _read(text: str) -> str:
+    """The text, of which the length counts: operators go through the whole of it."""
+    if len(text) > _LONG:
+        spend(len(text) >> 5)
+    return text
+
+
+_LONG = 1_000
+"""Shorter texts count for nothing beside the operator itself."""
 
 
 def _coerced(value: Any) -> str:
@@ -32,7 +44,7 @@ def _coerced(value: Any) -> str:
         fail(f"{name} is not taken for a string here")
     if name == "javascript":
         return str(value)
-    return "" if v.is_absent(value) else text_of(value)
+    return "" if v.is_absent(value) else _read(text_of(value))
 
 
 @values("$concat")

@@ -90,6 +90,8 @@ def _sums(result: Callable[[_Sum], Any]) -> Running:
 def _mean(state: _Sum) -> Any:
     if not state.count:
         return None
+    if not state.floats and state.others is None:
+        return state.whole / state.count
     total = state.total()
     return numbers.divide(total, state.count) if v.is_decimal(total) else float(total) / state.count
 

@@ -6,7 +6,7 @@ import polars as pl
 
 from xrepo_nb.engines.polars.expressions.comparison import boolean
 from xrepo_nb.engines.polars.matching import compares, is_one_of
-from xrepo_nb.engines.polars.numbers import widened
+from xrepo_nb.engines.polars.numbers import mean_of_ints, widened
 from xrepo_nb.engines.polars.paths import element
 from xrepo_nb.engines.polars.predicates import any_element
 from xrepo_nb.engines.polars.scope import Scope, lowers
@@ -170,7 +170,8 @@ def _aggregate(call: Call, scope: Scope) -> Value:
     if item.kind not in ("int", "float"):
         decline(f"{call.op} of an array of {item}")
     if call.op == "$avg":
-        return Value(value.expr.list.mean(), FLOAT, "null")
+        mean = mean_of_ints(pl.element()) if item.kind == "int" else pl.element().mean()
+        return Value(value.expr.list.agg(mean), FLOAT, "null")
     each = pl.element().cast(pl.Int128) if item.kind == "int" else pl.element()
     total = value.expr.list.agg(each.sum()).cast(item.to_polars())
     return Value(total.fill_null(0) if value.absence != "never" else total, item, "never")

@@ -24,11 +24,12 @@ _OUT = "\0out\0"
 @lowers_stage(SetWindowFields)
 def _set_window_fields(stage: SetWindowFields, lowering: Lowering) -> Frame:
     frame = lowering.frame(stage.input)
-    rows, frame = partitioned(frame, stage.partition_by, stage.keys, lowering)
+    rows, base = partitioned(frame, stage.partition_by, stage.keys, lowering)
+    frame = base
     values: dict[str, Value] = {}
     for number, output in enumerate(stage.outputs):
         name = f"{_OUT}{number}"
-        frame, values[name] = _output(frame, name, output, rows)
+        frame, values[name] = _output(frame, name, output, rows, base)
     tree = {output.path: values[f"{_OUT}{n}"] for n, output in enumerate(stage.outputs)}
     frame = added(frame, tree)
     return frame.select(frame.columns)
@@ -65,8 +66,12 @@ def _part(value: Value) -> pl.Expr:
     return value.expr if value.kind != "null" else pl.lit(0)
 
 
-def _output(frame: Frame, name: str, output: WindowOutput, rows: w.Partition) -> tuple[Frame, Value]:
-    """The frame with the helper column of one output, and its value."""
+def _output(
+    frame: Frame, name: str, output: WindowOutput, rows: w.Partition, base: Frame
+) -> tuple[Frame, Value]:
+    """The frame with the helper column of one output, and its value; `base` is the frame without any:
+    what rolls over the one with those before it, and is joined to it, would double the plan each time.
+    """
     own = w.OPERATORS.get(output.op)
     if own is not None:
         if output.op in ("$rank", "$denseRank") and rows.key is None:
@@ -79,7 +84,7 @@ def _output(frame: Frame, name: str, output: WindowOutput, rows: w.Partition) ->
         exprs = [rows.over(e) for e in assignments(name, value)]
         return _with(frame, frame.lazy.with_columns(exprs), name, value)
     index, period, offset, on = w.span(window, rows.key)
-    lazy = frame.lazy
+    lazy = base.lazy
     if index == w.KEY and rows.key is not None:
         lazy = lazy.with_columns(w.within_reach(rows.key).alias(w.KEY))
     rolled = lazy.rolling(

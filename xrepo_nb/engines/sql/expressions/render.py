@@ -16,6 +16,7 @@ from xrepo_nb.engines.sql.paths import column_of, follow
 from xrepo_nb.engines.sql.values import MISSING_VALUE, Value, unified
 from xrepo_nb.engines.typed.reasons import Unsupported, bounded, decline
 from xrepo_nb.query import expressions as e
+from xrepo_nb.query.walk import MAX_WRITTEN, written_out
 from xrepo_nb.schema.types import DataType
 
 Operator = Callable[[Context, e.Call], Value]
@@ -43,6 +44,8 @@ def expression(ctx: Context, node: e.Expr) -> Value:
     if isinstance(node, e.Call):
         return _call(ctx, node)
     if isinstance(node, e.Let):
+        if written_out(node) > MAX_WRITTEN:
+            decline("variables that stand for too much")
         bound = {name: ctx.value(value) for name, value in node.variables}
         return ctx.with_variables(bound).value(node.body)
     if not ctx.dialect.nested:

@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.objects import struct
 from xrepo_nb.engines.sql.expressions.render import output
-from xrepo_nb.engines.sql.paths import member
+from xrepo_nb.engines.sql.paths import member, members
 from xrepo_nb.engines.sql.relation import Relation
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.values import MISSING_VALUE, Value
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
 from xrepo_nb.query.expressions import Expr, Path
+from xrepo_nb.schema.nesting import MAX_FIELDS
 
 
 def project(ctx: Context, stage: q.Project, sources: Sources) -> Relation:
     """`$project`, and the projections of find."""
+    _must_be_few(stage.fields)
     base = relation(ctx, stage.input, sources)
     if any(isinstance(given, Expr) for _, given in stage.fields):
         base = base.plain(ctx)
     inner = ctx.over(base.columns)
     made = inclusive(inner, stage) if stage.inclusive else exclusive(inner, stage)
     return base.with_columns(made)
+
+
+def _must_be_few(fields: Sequence[Any]) -> None:
+    if len(fields) > MAX_FIELDS:
+        decline(f"a stage of more than {MAX_FIELDS:,} fields")
 
 
 def inclusive(ctx: Context, stage: q.Project) -> dict[str, Value]:
@@ -44,7 +52,7 @@ def inclusive(ctx: Context, stage: q.Project) -> dict[str, Value]:
     return out
 
 
-def _tree(fields: Sequence[tuple[Path, bool | Expr]]) -> dict[str, object]:
+def _tree(fields: Sequence[tuple[Path, object]]) -> dict[str, object]:
     tree: dict[str, object] = {}
     for path, given in fields:
         node = tree
@@ -83,8 +91,7 @@ def exclusive(ctx: Context, stage: q.Project) -> dict[str, Value]:
     for path, given in stage.fields:
         if given is False:
             _drop(out, path)
-        elif isinstance(given, Expr):
-            put(out, path, output(ctx, given))
+    put_all(out, [(path, output(ctx, given)) for path, given in stage.fields if isinstance(given, Expr)])
     return out
 
 
@@ -105,38 +112,44 @@ def _without(value: Value, path: Path) -> Value:
         return value
     if value.absence != "never":
         decline("part of an object that may be absent")
-    items = []
-    for field in value.type.fields:
-        if field.name != path[0]:
-            items.append((field.name, member(value, field.name)))
-        elif len(path) > 1:
-            items.append((field.name, _without(member(value, field.name), path[1:])))
-    return struct(items)
+    items = members(value)
+    if len(path) > 1:
+        items[path[0]] = _without(items[path[0]], path[1:])
+    else:
+        del items[path[0]]
+    return struct(list(items.items()))
 
 
 def put(columns: dict[str, Value], path: Path, made: Value) -> None:
     """Sets a field, or one inside an object."""
-    name = path[0]
-    columns[name] = made if len(path) == 1 else _with(columns.get(name, MISSING_VALUE), path[1:], made)
+    put_all(columns, [(path, made)])
 
 
-def _with(value: Value, path: Path, made: Value) -> Value:
+def put_all(columns: dict[str, Value], made: Sequence[tuple[Path, Value]]) -> None:
+    """Sets fields; an object in which several are set is made anew once."""
+    for name, given in _tree(made).items():
+        columns[name] = _set(columns.get(name, MISSING_VALUE), given)
+
+
+def _set(value: Value, given: object) -> Value:
+    if isinstance(given, Value):
+        return given
+    assert isinstance(given, dict)
     if value.kind in ("array", "mixed") or (value.kind == "object" and value.absence != "never"):
         decline("setting a field inside an array, or in an object that may be absent")
-    fields = value.type.fields if value.kind == "object" else ()
-    items = {f.name: member(value, f.name) for f in fields}
-    below = items.get(path[0], MISSING_VALUE)
-    items[path[0]] = made if len(path) == 1 else _with(below, path[1:], made)
+    items = members(value) if value.kind == "object" else {}
+    for name, below in given.items():
+        items[name] = _set(items.get(name, MISSING_VALUE), below)
     return struct(list(items.items()))
 
 
 def add_fields(ctx: Context, stage: q.AddFields, sources: Sources) -> Relation:
     """`$addFields`, `$set`."""
+    _must_be_few(stage.fields)
     base = relation(ctx, stage.input, sources).plain(ctx)
     inner, out = ctx.over(base.columns), dict(base.columns)
     made = [(path, output(inner, given)) for path, given in stage.fields]
-    for path, value in made:
-        put(out, path, value)
+    put_all(out, made)
     return base.with_columns({name: value for name, value in out.items() if not value.is_never_there})
 
 
@@ -155,7 +168,7 @@ def replace_root(ctx: Context, stage: q.ReplaceRoot, sources: Sources) -> Relati
     root = ctx.over(base.columns).value(stage.root)
     if root.kind != "object" or root.absence != "never":
         decline("a new root that may be no document")
-    return base.with_columns({f.name: member(root, f.name) for f in root.type.fields})
+    return base.with_columns(members(root))
 
 
 RENDERERS: Mapping[str, Renderer] = {

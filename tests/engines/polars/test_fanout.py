@@ -1,0 +1,84 @@
+"""Joins whose keys repeat on both sides are counted before they run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from xrepo_nb.core.errors import XRepoUnsupportedError
+from xrepo_nb.engines.polars import engine, fanout
+from xrepo_nb.engines.select import get_engine
+from xrepo_nb.query.expressions import Literal
+from xrepo_nb.query.parsing import parse_filter, parse_pipeline
+from xrepo_nb.query.plan import Accumulator, Group, Join, Match, Plan, Scan
+from xrepo_nb.schema.table import Table
+
+N = 100_000
+ONE = Table(frame=pl.DataFrame({"k": [1] * N, "l": range(N)}))
+SAME = Table(frame=pl.DataFrame({"k": [1] * N, "r": range(N)}))
+UNIQUE = Table(frame=pl.DataFrame({"k": range(N), "r": range(N)}))
+
+
+def join(left: Plan | None = None, *, on: Any = (("k", "k"),), how: str = "inner") -> Join:
+    return Join(left or Scan("a"), Scan("b"), on, how)
+
+
+@pytest.mark.parametrize("how", ["inner", "left", "right", "outer"])
+def test_what_multiplies_its_rows_is_declined(how: str) -> None:
+    inputs = {"a": ONE, "b": SAME}
+    assert "too many" in str(get_engine("polars").supports(join(how=how), inputs))
+    with pytest.raises(XRepoUnsupportedError, match="100,000 and 100,000 rows"):
+        get_engine("polars").collect(join(how=how), inputs)
+
+
+def counted(plan: Plan) -> Plan:
+    return Group(plan, Literal(None), (Accumulator("n", "$sum", (Literal(1),)),))
+
+
+@pytest.mark.parametrize(
+    ("plan", "inputs", "rows"),
+    [
+        (join(), {"a": ONE, "b": UNIQUE}, N),
+        (join(how="outer"), {"a": UNIQUE, "b": ONE}, 2 * N - 1),
+        (join(how="semi"), {"a": ONE, "b": SAME}, N),
+        (join(on=(("k", "k"), ("l", "r"))), {"a": ONE, "b": SAME}, N),
+        (join(Match(Scan("a"), parse_filter({"l": {"$lt": 3}}))), {"a": ONE, "b": SAME}, 3 * N),
+    ],
+)
+def test_what_does_not_is_joined(plan: Join, inputs: dict[str, Table], rows: int) -> None:
+    found = get_engine("polars").collect(counted(plan), inputs).documents
+    assert found == [{"_id": None, "n": rows}]
+
+
+def test_a_join_of_a_join_is_bounded_too() -> None:
+    first = join(Match(Scan("a"), parse_filter({"l": {"$lt": 100}})))
+    plan = Join(first, Scan("c"), (("k", "k"),), "inner")
+    inputs = {"a": ONE, "b": SAME, "c": Table(frame=pl.DataFrame({"k": [1] * N, "c": range(N)}))}
+    assert "too many" in str(get_engine("polars").supports(plan, inputs))
+
+
+def test_usual_joins_count_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fanout, "_pairs", lambda *given: pytest.fail("counted"))
+    small = Table(frame=pl.DataFrame({"k": [1] * 200, "r": range(200)}))
+    for inputs in ({"a": ONE, "b": UNIQUE}, {"a": ONE, "b": small}):
+        found = engine.lower_frame(join(), inputs)
+        assert found.height is not None and found.height <= 200 * N + N + 200
+
+
+def test_the_greatest_number_of_rows_is_never_less_than_there_are() -> None:
+    left = Table(frame=pl.DataFrame({"k": [1, 1, 2, None, 5], "l": range(5)}))
+    right = Table(frame=pl.DataFrame({"k": [1, 1, 3, None], "r": range(4)}))
+    for how in ("inner", "left", "right", "outer"):
+        frame = engine.lower_frame(join(how=how), {"a": left, "b": right})
+        assert frame.height is not None
+        assert frame.lazy.collect().height <= frame.height
+
+
+def test_windows_of_many_widths_are_planned_one_after_another() -> None:
+    widths = {f"w{i}": {"$sum": "$r", "window": {"documents": [-i, 0]}} for i in range(40)}
+    plan = parse_pipeline([{"$setWindowFields": {"sortBy": {"r": 1}, "output": widths}}], Scan("b"))
+    table = Table(frame=SAME.frame.head(50))
+    found = get_engine("polars").collect(plan, {"b": table}).documents
+    assert found == get_engine("document").collect(plan, {"b": table}).documents

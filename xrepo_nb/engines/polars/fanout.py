@@ -1,0 +1,96 @@
+"""How many rows a join makes: told before, because Polars ends the process where memory runs out."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from xrepo_nb.engines.growth import MAX_CELLS, TIMES
+from xrepo_nb.engines.polars.facts import SeriesFacts
+from xrepo_nb.engines.polars.frame import Frame, column
+from xrepo_nb.engines.polars.planning import Lowering
+from xrepo_nb.engines.typed.reasons import decline
+from xrepo_nb.query import plan as p
+from xrepo_nb.query.expressions import FieldRef
+
+_Side = tuple[p.Plan, Frame, Frame, list[str]]
+
+_MANY = 10 * MAX_CELLS
+"""Cells beyond which a join must not multiply what it was given: some two gigabytes."""
+
+
+def most_rows(stage: p.Join, left: Frame, right: Frame, lowering: Lowering) -> int | None:
+    """The greatest number of rows that a join gives; None where the sides are not at hand.
+
+    Costs nothing where one side is small or has few equal keys, which is counted once for a
+    table; else the equal keys of both sides are counted. Declines what grows too large.
+    """
+    if left.height is None or right.height is None:
+        return None
+    unmatched = left.height + right.height
+    least = left.height * right.height
+    most = _enough(left, right)
+    for plan, frame, other, keys in _smaller_first(stage, left, right):
+        if least > most:
+            least = min(least, (other.height or 0) * _repeats(plan, keys, frame, lowering))
+    if least > most:
+        least = _pairs(stage, left, right)
+    if least > most:
+        decline(f"a join of {left.height:,} and {right.height:,} rows that gives too many")
+    return least + unmatched
+
+
+def _enough(left: Frame, right: Frame) -> int:
+    """The rows that such a join may give."""
+    assert left.height is not None and right.height is not None
+    given = left.height * len(left.columns) + right.height * len(right.columns)
+    return max(_MANY, TIMES * given) // max(1, len(left.columns) + len(right.columns))
+
+
+def _smaller_first(stage: p.Join, left: Frame, right: Frame) -> list[_Side]:
+    """Each side: its plan, its rows, those of the other one, and its keys."""
+    sides = [
+        (stage.left, left, right, [key for key, _ in stage.on]),
+        (stage.right, right, left, [key for _, key in stage.on]),
+    ]
+    return sorted(sides, key=lambda side: side[1].height or 0)
+
+
+def _repeats(plan: p.Plan, keys: list[str], frame: Frame, lowering: Lowering) -> int:
+    """How many rows of a side have the same key, at most."""
+    found = [frame.height or 0]
+    for key in keys:
+        facts = _facts_of(plan, key, lowering)
+        if facts is not None:
+            found.append(facts.most_repeated)
+    return min(found)
+
+
+def _facts_of(plan: p.Plan, name: str, lowering: Lowering) -> SeriesFacts | None:
+    """The facts of the scanned column that a field is, where no stage repeats its rows."""
+    while not isinstance(plan, p.Scan):
+        if isinstance(plan, p.Project):
+            given = next((value for path, value in plan.fields if path == (name,)), None)
+            if isinstance(given, FieldRef) and len(given.path) == 1:
+                name = given.path[0]
+            elif given is not True:
+                return None
+        elif not isinstance(plan, (p.Match, p.Sort, p.Limit, p.Skip)):
+            return None
+        plan = plan.input
+    found = lowering.scan(plan.source).columns.get(name)
+    return found.facts if found is not None and isinstance(found.facts, SeriesFacts) else None
+
+
+def _pairs(stage: p.Join, left: Frame, right: Frame) -> int:
+    """How many pairs of rows have equal keys."""
+    counts = [
+        frame.lazy.select(column(pair[at]).alias(str(i)) for i, pair in enumerate(stage.on))
+        .drop_nulls()
+        .group_by(pl.all())
+        .len(name)
+        for at, (frame, name) in enumerate(((left, "left"), (right, "right")))
+    ]
+    keys = [str(i) for i in range(len(stage.on))]
+    both = counts[0].join(counts[1], on=keys)
+    pairs = pl.col("left").cast(pl.Int64) * pl.col("right").cast(pl.Int64)
+    return int(both.select(pairs.sum()).collect().item())
