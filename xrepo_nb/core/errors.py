@@ -48,12 +48,13 @@ def an(noun: str) -> str:
 def counted(number: int, noun: str) -> str:
     """A number with its noun.
 
-    >>> counted(1, "row"), counted(336776, "row"), counted(2, "entry")
-    ('1 row', '336,776 rows', '2 entries')
+    >>> counted(1, "row"), counted(336776, "row"), counted(2, "entry"), counted(2, "key")
+    ('1 row', '336,776 rows', '2 entries', '2 keys')
     """
     if number == 1:
         return f"1 {noun}"
-    return f"{number:,} {noun[:-1] + 'ies' if noun.endswith('y') else noun + 's'}"
+    plural = noun[:-1] + "ies" if noun[-1] == "y" and noun[-2:-1] not in "aeou" else noun + "s"
+    return f"{number:,} {plural}"
 
 
 class XRepoError(Exception):
