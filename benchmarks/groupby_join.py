@@ -63,13 +63,19 @@ _REGRESSION = {
     "x": {"$avg": "$v1"},
     "y": {"$avg": "$v2"},
     "xy": {"$avg": {"$multiply": ["$v1", "$v2"]}},
-    "sx": {"$stdDevPop": "$v1"},
-    "sy": {"$stdDevPop": "$v2"},
+    "xx": {"$avg": {"$multiply": ["$v1", "$v1"]}},
+    "yy": {"$avg": {"$multiply": ["$v2", "$v2"]}},
 }
-_R = {
+
+
+def _covariance(product: str, one: str, other: str) -> dict[str, Any]:
+    return {"$subtract": [product, {"$multiply": [one, other]}]}
+
+
+_R2 = {
     "$divide": [
-        {"$subtract": ["$xy", {"$multiply": ["$x", "$y"]}]},
-        {"$multiply": ["$sx", "$sy"]},
+        {"$pow": [_covariance("$xy", "$x", "$y"), 2]},
+        {"$multiply": [_covariance("$xx", "$x", "$x"), _covariance("$yy", "$y", "$y")]},
     ]
 }
 
@@ -129,7 +135,7 @@ GROUPING = [
         "q9 regression by id2, id4",
         [
             {"$group": {"_id": {"id2": "$id2", "id4": "$id4"}} | _REGRESSION},
-            {"$project": {"r2": {"$pow": [_R, 2]}}},
+            {"$project": {"r2": _R2}},
         ],
         lambda frames: frames["x"].group_by("id2", "id4").agg(r2=pl.corr("v1", "v2") ** 2),
         "SELECT id2, id4, pow(corr(v1, v2), 2) AS r2 FROM x GROUP BY id2, id4",
