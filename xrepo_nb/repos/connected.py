@@ -6,7 +6,7 @@ import builtins
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from xrepo_nb.core.closing import closing
 from xrepo_nb.core.errors import (
@@ -34,9 +34,20 @@ from xrepo_nb.schema.table import Table
 from xrepo_nb.schema.types import Field
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from xrepo_nb.engines.explain import Explanation
 
 T = TypeVar("T")
+
+
+class _Read(NamedTuple):
+    """How a table of the source is read, as long as it and the repo's schema stay the same."""
+
+    table: Table
+    of: Schema
+    schema: Schema
+    lazy: pl.LazyFrame
 
 
 class ConnectedRepo(XRepo[T]):
@@ -52,6 +63,7 @@ class ConnectedRepo(XRepo[T]):
     if TYPE_CHECKING:  # plain attributes: Pydantic's private ones are slow to read
         _collection: str | None
         _turns: Turns
+        _read: _Read | None
 
     def __init__(
         self,
@@ -79,6 +91,7 @@ class ConnectedRepo(XRepo[T]):
         super().__init__(resource, model_class, metadata, known)
         self._collection = collection
         self._turns = Turns()
+        self._read = None
         if not self._key:
             self._key = next(((n,) for n in ("_id", "id") if known.field(n) is not None), ())
 
@@ -99,9 +112,13 @@ class ConnectedRepo(XRepo[T]):
         if not self.source.capabilities.lazy:
             return Opened(self._schema)
         table = await self.source.table(self._collection)
-        schema = self._as_read(table.schema) if self._closed else self._present(table.schema)
-        lazy = table.lazy.select(schema.names) if schema.fields else table.lazy
-        return Opened(schema, Table(lazy=lazy, schema=schema, origin=table.origin))
+        known = self._read
+        if known is None or known.table is not table or known.of is not self._schema:
+            schema = self._as_read(table.schema) if self._closed else self._present(table.schema)
+            lazy = table.lazy.select(schema.names) if schema.fields else table.lazy
+            known = self._read = _Read(table, self._schema, schema, lazy)
+        # A table of its own for each call: one that is read whole keeps its rows.
+        return Opened(known.schema, Table(lazy=known.lazy, schema=known.schema, origin=table.origin))
 
     def _as_read(self, described: Schema) -> Schema:
         """The schema with the types of the rows as they are read now; refused when those are others."""

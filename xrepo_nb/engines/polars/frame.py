@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import polars as pl
 import polars.selectors as cs
 
+from xrepo_nb.core.bounded import Bounded
 from xrepo_nb.core.frozen import frozen
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts, SeriesFacts
@@ -164,9 +165,7 @@ def scan(table: Table) -> Frame:
     """The rows of a table. Reads the schema only; facts of eager rows are read when asked for, once
     as long as the table lives."""
     if table.is_lazy:
-        lazy = table.lazy
-        dtypes = lazy.collect_schema()
-        return Frame(lazy, {f.name: _scanned(f, dtypes[f.name], UNKNOWN) for f in table.schema.fields})
+        return Frame(table.lazy, _lazy_columns(table.lazy, table.schema))
     kept = _SCANS.get(table)
     if kept is None:
         kept = _SCANS[table] = _scan_rows(table)
@@ -174,6 +173,18 @@ def scan(table: Table) -> Frame:
 
 
 _SCANS: WeakKeyDictionary[Table, Frame] = WeakKeyDictionary()
+
+
+def _lazy_columns(lazy: pl.LazyFrame, schema: Schema) -> Mapping[str, Column]:
+    known = _LAZY.get(id(lazy))
+    if known is None or known[0]() is not lazy or known[1] is not schema:
+        dtypes = lazy.collect_schema()
+        columns = {f.name: _scanned(f, dtypes[f.name], UNKNOWN) for f in schema.fields}
+        known = _LAZY[id(lazy)] = ref(lazy), schema, columns
+    return known[2]
+
+
+_LAZY: Bounded[int, tuple[ref[pl.LazyFrame], Schema, Mapping[str, Column]]] = Bounded(64)
 
 
 def _scan_rows(table: Table) -> Frame:
@@ -193,14 +204,11 @@ def empty_scan(schema: Schema) -> Frame:
         return kept[1]
     columns = {f.name: Column(f.type, f.absence, field=f) for f in schema.fields}
     frame = Frame(pl.LazyFrame(schema=schema.to_polars()), columns)
-    if len(_EMPTY) >= _KEPT:
-        _EMPTY.clear()
     _EMPTY[id(schema)] = (schema, frame)
     return frame
 
 
-_KEPT = 64
-_EMPTY: dict[int, tuple[Schema, Frame]] = {}
+_EMPTY: Bounded[int, tuple[Schema, Frame]] = Bounded(64)
 
 
 def _scanned(field: Field, dtype: Any, facts: Facts) -> Column:
