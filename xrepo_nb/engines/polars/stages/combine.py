@@ -24,6 +24,7 @@ from xrepo_nb.query.plan import (
     Input,
     Lookup,
     Match,
+    Plan,
     Project,
     UnionWith,
     Unset,
@@ -73,7 +74,8 @@ def unwound_lookup(stage: Lookup, lowering: Lowering, *, keep: bool) -> Frame:
 
 @dataclass(frozen=True, slots=True)
 class _Match:
-    """What a lookup joins: the key of these rows, the other rows with their key, and them as documents."""
+    """What a lookup joins: the key of these rows, the other rows with their key, and them as documents;
+    `plain`: the keys are of one kind, and the other one still stands in its field."""
 
     key: pl.Expr
     right: Frame
@@ -92,7 +94,8 @@ class _Match:
         canonical = keyed.over(keyed.lazy.with_columns(_recast(keyed)))
         root = lowering.scope(keyed).root()
         nulls = local.may_be_absent and foreign.may_be_absent
-        return cls(key, canonical, root, nulls, local.kind == foreign.kind)
+        stands = keyed.columns.get(stage.foreign[0]) is right.columns.get(stage.foreign[0])
+        return cls(key, canonical, root, nulls, local.kind == foreign.kind and stands)
 
     def shares_key(self, foreign: Path) -> bool:
         """Whether the other rows' key, a column, holds in each matched row the very value of ours."""
@@ -128,10 +131,17 @@ def _narrowed(stage: Lookup, right: Frame, lowering: Lowering) -> Frame:
     if stage.let or not all(isinstance(node, _ROW_WISE) for node in stage.pipeline.walk()):
         decline("a $lookup pipeline that depends on the rows found for each row")
     kept = Frame(right.lazy, dict(right.columns) | {_KEY: Column(DataType("mixed"))}, right.height)
-    if not all(isinstance(node, Input | Match) for node in stage.pipeline.walk()):
-        decline("a $lookup pipeline beside an equality that changes fields")
-    narrowed = lowering.within(kept).frame(stage.pipeline)
-    return Frame(narrowed.lazy, right.columns, narrowed.height)
+    narrowed = lowering.within(kept).frame(stage.pipeline.transform(_keeping_key))
+    columns = {name: col for name, col in narrowed.columns.items() if name != _KEY}
+    if not columns:
+        decline("a $lookup pipeline that leaves no field")
+    return Frame(narrowed.lazy, columns, narrowed.height)
+
+
+def _keeping_key(node: Plan) -> Plan:
+    if isinstance(node, Project) and node.inclusive:
+        return replace(node, fields=(*node.fields, ((_KEY,), True)))
+    return node
 
 
 def _right(stage: Lookup, lowering: Lowering) -> Frame:
