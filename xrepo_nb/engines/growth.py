@@ -32,7 +32,7 @@ MANY = 50_000_000
 FEW = 100_000
 """Rows of which the repeated keys are counted in any case, in about a millisecond."""
 UNKNOWN = 1_000_000
-"""Rows taken for those of a file that is not read yet."""
+"""Rows taken for those of a table that nobody has counted."""
 
 _REPEATING = frozenset({
     "$concat", "$concatArrays", "$setUnion", "$zip", "$mergeObjects", "$objectToArray", "$arrayToObject",
@@ -149,10 +149,10 @@ class _Estimate:
         return Size(1)
 
     def _scanned(self, source: str) -> Size:
-        frame = self.frame(source)
-        if frame is None:
-            return Size(UNKNOWN)
-        table = self.inputs[source]
+        frame, table = self.frame(source), self.inputs.get(source)
+        if frame is None or table is None:
+            height = None if table is None else table.height
+            return Size(UNKNOWN if height is None else height)
         known = _SIZES.get(table)
         if known is None:
             known = _SIZES[table] = _counted(frame)

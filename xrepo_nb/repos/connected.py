@@ -118,7 +118,8 @@ class ConnectedRepo(XRepo[T]):
             lazy = table.lazy.select(schema.names) if schema.fields else table.lazy
             known = self._read = _Read(table, self._schema, schema, lazy)
         # A table of its own for each call: one that is read whole keeps its rows.
-        return Opened(known.schema, Table(lazy=known.lazy, schema=known.schema, origin=table.origin))
+        rows = Table(lazy=known.lazy, schema=known.schema, origin=table.origin, height=table.height)
+        return Opened(known.schema, rows)
 
     def _as_read(self, described: Schema) -> Schema:
         """The schema with the types of the rows as they are read now; refused when those are others."""

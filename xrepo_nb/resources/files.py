@@ -52,7 +52,7 @@ class Loaded:
         """The rows, with the schema changed as the arguments say."""
         schema = self.schema.replace(**described)
         if isinstance(self.rows, pl.LazyFrame):
-            return Table(lazy=self.rows, schema=schema, origin=self.origin)
+            return Table(lazy=self.rows, schema=schema, origin=self.origin, height=self.report.rows)
         return Table(frame=self.rows, schema=schema)
 
 

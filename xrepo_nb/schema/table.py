@@ -20,7 +20,7 @@ class Table:
     field's `absence` says, binary uuids and ObjectIds become those objects.
     """
 
-    __slots__ = ("__weakref__", "_documents", "_frame", "_lazy", "_schema", "origin")
+    __slots__ = ("__weakref__", "_documents", "_frame", "_height", "_lazy", "_schema", "origin")
 
     def __init__(
         self,
@@ -30,11 +30,13 @@ class Table:
         documents: Sequence[dict[str, Any]] | None = None,
         schema: Schema | None = None,
         origin: Sequence[Path] = (),
+        height: int | None = None,
     ) -> None:
         self._frame = frame
         self._lazy = lazy
         self._documents = documents
         self._schema = schema
+        self._height = height
         self.origin = tuple(origin)
         """The Parquet files that a lazy frame scans as they are, so that an engine may read them itself."""
 
@@ -73,6 +75,11 @@ class Table:
     def is_lazy(self) -> bool:
         """Whether only a lazy frame is at hand: reading it may do I/O."""
         return self._frame is None and self._documents is None
+
+    @property
+    def height(self) -> int | None:
+        """How many rows there are, where that is known without reading any."""
+        return self._height if self.is_lazy else len(self)
 
     @property
     def schema(self) -> Schema:

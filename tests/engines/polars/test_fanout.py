@@ -33,6 +33,22 @@ def test_what_multiplies_its_rows_is_declined(how: str) -> None:
         get_engine("polars").collect(join(how=how), inputs)
 
 
+def unread(table: Table) -> Table:
+    """The same rows as a file gives them: their number is known, none of them is read."""
+    return Table(lazy=table.frame.lazy(), schema=table.schema, height=len(table))
+
+
+def test_files_are_counted_too() -> None:
+    prepare = engine.PolarsEngine().prepare
+    assert "too many" in str(prepare(join(), {"a": unread(ONE), "b": unread(SAME)}, None))
+    assert "too many" in str(prepare(join(), {"a": ONE, "b": unread(SAME)}, None))
+
+
+def test_files_of_which_nobody_knows_the_rows_are_joined() -> None:
+    inputs = {"a": Table(lazy=ONE.lazy), "b": Table(lazy=UNIQUE.lazy)}
+    assert engine.lower_frame(join(), inputs).height is None
+
+
 def counted(plan: Plan) -> Plan:
     return Group(plan, Literal(None), (Accumulator("n", "$sum", (Literal(1),)),))
 
@@ -62,7 +78,7 @@ def test_a_join_of_a_join_is_bounded_too() -> None:
 def test_usual_joins_count_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fanout, "_pairs", lambda *given: pytest.fail("counted"))
     small = Table(frame=pl.DataFrame({"k": [1] * 200, "r": range(200)}))
-    for inputs in ({"a": ONE, "b": UNIQUE}, {"a": ONE, "b": small}):
+    for inputs in ({"a": ONE, "b": UNIQUE}, {"a": ONE, "b": small}, {"a": ONE, "b": unread(UNIQUE)}):
         found = engine.lower_frame(join(), inputs)
         assert found.height is not None and found.height <= 200 * N + N + 200
 

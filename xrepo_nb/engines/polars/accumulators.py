@@ -96,10 +96,14 @@ def _sum(accumulator: Accumulator, rows: Rows) -> Value:
     return int_sum(value, rows.height)
 
 
+LARGE = 2**31
+"""A number beyond which so many times each row may leave 64 bits."""
+
+
 def _counted(each: int, rows: Rows) -> Value:
     expr = pl.len().cast(pl.Int64)
     if each != 1:
-        if abs(each) > 2**31:
+        if abs(each) > LARGE:
             decline("$sum of a large constant")
         expr = expr * each
     return Value(expr, INT, "never", facts=_multiples(each, rows))
@@ -136,7 +140,7 @@ def _avg(accumulator: Accumulator, rows: Rows) -> Value:
         decline("$avg of decimals")
     if not value.is_number:
         return Value(pl.lit(None, dtype=pl.Float64).first(), FLOAT, "null")
-    return Value(_mean(value, rows.height), FLOAT, _ever(value))
+    return Value(_mean(value, rows.height), FLOAT, ever(value))
 
 
 def _mean(value: Value, height: int | None) -> pl.Expr:
@@ -147,7 +151,7 @@ def _mean(value: Value, height: int | None) -> pl.Expr:
     return mean_of_ints(value.expr)
 
 
-def _ever(value: Value) -> Absence:
+def ever(value: Value) -> Absence:
     """Null in a group without any value, which needs absent ones."""
     return "never" if value.absence == "never" else "null"
 
@@ -157,14 +161,19 @@ def _extreme(accumulator: Accumulator, rows: Rows) -> Value:
     value = rows.argument(accumulator)
     if value.kind == "null":
         return NULL_VALUE
+    return extreme(accumulator.op, value)
+
+
+def extreme(op: str, value: Value) -> Value:
+    """The least or the greatest of values that are not all null."""
     if value.kind not in SORTED:
-        decline(f"{accumulator.op} of {an(value.kind)}")
-    if accumulator.op == "$max":
+        decline(f"{op} of {an(value.kind)}")
+    if op == "$max":
         expr = value.expr.max()
     else:
         nan = value.kind == "float" and value.facts.may_be_nan
         expr = value.expr.nan_min() if nan else value.expr.min()
-    return Value(expr, value.type, _ever(value), facts=value.facts)
+    return Value(expr, value.type, ever(value), facts=value.facts)
 
 
 @accumulates("$first", "$last")
@@ -209,7 +218,7 @@ def _deviation(accumulator: Accumulator, rows: Rows) -> Value:
     if not value.is_number:
         return Value(pl.lit(None, dtype=pl.Float64).first(), FLOAT, "null")
     sample = accumulator.op == "$stdDevSamp"
-    return Value(value.expr.std(ddof=int(sample)), FLOAT, "null" if sample else _ever(value))
+    return Value(value.expr.std(ddof=int(sample)), FLOAT, "null" if sample else ever(value))
 
 
 @accumulates("$firstN", "$lastN", "$minN", "$maxN")
@@ -265,7 +274,7 @@ def _percentile(accumulator: Accumulator, rows: Rows) -> Value:
     if not value.is_number:
         decline(f"{accumulator.op} of {an(value.kind)}")
     if accumulator.op == "$median":
-        return Value(_at_point(value, 0.5), FLOAT, _ever(value))
+        return Value(_at_point(value, 0.5), FLOAT, ever(value))
     points = accumulator.constant("p")
     if points is None:
         decline("$percentile at computed points")

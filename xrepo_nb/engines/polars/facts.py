@@ -7,8 +7,10 @@ it cannot trip. Rows of an eager frame are read for them, once and only when ask
 from __future__ import annotations
 
 from functools import cached_property
+from weakref import ref
 
 import polars as pl
+import polars.selectors as cs
 
 Bounds = tuple[int, int]
 INT64: Bounds = (-(2**63), 2**63 - 1)
@@ -37,6 +39,27 @@ class Facts:
         """Whether a null may occur."""
         return True
 
+    @property
+    def most_repeated(self) -> int | None:
+        """How many rows hold the same value, at most; nulls are not counted."""
+        return None
+
+
+class ScanFacts(Facts):
+    """Of one column of files: the bounds of its dtype; how often values repeat is read when first
+    asked for, at the cost of grouping by the column."""
+
+    __slots__ = ("__dict__", "_lazy", "_name")
+
+    def __init__(self, lazy: pl.LazyFrame, name: str, bounds: Bounds | None) -> None:
+        super().__init__(bounds)
+        self._lazy, self._name = ref(lazy), name
+
+    @cached_property
+    def most_repeated(self) -> int | None:
+        lazy = self._lazy()
+        return None if lazy is None else _most_repeated(lazy.select(cs.by_name(self._name)), self._name)
+
 
 class SeriesFacts(Facts):
     """Of the rows of one column, read when first asked for: about 0.3 ms a million rows."""
@@ -53,12 +76,11 @@ class SeriesFacts(Facts):
 
     @cached_property
     def most_repeated(self) -> int:
-        """How many rows hold the same value, at most; nulls are not counted. Some 60 ms a million rows."""
+        """Some 60 ms a million rows."""
         present = self._series.drop_nulls()
         if present.n_unique() == len(present):
             return 1
-        counts = present.alias("value").to_frame().lazy().group_by("value").len()
-        return int(counts.select(pl.col("len").max()).collect(engine="streaming").item())
+        return _most_repeated(present.to_frame().lazy(), present.name)
 
     @cached_property
     def may_be_nan(self) -> bool:
@@ -67,6 +89,12 @@ class SeriesFacts(Facts):
     @cached_property
     def may_be_null(self) -> bool:
         return self._series.null_count() > 0
+
+
+def _most_repeated(rows: pl.LazyFrame, name: str) -> int:
+    """The rows of the commonest value in the only column."""
+    counts = rows.drop_nulls().group_by(cs.by_name(name)).agg(pl.len().alias("\0len"))
+    return counts.select(cs.by_name("\0len").max()).collect(engine="streaming").item() or 0
 
 
 UNKNOWN = Facts()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from xrepo_nb.engines.growth import MAX_CELLS, TIMES
-from xrepo_nb.engines.polars.facts import SeriesFacts
+from xrepo_nb.engines.polars.facts import UNKNOWN, Facts
 from xrepo_nb.engines.polars.frame import Frame, column
 from xrepo_nb.engines.polars.planning import Lowering
 from xrepo_nb.engines.typed.reasons import decline
@@ -19,7 +19,7 @@ _MANY = 10 * MAX_CELLS
 
 
 def most_rows(stage: p.Join, left: Frame, right: Frame, lowering: Lowering) -> int | None:
-    """The greatest number of rows that a join gives; None where the sides are not at hand.
+    """The greatest number of rows that a join gives; None where nobody has counted the sides.
 
     Costs nothing where one side is small or has few equal keys, which is counted once for a
     table; else the equal keys of both sides are counted. Declines what grows too large.
@@ -59,13 +59,13 @@ def _repeats(plan: p.Plan, keys: list[str], frame: Frame, lowering: Lowering) ->
     """How many rows of a side have the same key, at most."""
     found = [frame.height or 0]
     for key in keys:
-        facts = _facts_of(plan, key, lowering)
-        if facts is not None:
-            found.append(facts.most_repeated)
+        repeated = _facts_of(plan, key, lowering).most_repeated
+        if repeated is not None:
+            found.append(repeated)
     return min(found)
 
 
-def _facts_of(plan: p.Plan, name: str, lowering: Lowering) -> SeriesFacts | None:
+def _facts_of(plan: p.Plan, name: str, lowering: Lowering) -> Facts:
     """The facts of the scanned column that a field is, where no stage repeats its rows."""
     while not isinstance(plan, p.Scan):
         if isinstance(plan, p.Project):
@@ -73,12 +73,12 @@ def _facts_of(plan: p.Plan, name: str, lowering: Lowering) -> SeriesFacts | None
             if isinstance(given, FieldRef) and len(given.path) == 1:
                 name = given.path[0]
             elif given is not True:
-                return None
+                return UNKNOWN
         elif not isinstance(plan, (p.Match, p.Sort, p.Limit, p.Skip)):
-            return None
+            return UNKNOWN
         plan = plan.input
     found = lowering.scan(plan.source).columns.get(name)
-    return found.facts if found is not None and isinstance(found.facts, SeriesFacts) else None
+    return UNKNOWN if found is None else found.facts
 
 
 def _pairs(stage: p.Join, left: Frame, right: Frame) -> int:
@@ -93,4 +93,4 @@ def _pairs(stage: p.Join, left: Frame, right: Frame) -> int:
     keys = [str(i) for i in range(len(stage.on))]
     both = counts[0].join(counts[1], on=keys)
     pairs = pl.col("left").cast(pl.Int64) * pl.col("right").cast(pl.Int64)
-    return int(both.select(pairs.sum()).collect().item())
+    return int(both.select(pairs.sum()).collect(engine="streaming").item())

@@ -14,7 +14,7 @@ import polars.selectors as cs
 from xrepo_nb.core.bounded import Bounded
 from xrepo_nb.core.frozen import frozen
 from xrepo_nb.core.missing import MISSING
-from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts, SeriesFacts
+from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts, ScanFacts, SeriesFacts
 from xrepo_nb.engines.polars.values import Value
 from xrepo_nb.schema.documents import to_documents
 from xrepo_nb.schema.schema import Schema
@@ -165,7 +165,7 @@ def scan(table: Table) -> Frame:
     """The rows of a table. Reads the schema only; facts of eager rows are read when asked for, once
     as long as the table lives."""
     if table.is_lazy:
-        return Frame(table.lazy, _lazy_columns(table.lazy, table.schema))
+        return Frame(table.lazy, _lazy_columns(table.lazy, table.schema), table.height)
     kept = _SCANS.get(table)
     if kept is None:
         kept = _SCANS[table] = _scan_rows(table)
@@ -179,7 +179,7 @@ def _lazy_columns(lazy: pl.LazyFrame, schema: Schema) -> Mapping[str, Column]:
     known = _LAZY.get(id(lazy))
     if known is None or known[0]() is not lazy or known[1] is not schema:
         dtypes = lazy.collect_schema()
-        columns = {f.name: _scanned(f, dtypes[f.name], UNKNOWN) for f in schema.fields}
+        columns = {f.name: _in_files(f, dtypes[f.name], lazy) for f in schema.fields}
         known = _LAZY[id(lazy)] = ref(lazy), schema, columns
     return known[2]
 
@@ -211,11 +211,13 @@ def empty_scan(schema: Schema) -> Frame:
 _EMPTY: Bounded[int, tuple[Schema, Frame]] = Bounded(64)
 
 
+def _in_files(field: Field, dtype: Any, lazy: pl.LazyFrame) -> Column:
+    return _scanned(field, dtype, ScanFacts(lazy, field.name, _BOUNDS.get(dtype)))
+
+
 def _scanned(field: Field, dtype: Any, facts: Facts) -> Column:
     if field.type.kind == "mixed" or dtype == canonical(dtype):
         return Column(field.type, field.absence, None, facts, field)
-    if facts is UNKNOWN and dtype.is_integer():
-        facts = Facts(_BOUNDS.get(dtype))
     return Column(field.type, field.absence, canonical(dtype), facts, field)
 
 

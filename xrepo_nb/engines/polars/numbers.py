@@ -38,15 +38,19 @@ def exact_in_float(value: Value) -> pl.Expr:
 
 
 def mean_of_ints(value: pl.Expr) -> pl.Expr:
-    """The exact mean of ints, rounded once.
+    """The exact mean of ints, rounded once."""
+    return quotient(value.cast(pl.Int128).sum(), value.count())
 
-    A sum that a double holds is divided as one; of others the quotient has more bits than a double, and
+
+def quotient(total: pl.Expr, count: pl.Expr) -> pl.Expr:
+    """An int of 128 bits by a count, rounded once; null by none.
+
+    A total that a double holds is divided as one; of others the quotient has more bits than a double, and
     a last one that tells whether anything is left.
     """
-    count, total = value.count(), value.cast(pl.Int128).sum()
     scaled, by = total * 2**30, count.cast(pl.Int128)
-    quotient = scaled // by
-    exact = quotient * 2 + (quotient * by != scaled).cast(pl.Int128)
+    whole = scaled // by
+    exact = whole * 2 + (whole * by != scaled).cast(pl.Int128)
     plain = total.cast(pl.Float64) / count
     return (
         pl.when(count == 0)

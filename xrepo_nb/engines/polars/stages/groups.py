@@ -16,6 +16,7 @@ from xrepo_nb.engines.polars.logic import conjunction
 from xrepo_nb.engines.polars.numbers import guarded
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.scope import Scope, document
+from xrepo_nb.engines.polars.stages.early import grouped_early
 from xrepo_nb.engines.polars.values import NULL_VALUE, Value, literal
 from xrepo_nb.engines.typed.reasons import bounded, decline
 from xrepo_nb.query.expressions import DocumentExpr, Expr, FieldRef, Literal
@@ -27,6 +28,9 @@ _PART = "\0key\0"
 
 @lowers_stage(Group)
 def _group(stage: Group, lowering: Lowering) -> Frame:
+    early = grouped_early(stage, lowering)
+    if early is not None:
+        return grouped(early.frame, stage.key, early.outputs, lowering.scope(early.frame))
     frame = lowering.frame(stage.input)
     scope = lowering.scope(frame)
     rows = Rows(scope, frame.height, least=1)

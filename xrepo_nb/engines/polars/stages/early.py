@@ -1,0 +1,190 @@
+"""Groups over a join, gathered before it: "eager aggregation" (Yan and Larson, VLDB 1995).
+
+Where many rows are joined to a small table and grouped by fields of that, they are gathered by the
+join's key first, so that a few groups are joined in place of all rows, and gathered once more after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import polars as pl
+
+from xrepo_nb.core.frozen import frozen
+from xrepo_nb.engines.polars.accumulators import LARGE, ever, extreme
+from xrepo_nb.engines.polars.frame import Column, Frame, column
+from xrepo_nb.engines.polars.numbers import quotient
+from xrepo_nb.engines.polars.planning import Lowering
+from xrepo_nb.engines.polars.scope import Scope
+from xrepo_nb.engines.polars.values import FLOAT, INT, Value
+from xrepo_nb.engines.typed.kinds import KEYS, SORTED
+from xrepo_nb.query import plan as p
+from xrepo_nb.query.expressions import Expr, FieldRef, Literal
+from xrepo_nb.query.walk import paths_in
+
+MANY = 50_000
+"""Rows from which on gathering twice pays."""
+FEW = 10_000
+"""Rows of the other table up to which the groups by its key are taken to be few."""
+
+_PART = "\0part"
+
+
+@frozen
+class Early:
+    """The joined groups, a row each, and the outputs over those of them that make one."""
+
+    frame: Frame
+    outputs: Mapping[str, Value]
+
+
+def grouped_early(stage: p.Group, lowering: Lowering) -> Early | None:
+    """The rows of a group gathered before their join; None where they are better joined first."""
+    joining = _joining(stage.input)
+    if joining is None or not _pays(joining, lowering):
+        return None
+    left = lowering.frame(joining.left)
+    partials = [_partial(accumulator, left, lowering.scope(left)) for accumulator in stage.accumulators]
+    keys = _keys(joining, left)
+    if keys is None or joining.adds in left.columns or not _names(stage.key) & set(left.columns) <= set(keys):
+        return None
+    parts: dict[str, pl.Expr] = {}
+    outputs: dict[str, Value] = {}
+    for accumulator, partial in zip(stage.accumulators, partials, strict=True):
+        if partial is None:
+            return None
+        names = [f"{_PART}{len(parts) + at}" for at in range(len(partial.parts))]
+        parts.update(zip(names, partial.parts, strict=True))
+        outputs[accumulator.name] = partial.whole(*map(column, names))
+    groups = left.lazy.group_by([column(name) for name in keys])
+    lazy = groups.agg(expr.alias(name) for name, expr in parts.items())
+    frame = Frame(lazy, {**keys, **dict.fromkeys(parts, _HIDDEN)}, left.height)
+    return Early(lowering.within(frame).frame(joining.over), outputs)
+
+
+_HIDDEN = Column(INT)
+"""What the columns of the parts are taken for, which none but the outputs read."""
+
+
+@frozen
+class _Joining:
+    """A join of rows with others: its keys among their fields, a field that it adds by that name, and
+    itself over other rows."""
+
+    left: p.Plan
+    right: p.Plan
+    keys: Sequence[str]
+    adds: str | None
+    over: p.Plan
+
+
+def _joining(plan: p.Plan) -> _Joining | None:
+    if isinstance(plan, p.Join) and plan.how in ("left", "inner") and plan.validate in _REPEATING:
+        keys = [key for key, _ in plan.on]
+        return _Joining(plan.left, plan.right, keys, None, replace(plan, left=p.Input()))
+    if isinstance(plan, p.Unwind) and isinstance(plan.input, p.Lookup) and plan.index_field is None:
+        found, key = plan.input, plan.input.local
+        if key is not None and len(key) == 1 and found.target == plan.path and not found.let:
+            over = replace(plan, input=replace(found, input=p.Input()))
+            return _Joining(found.input, found.right, key, found.target[0], over)
+    return None
+
+
+_REPEATING = ("many_to_many", "many_to_one")
+"""Joins that do not check that their left keys are unique, as those of groups are."""
+
+
+def _pays(joining: _Joining, lowering: Lowering) -> bool:
+    """Whether many rows meet few."""
+    few = _scanned(joining.right, lowering)
+    return few is not None and few <= FEW and (_scanned(joining.left, lowering) or 0) >= MANY
+
+
+def _scanned(plan: p.Plan, lowering: Lowering) -> int | None:
+    """The rows that a plan reads, where it does no more than choose and change them."""
+    while isinstance(plan, _BY_ROW):
+        plan = plan.input
+    return lowering.scan(plan.source).height if isinstance(plan, p.Scan) else None
+
+
+_BY_ROW = (p.Match, p.Project, p.AddFields, p.Unset, p.Sort, p.Limit, p.Skip, p.Group)
+
+
+def _keys(joining: _Joining, left: Frame) -> dict[str, Column] | None:
+    """The columns of the keys; None where one cannot be grouped by as it is joined by."""
+    keys = {name: left.columns[name] for name in joining.keys if name in left.columns}
+    plain = all(col.type.kind in KEYS and not col.masked for col in keys.values())
+    return keys if plain and len(keys) == len(set(joining.keys)) else None
+
+
+def _names(*expressions: Expr) -> set[str]:
+    return {path[0] for path in paths_in(*expressions) if path}
+
+
+@frozen
+class _Partial:
+    """An accumulator in two steps: what it keeps of each early group, and what that makes in the end."""
+
+    parts: tuple[pl.Expr, ...]
+    whole: Callable[..., Value]
+
+
+def _partial(accumulator: p.Accumulator, left: Frame, scope: Scope) -> _Partial | None:
+    """The two steps over a field of these rows; None where there are none."""
+    (arg,) = accumulator.args or (Literal(1),)
+    if isinstance(arg, Literal):
+        counts = accumulator.op in ("$sum", "$count") and type(arg.value) is int
+        return _count(arg.value) if counts and abs(arg.value) <= LARGE else None
+    made = _PARTIALS.get(accumulator.op)
+    if made is None or not isinstance(arg, FieldRef) or arg.path[0] not in left.columns:
+        return None
+    return made(accumulator.op, scope.typed(arg))
+
+
+def _count(each: int) -> _Partial:
+    def whole(counts: pl.Expr) -> Value:
+        return _exactly(counts.cast(pl.Int128).sum() * each)
+
+    return _Partial((pl.len().cast(pl.Int64),), whole)
+
+
+def _exactly(total: pl.Expr) -> Value:
+    """A total of 128 bits; the strict cast fails past 64, where it is a double."""
+    return Value(total.cast(pl.Int64), INT, "never")
+
+
+def _sum(op: str, value: Value) -> _Partial | None:
+    if value.kind == "float":
+        return _Partial((value.expr.sum(),), lambda sums: Value(sums.sum(), FLOAT, "never"))
+    if value.kind == "int":
+        return _Partial((_total(value),), lambda sums: _exactly(sums.sum()))
+    return None
+
+
+def _total(value: Value) -> pl.Expr:
+    return value.expr.cast(pl.Int128).sum()
+
+
+def _mean(op: str, value: Value) -> _Partial | None:
+    if not value.is_number:
+        return None
+
+    def whole(sums: pl.Expr, counts: pl.Expr) -> Value:
+        total, count = sums.sum(), counts.sum()
+        by = quotient(total, count) if value.kind == "int" else pl.when(count > 0).then(total / count)
+        return Value(by, FLOAT, ever(value))
+
+    total = _total(value) if value.kind == "int" else value.expr.sum()
+    return _Partial((total, value.expr.count()), whole)
+
+
+def _extreme(op: str, value: Value) -> _Partial | None:
+    if value.kind not in SORTED:
+        return None
+    return _Partial((extreme(op, value).expr,), lambda found: extreme(op, replace(value, expr=found)))
+
+
+_PARTIALS: Mapping[str, Callable[[str, Value], _Partial | None]] = {
+    "$sum": _sum, "$avg": _mean, "$min": _extreme, "$max": _extreme,
+}  # fmt: skip
