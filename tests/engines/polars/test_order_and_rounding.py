@@ -44,6 +44,10 @@ def _order_of_join(stages: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
     return seen[:1]
 
 
+LOOKUP: list[dict[str, Any]] = [
+    {"$lookup": {"from": "right", "localField": "k", "foreignField": "k", "as": "r"}},
+    {"$unwind": "$r"},
+]
 TOTAL = {"$group": {"_id": "$w", "n": {"$sum": "$v"}}}
 FIRST = {"$group": {"_id": "$w", "n": {"$first": "$v"}}}
 
@@ -68,6 +72,26 @@ def test_joins_keep_an_order_that_matters(
     assert _order_of_join(stages, monkeypatch) == [small]
     monkeypatch.setattr(running, "BIG", 3)
     assert _order_of_join(stages, monkeypatch) == [big]
+
+
+@pytest.mark.parametrize(
+    ("how", "stages", "kept"),
+    [
+        ("left", [], True),
+        ("inner", [], False),
+        ("left", [{"$group": {"_id": "$v", "n": {"$first": "$w"}}}], False),
+        ("left", LOOKUP[:1], True),
+        ("left", LOOKUP, False),
+    ],
+)
+def test_all_rows_of_one_big_table_keep_their_order(
+    how: str, stages: list[dict[str, Any]], kept: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "BIG", 4)
+    big = Table(frame=pl.DataFrame({"k": [3, 1, 2, 1], "v": [1, 2, 3, 4]}))
+    plan = parse_pipeline(stages, Join(Scan("left"), Scan("right"), (("k", "k"),), how))
+    assert running.keeps_order(plan, INPUTS | {"left": big}) is kept
+    assert not running.keeps_order(plan, {"left": big, "right": big})
 
 
 @pytest.mark.parametrize("places", [0, 1, 2, 7, 15])

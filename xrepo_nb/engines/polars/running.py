@@ -13,8 +13,8 @@ MANY = 50_000
 """Rows from which on the streaming engine's start pays."""
 
 BIG = 500_000
-"""Rows from which on the order of a join's result is not kept for its own sake, which would take it
-twice as long; without it, streaming is faster."""
+"""Rows from which on the order of a join's result is not kept for its own sake, where that would take
+it twice as long; without it, streaming is faster."""
 
 _REDUCING = frozenset({"$sum", "$avg", "$min", "$max", "$count", "$stdDevPop", "$stdDevSamp"})
 """Accumulators that the streaming engine reduces as it goes; others gather the rows of a group first,
@@ -43,13 +43,23 @@ def how_to_run(plan: p.Plan, inputs: Inputs) -> How:
 
 def keeps_order(plan: p.Plan, inputs: Inputs) -> bool:
     """Whether the result of a plan has its rows in the order of those it is made of: not where it
-    joins a big table, unless they are sorted or cut."""
+    joins two big tables, or one and drops or groups its rows, unless they are sorted or cut."""
     if len(inputs) < 2:
         return True
     names = plan.sources()
-    big = len(names) > 1 and any(len(inputs[name]) >= BIG for name in names if not inputs[name].is_lazy)
-    return not big or _orders(plan)
+    big = sum(len(inputs[name]) >= BIG for name in names if not inputs[name].is_lazy)
+    if len(names) < 2 or not big:
+        return True
+    nodes = list(plan.walk())
+    if any(isinstance(node, p.Sort | p.Limit | p.Skip) for node in nodes):
+        return True
+    return big == 1 and not any(map(_drops_rows, nodes))
 
 
-def _orders(plan: p.Plan) -> bool:
-    return any(isinstance(node, p.Sort | p.Limit | p.Skip) for node in plan.walk())
+def _drops_rows(node: p.Plan) -> bool:
+    """Whether a stage groups, or joins and keeps other rows than all left ones."""
+    if isinstance(node, p.Group):
+        return True
+    if isinstance(node, p.Unwind):
+        return isinstance(node.input, p.Lookup) and not node.preserve_empty
+    return isinstance(node, p.Join) and node.how != "left"

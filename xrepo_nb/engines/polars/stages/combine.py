@@ -45,7 +45,7 @@ def _lookup(stage: Lookup, lowering: Lowering) -> Frame:
         return _crossed(stage, left, _right(stage, lowering))
     match = _Match.of(stage, left, lowering)
     grouped = match.right.lazy.group_by(_KEY).agg(match.root.expr.implode().alias(_FOUND))
-    lazy = match.joined(left, grouped, "left", ordered=True)
+    lazy = match.joined(left, grouped, "left", ordered=lowering.ordered)
     array = Value(column(_FOUND).fill_null([]), DataType("array", item=match.root.type), "never")
     return _placed(left.over(lazy), stage, array)
 
@@ -54,22 +54,22 @@ def unwound_lookup(stage: Lookup, lowering: Lowering, *, keep: bool) -> Frame:
     """A lookup whose result is unwound at once: a plain join."""
     left = lowering.frame(stage.input)
     match = _Match.of(stage, left, lowering)
-    if keep:
-        documents = match.right.lazy.select(column(_KEY), match.root.expr.alias(_FOUND))
-        lazy = match.joined(left, documents, "left", ordered=lowering.ordered)
-        return _placed(left.over(lazy), stage, Value(column(_FOUND), match.root.type, "missing"))
     # Columns are joined and made a document after, which is cheaper than to join documents.
     # The other key equals ours where it is compared as it is stored.
     shared = stage.foreign[0] if stage.foreign is not None and match.shares_key(stage.foreign) else None
     names = [name for name in physical_names(match.right.columns) if name != shared]
-    right = match.right.lazy.select(column(_KEY), *(column(n).alias(_RIGHT + n) for n in names))
-    lazy = match.joined(left, right, "inner", ordered=lowering.ordered)
+    found = [pl.lit(True).alias(_FOUND)] if keep else []
+    right = match.right.lazy.select(column(_KEY), *(column(n).alias(_RIGHT + n) for n in names), *found)
+    lazy = match.joined(left, right, "left" if keep else "inner", ordered=lowering.ordered)
     parts = {
         name: replace(col.value(name), expr=match.key if name == shared else column(_RIGHT + name))
         for name, col in match.right.columns.items()
     }
-    one = Value(document(parts).expr, match.root.type, "never")
-    return _placed(Frame(lazy, left.columns), stage, one)
+    one = document(parts).expr
+    if keep:
+        value = Value(pl.when(column(_FOUND)).then(one), match.root.type, "missing")
+        return _placed(left.over(lazy), stage, value)
+    return _placed(Frame(lazy, left.columns), stage, Value(one, match.root.type, "never"))
 
 
 @dataclass(frozen=True, slots=True)
