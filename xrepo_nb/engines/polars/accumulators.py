@@ -37,8 +37,8 @@ def accumulates(*names: str) -> Callable[[Lowering], Lowering]:
 
 
 class Rows:
-    """The rows that an accumulator sees: their scope, how many there are at least and at most, and
-    an expression of theirs that is never absent nor negative."""
+    """The rows that an accumulator sees: their scope, how many there are at least and at most, and, in a
+    window, a column of theirs that is never absent nor negative."""
 
     __slots__ = ("height", "least", "place", "scope")
 
@@ -48,7 +48,7 @@ class Rows:
         self.scope = scope
         self.height = height
         self.least = least
-        self.place = _place(scope) if place is None else place
+        self.place = place
 
     def argument(self, accumulator: Accumulator) -> Value:
         """The only argument."""
@@ -63,7 +63,8 @@ class Rows:
         value = self.scope.typed(expr)
         if (isinstance(expr, FieldRef) and value.kind != "null") or value.expr.meta.root_names():
             return value
-        each = pl.when(self.place >= 0).then(value.expr)
+        place = _place(self.scope) if self.place is None else self.place
+        each = pl.when(place >= 0).then(value.expr)
         return replace(value, expr=each)
 
 
@@ -92,16 +93,18 @@ def _sum(accumulator: Accumulator, rows: Rows) -> Value:
     if value.kind == "decimal":
         decline("$sum of decimals")
     if value.kind != "int":
-        return Value(pl.len().cast(pl.Int64) * 0, INT, "never", facts=Facts((0, 0)))
+        return Value(COUNT * 0, INT, "never", facts=Facts((0, 0)))
     return int_sum(value, rows.height)
 
 
+COUNT = pl.len().cast(pl.Int64)
+"""How many rows there are."""
 LARGE = 2**31
 """A number beyond which so many times each row may leave 64 bits."""
 
 
 def _counted(each: int, rows: Rows) -> Value:
-    expr = pl.len().cast(pl.Int64)
+    expr = COUNT
     if each != 1:
         if abs(each) > LARGE:
             decline("$sum of a large constant")

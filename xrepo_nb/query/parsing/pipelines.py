@@ -53,9 +53,10 @@ def _underscored(op: str, argument: Any) -> list[str]:
     """The names with a double underscore that a stage gives to fields."""
     if op == "$match" or not isinstance(argument, (dict, Mapping)):
         return []
+    named = [*argument, argument.get("as"), argument.get("includeArrayIndex")]
     output = argument.get("output")
-    named = [*argument, *(output if isinstance(output, (dict, Mapping)) else ())]
-    named += [argument.get("as"), argument.get("includeArrayIndex")]
+    if isinstance(output, (dict, Mapping)):
+        named += output
     return [name for name in named if isinstance(name, str) and "__" in name]
 
 

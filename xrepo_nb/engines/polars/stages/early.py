@@ -12,7 +12,7 @@ from dataclasses import replace
 import polars as pl
 
 from xrepo_nb.core.frozen import frozen
-from xrepo_nb.engines.polars.accumulators import LARGE, ever, extreme
+from xrepo_nb.engines.polars.accumulators import COUNT, LARGE, ever, extreme
 from xrepo_nb.engines.polars.frame import Column, Frame, column
 from xrepo_nb.engines.polars.numbers import quotient
 from xrepo_nb.engines.polars.planning import Lowering
@@ -146,7 +146,7 @@ def _count(each: int) -> _Partial:
     def whole(counts: pl.Expr) -> Value:
         return _exactly(counts.cast(pl.Int128).sum() * each)
 
-    return _Partial((pl.len().cast(pl.Int64),), whole)
+    return _Partial((COUNT,), whole)
 
 
 def _exactly(total: pl.Expr) -> Value:
