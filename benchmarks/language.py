@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 from typing import Any
 
@@ -13,7 +14,8 @@ from benchmarks.timing import Row
 from xrepo_nb.engines.polars import lower
 from xrepo_nb.query.optimize import optimize
 from xrepo_nb.query.parsing import parse_filter, parse_pipeline
-from xrepo_nb.query.plan import Match, Scan
+from xrepo_nb.query.plan import Match, Plan, Scan
+from xrepo_nb.query.rules.joins import Schemas
 from xrepo_nb.schema.table import Table
 
 FILTER = {"origin": "JFK", "dep_delay": {"$gt": 60}}
@@ -45,21 +47,26 @@ def measure(*, quick: bool) -> list[Row]:
     table = {"flights": Table(frame=frame)}
     schemas = {"flights": table["flights"].schema}
 
-    def parsed(pipeline: list[dict[str, Any]]) -> Any:
-        return optimize(parse_pipeline(pipeline, Scan("flights")), schemas)
+    parses: dict[str, tuple[Callable[[], Plan], float]] = {
+        "simple filter": (lambda: Match(Scan("flights"), parse_filter(FILTER)), 0.1),
+        "ten-stage pipeline": (lambda: parse_pipeline(PIPELINE, Scan("flights")), 0.3),
+    }
+    rows = []
+    for name, (parse, target) in parses.items():
+        rows += [
+            _row(f"{name}: parse and lower", partial(_lowered, parse, table), runs, target),
+            _row(f"{name}: parse, optimise and lower", partial(_lowered, parse, table, schemas), runs),
+            _row(f"{name}: parse alone", parse, runs),
+        ]
+    return rows
 
-    def simple() -> Any:
-        return lower(optimize(Match(Scan("flights"), parse_filter(FILTER)), schemas), table)
 
-    return [
-        _row("simple filter: parse and lower", simple, runs, 0.1),
-        _row("ten-stage pipeline: parse and lower", lambda: lower(parsed(PIPELINE), table), runs, 0.3),
-        _row("simple filter: parse alone", lambda: parse_filter(FILTER), runs, None),
-        _row("ten-stage pipeline: parse and optimise alone", lambda: parsed(PIPELINE), runs, None),
-    ]
+def _lowered(parse: Callable[[], Plan], table: dict[str, Table], schemas: Schemas | None = None) -> Any:
+    plan = parse()
+    return lower(plan if schemas is None else optimize(plan, schemas), table)
 
 
-def _row(name: str, call: Callable[[], Any], runs: int, target: float | None) -> Row:
+def _row(name: str, call: Callable[[], Any], runs: int, target: float | None = None) -> Row:
     call()
     times = []
     for _ in range(runs):

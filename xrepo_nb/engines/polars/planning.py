@@ -16,7 +16,9 @@ from xrepo_nb.query.plan import Input, Plan, Scan
 StageLowering = Callable[[Any, "Lowering"], Frame]
 STAGES: dict[type[Plan], StageLowering] = {}
 
-_BY_ROW = (p.Match, p.Project, p.AddFields, p.Unset, p.ReplaceRoot, p.Unwind, p.Lookup, p.Join, p.UnionWith)
+_BY_ROW = frozenset(
+    {p.Match, p.Project, p.AddFields, p.Unset, p.ReplaceRoot, p.Unwind, p.Lookup, p.Join, p.UnionWith}
+)
 """Stages that give their rows in the order in which they are given them, and look no further at it."""
 
 _OF_NO_ORDER = frozenset({
@@ -60,14 +62,14 @@ class Lowering:
 
     def _below(self, plan: Plan) -> Lowering:
         """The lowering of what a stage reads."""
-        if isinstance(plan, _BY_ROW):
+        if type(plan) in _BY_ROW:
             return self
         indifferent = isinstance(plan, p.Group) and all(a.op in _OF_NO_ORDER for a in plan.accumulators)
         return self if self.ordered is not indifferent else replace(self, ordered=not indifferent)
 
     def scope(self, frame: Frame) -> Scope:
         """The scope of expressions over the rows of a frame."""
-        return Scope.of(frame, self.constants, self.notes)
+        return Scope(frame.columns, None, {}, self.constants, self.notes)
 
     def within(self, frame: Frame) -> Lowering:
         """The lowering of a sub-pipeline over these rows."""

@@ -32,14 +32,15 @@ def condition(predicate: p.Predicate, scope: Scope) -> Condition:
 
     A predicate without lowering runs through the interpreter, row by row.
     """
-    if isinstance(predicate, (p.And, p.All)):
+    if type(predicate) is p.And:
         bounded(predicate.items, "conditions", _ALTERNATIVES)
-    if isinstance(predicate, p.And):
-        return conjunction(*(condition(item, scope) for item in predicate.items))
-    if isinstance(predicate, p.Or) and len(predicate.items) <= _ALTERNATIVES:
-        return disjunction(*(condition(item, scope) for item in predicate.items))
-    if isinstance(predicate, p.Not):
+        return conjunction(*[condition(item, scope) for item in predicate.items])
+    if type(predicate) is p.Or and len(predicate.items) <= _ALTERNATIVES:
+        return disjunction(*[condition(item, scope) for item in predicate.items])
+    if type(predicate) is p.Not:
         return negation(condition(predicate.item, scope))
+    if type(predicate) is p.All:
+        bounded(predicate.items, "conditions", _ALTERNATIVES)
     try:
         return _holds(predicate, scope)
     except Unsupported as declined:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
 from typing import Any
 
 import polars as pl
 
 from xrepo_nb.core.frozen import frozen
-from xrepo_nb.engines.polars.frame import Column, Frame
+from xrepo_nb.engines.polars.frame import Column
 from xrepo_nb.engines.polars.paths import reach
 from xrepo_nb.engines.polars.values import EMPTY_DOCUMENT, MISSING_VALUE, Value, literal
 from xrepo_nb.engines.typed.reasons import Unsupported, bounded, decline
@@ -39,15 +38,10 @@ class Scope:
     """
 
     columns: Mapping[str, Column] | None
-    current: Value | None = None
-    variables: Mapping[str, Value] = field(default_factory=dict)
-    constants: Mapping[str, Any] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, frame: Frame, constants: Mapping[str, Any], notes: list[str]) -> Scope:
-        """The scope of a stage's expressions over its input."""
-        return cls(frame.columns, constants=constants, notes=notes)
+    current: Value | None
+    variables: Mapping[str, Value]
+    constants: Mapping[str, Any]
+    notes: list[str]
 
     def bind(self, bindings: Mapping[str, Value]) -> Scope:
         """The same with variables bound."""

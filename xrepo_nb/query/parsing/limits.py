@@ -50,10 +50,13 @@ def check_bounds(given: Any, at: str, most: int = MAX_CONTAINERS) -> None:
             raise XRepoLimitError(f"nested deeper than {MAX_DEPTH} levels", at=at, hint="flatten the query")
         below: list[Any] = []
         for container in level:
-            items = container if isinstance(container, (list, tuple)) else container.values()
+            is_array = type(container) is not dict and isinstance(container, (list, tuple))
+            items = container if is_array else container.values()
             if len(items) > MAX_VALUES:
                 raise XRepoLimitError(f"more than {MAX_VALUES:,} elements", at=at, hint="join instead")
-            below += [item for item in items if type(item) not in ATOMS and isinstance(item, _CONTAINERS)]
+            for item in items:
+                if type(item) not in ATOMS and isinstance(item, _CONTAINERS):
+                    below.append(item)
             if len(below) > most:
                 break
         level = below
