@@ -227,3 +227,8 @@ def test_messages_stay_short_whatever_was_asked() -> None:
 def test_a_large_in_is_taken_as_it_is() -> None:
     predicate = parse_filter({"a": {"$in": list(range(200_000))}})
     assert isinstance(predicate, In) and len(predicate.values) == 200_000
+
+
+def test_a_pipeline_in_place_of_a_filter_is_told_where_it_goes() -> None:
+    with pytest.raises(XRepoQueryError, match=r"not array.*pipeline=\[\.\.\.\]"):
+        parse_filter([{"$match": {"a": 1}}])

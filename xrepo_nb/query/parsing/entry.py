@@ -47,7 +47,9 @@ def parse_filter(
         fail(
             f"a filter is a document or a condition, not {kind(given)}",
             at,
-            hint='write {"age": {"$gt": 30}} or F("age") > 30',
+            hint="a list of stages is a pipeline: aggregate([...]), or pipeline=[...]"
+            if isinstance(given, (list, tuple))
+            else 'write {"age": {"$gt": 30}} or F("age") > 30',
         )
     check_bounds(given, at)
     return filter_document(given, at, Scope(variables, fields))
