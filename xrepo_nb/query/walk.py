@@ -55,6 +55,11 @@ def paths_in(*expressions: Expr | None) -> frozenset[Path]:
     return frozenset(found)
 
 
+def is_random(expr: Expr) -> bool:
+    """Whether the value depends on chance."""
+    return any(isinstance(part, Call) and part.op == "$rand" for part in expr.walk())
+
+
 def _predicate(predicate: p.Predicate, found: set[Path]) -> None:
     if isinstance(predicate, (p.And, p.Or)):
         for item in predicate.items:

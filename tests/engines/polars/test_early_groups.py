@@ -169,6 +169,8 @@ SOME = tables(
         ("$d.name", {"i": {"$sum": "$i"}}, {"pipeline": [{"$match": {"name": "B"}}]}, True),
         ("$m", {"i": {"$sum": "$i"}}, {}, False),  # a field of these rows that is not the key
         ({"a": "$d.name", "m": "$m"}, {"i": {"$sum": "$i"}}, {}, False),
+        ("$$ROOT", {"n": {"$sum": 1}}, {}, False),
+        ({"a": "$$ROOT.i"}, {"n": {"$sum": 1}}, {}, False),
         ("$d.name", {"all": {"$push": "$i"}}, {}, False),  # reads more than a part of each group
         ("$d.name", {"i": {"$sum": "$d.m"}}, {}, False),  # of the other rows
         ("$d.name", {"i": {"$sum": {"$add": ["$i", 1]}}}, {}, False),
@@ -180,6 +182,43 @@ def test_which_groups_are_gathered_early(
     plan = looked_up(key, accumulators, keep=True, **options)
     lower_frame(plan, SOME)
     assert taken == [expected]
+    check(plan, SOME)
+
+
+@pytest.mark.parametrize(
+    ("between", "expected"),
+    [
+        ([{"$match": {"d.name": "B"}}], True),
+        ([{"$set": {"name": "$d.name"}}, {"$match": {"name": {"$ne": None}}}, {"$unset": "d.m"}], True),
+        ([{"$set": {"d.name": {"$concat": ["$k", "$d.name"]}}}], True),
+        ([{"$match": {"i": {"$gt": 1}, "d.name": "B"}}], False),  # by a field of these rows
+        ([{"$match": {"$expr": {"$lt": [{"$rand": {}}, 2]}}}], False),  # row by row
+        ([{"$match": {"$sampleRate": 1}}], False),
+        ([{"$set": {"d.name": {"$lt": [{"$rand": {}}, 2]}}}], False),
+        ([{"$set": {"i": 1}}], False),
+        ([{"$set": {"k": "$d.name"}}], False),
+        ([{"$set": {"all": "$$ROOT"}}], False),
+    ],
+)
+def test_stages_between_that_look_at_the_other_rows_alone(
+    between: list[dict[str, Any]], expected: bool, taken: list[bool]
+) -> None:
+    group = {"_id": {"d": "$d.name", "k": "$k"}, "n": {"$sum": 1}, "i": {"$avg": "$i"}}
+    lookup = {"from": "dimension", "localField": "k", "foreignField": "k", "as": "d"}
+    stages = [{"$lookup": lookup}, {"$unwind": "$d"}, *between, {"$group": group}]
+    plan = parse_pipeline(stages, Scan("facts"))
+    lower_frame(plan, SOME)
+    assert taken == [expected]
+    check(plan, SOME)
+
+
+def test_joined_rows_that_are_joined_again() -> None:
+    first = joined("$d_name", {"n": {"$sum": 1}}, ["k"], "left").children()
+    (join,) = first
+    again = parse_pipeline([{"$project": {"_id": 0, "k": 1, "last": "$name"}}], Scan("dimension"))
+    plan = parse_pipeline(
+        [{"$group": {"_id": "$last", "i": {"$sum": "$i"}}}], Join(join, again, (("k", "k"),), "inner")
+    )
     check(plan, SOME)
 
 

@@ -10,6 +10,7 @@ from xrepo_nb.query.expressions import Call, Expr, Literal, Path
 from xrepo_nb.query.parsing.values import is_pattern, is_true
 from xrepo_nb.query.renaming import mapped
 from xrepo_nb.query.rules.constants import folded
+from xrepo_nb.query.walk import is_random
 
 _SAFE = frozenset(
     {"$eq", "$ne", "$gt", "$gte", "$lt", "$lte", "$cmp", "$and", "$or", "$not", "$cond", "$ifNull"}
@@ -151,11 +152,7 @@ def is_fixed(predicate: p.Predicate) -> bool:
     if type(predicate) in _PLAIN:
         return True
     for node in predicate.walk():
-        if isinstance(node, p.SampleRate):
-            return False
-        if isinstance(node, p.Truth) and any(
-            isinstance(part, Call) and part.op == "$rand" for part in node.expr.walk()
-        ):
+        if isinstance(node, p.SampleRate) or (isinstance(node, p.Truth) and is_random(node.expr)):
             return False
     return True
 

@@ -6,8 +6,9 @@ join's key first, so that a few groups are joined in place of all rows, and gath
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
 
 import polars as pl
 
@@ -20,8 +21,9 @@ from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.values import FLOAT, INT, Value
 from xrepo_nb.engines.typed.kinds import KEYS, SORTED
 from xrepo_nb.query import plan as p
-from xrepo_nb.query.expressions import Expr, FieldRef, Literal
-from xrepo_nb.query.walk import paths_in
+from xrepo_nb.query.expressions import Expr, FieldRef, Literal, Path
+from xrepo_nb.query.rules.predicates import is_fixed
+from xrepo_nb.query.walk import WHOLE, is_random, over, paths_in, paths_of
 
 MANY = 50_000
 """Rows from which on gathering twice pays."""
@@ -47,7 +49,7 @@ def grouped_early(stage: p.Group, lowering: Lowering) -> Early | None:
     left = lowering.frame(joining.left)
     partials = [_partial(accumulator, left, lowering.scope(left)) for accumulator in stage.accumulators]
     keys = _keys(joining, left)
-    if keys is None or joining.adds in left.columns or not _names(stage.key) & set(left.columns) <= set(keys):
+    if keys is None or not _apart(stage.key, joining, keys, left):
         return None
     parts: dict[str, pl.Expr] = {}
     outputs: dict[str, Value] = {}
@@ -69,25 +71,46 @@ _HIDDEN = Column(INT)
 
 @frozen
 class _Joining:
-    """A join of rows with others: its keys among their fields, a field that it adds by that name, and
-    itself over other rows."""
+    """A join of rows with others: its keys among their fields, the paths that it and the stages after
+    it set, the stages themselves, and all that over other rows."""
 
     left: p.Plan
     right: p.Plan
     keys: Sequence[str]
-    adds: str | None
+    sets: Collection[Path]
+    after: Sequence[p.Stage]
     over: p.Plan
 
 
 def _joining(plan: p.Plan) -> _Joining | None:
+    """The join that a plan ends with, but for stages that treat each row by itself."""
+    after: list[p.Stage] = []
+    while isinstance(plan, (p.Match, p.AddFields, p.Unset)):
+        after.append(plan)
+        plan = plan.input
+    joining = _join(plan)
+    if joining is None or not after:
+        return joining
+    sets = [path for stage in after for path in _sets(stage)]
+    whole = reduce(lambda below, stage: over(stage, below), reversed(after), joining.over)
+    return replace(joining, sets=[*joining.sets, *sets], after=after, over=whole)
+
+
+def _sets(stage: p.Stage) -> Iterable[Path]:
+    if isinstance(stage, p.AddFields):
+        return [path for path, _ in stage.fields]
+    return stage.paths if isinstance(stage, p.Unset) else ()
+
+
+def _join(plan: p.Plan) -> _Joining | None:
     if isinstance(plan, p.Join) and plan.how in ("left", "inner") and plan.validate in _REPEATING:
         keys = [key for key, _ in plan.on]
-        return _Joining(plan.left, plan.right, keys, None, replace(plan, left=p.Input()))
+        return _Joining(plan.left, plan.right, keys, (), (), replace(plan, left=p.Input()))
     if isinstance(plan, p.Unwind) and isinstance(plan.input, p.Lookup) and plan.index_field is None:
         found, key = plan.input, plan.input.local
         if key is not None and len(key) == 1 and found.target == plan.path and not found.let:
-            over = replace(plan, input=replace(found, input=p.Input()))
-            return _Joining(found.input, found.right, key, found.target[0], over)
+            whole = over(plan, over(found, p.Input()))
+            return _Joining(found.input, found.right, key, [found.target], (), whole)
     return None
 
 
@@ -102,9 +125,9 @@ def _pays(joining: _Joining, lowering: Lowering) -> bool:
 
 
 def _scanned(plan: p.Plan, lowering: Lowering) -> int | None:
-    """The rows that a plan reads, where it does no more than choose and change them."""
-    while isinstance(plan, _BY_ROW):
-        plan = plan.input
+    """About how many rows a plan has: those that it reads, where it chooses, changes and joins them."""
+    while isinstance(plan, (p.Join, *_BY_ROW)):
+        plan = plan.left if isinstance(plan, p.Join) else plan.input
     return lowering.scan(plan.source).height if isinstance(plan, p.Scan) else None
 
 
@@ -118,8 +141,30 @@ def _keys(joining: _Joining, left: Frame) -> dict[str, Column] | None:
     return keys if plain and len(keys) == len(set(joining.keys)) else None
 
 
-def _names(*expressions: Expr) -> set[str]:
-    return {path[0] for path in paths_in(*expressions) if path}
+def _apart(key: Expr, joining: _Joining, keys: Collection[str], left: Frame) -> bool:
+    """Whether what is grouped by, and the stages before, read nothing of these rows but the keys of the
+    join, and set nothing in them."""
+    read = _read_by(key).union(*map(_read, joining.after))
+    there = set(left.columns)
+    return (
+        WHOLE not in read
+        and there.intersection(path[0] for path in read) <= set(keys)
+        and there.isdisjoint(path[0] for path in joining.sets)
+    )
+
+
+def _read(stage: p.Stage) -> frozenset[Path]:
+    if isinstance(stage, p.Match):
+        return paths_of(stage.predicate) if is_fixed(stage.predicate) else _ALL
+    return _read_by(*[value for _, value in stage.fields]) if isinstance(stage, p.AddFields) else frozenset()
+
+
+def _read_by(*expressions: Expr) -> frozenset[Path]:
+    """The paths that they read; one that depends on chance differs row by row, as if it read all."""
+    return _ALL if any(map(is_random, expressions)) else paths_in(*expressions)
+
+
+_ALL = frozenset({WHOLE})
 
 
 @frozen

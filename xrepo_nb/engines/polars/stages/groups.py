@@ -21,6 +21,7 @@ from xrepo_nb.engines.polars.values import NULL_VALUE, Value, literal
 from xrepo_nb.engines.typed.reasons import bounded, decline
 from xrepo_nb.query.expressions import DocumentExpr, Expr, FieldRef, Literal
 from xrepo_nb.query.plan import Bucket, Group
+from xrepo_nb.query.walk import is_random
 from xrepo_nb.schema.types import DataType
 
 _PART = "\0key\0"
@@ -40,11 +41,17 @@ def _group(stage: Group, lowering: Lowering) -> Frame:
 
 def grouped(frame: Frame, key: Expr, outputs: Mapping[str, Value], scope: Scope) -> Frame:
     """One row a distinct value of the key, as `_id`, with the outputs."""
+    _must_be_fixed(key)
     if isinstance(key, Literal):
         return _whole(frame, scope.typed(key), outputs)
     if isinstance(key, DocumentExpr) and key.items:
         return _by_parts(frame, {name: _key(frame, item, scope) for name, item in key.items}, outputs)
     return _by_value(frame, _key(frame, key, scope).nullable(), outputs)
+
+
+def _must_be_fixed(key: Expr) -> None:
+    if is_random(key):
+        decline("a key that depends on chance, which would be drawn once for all rows")
 
 
 def _key(frame: Frame, key: Expr, scope: Scope) -> Value:
@@ -101,6 +108,7 @@ def _whole(frame: Frame, key: Value, outputs: Mapping[str, Value]) -> Frame:
 def _bucket(stage: Bucket, lowering: Lowering) -> Frame:
     frame = lowering.frame(stage.input)
     scope = lowering.scope(frame)
+    _must_be_fixed(stage.by)
     by, edges = scope.typed(stage.by), stage.boundaries
     bounded(edges, "boundaries")
     branches = [
