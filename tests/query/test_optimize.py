@@ -8,7 +8,7 @@ import pytest
 
 from xrepo_nb.query.optimize import optimize
 from xrepo_nb.query.parsing import parse_filter, parse_pipeline
-from xrepo_nb.query.plan import Join, Match, Plan, Project, Scan
+from xrepo_nb.query.plan import Join, Match, Plan, Project, Scan, Unwind
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field
 
@@ -130,7 +130,7 @@ FAILS = {"$match": {"$expr": {"$divide": [1, "$b"]}}}
         [{"$redact": "$$KEEP"}, M],
         [{"$facet": {"b": [{"$limit": 1}]}}, M],
         [{"$sample": {"size": 3}}, M],
-        [LOOKUP, {"$unwind": {"path": "$c", "preserveNullAndEmptyArrays": True}}, {"$match": {"c.v": 1}}],
+        [LOOKUP, {"$unwind": {"path": "$c", "preserveNullAndEmptyArrays": True}}, {"$match": {"c.v": None}}],
         [LOOKUP, {"$match": {"c.v": 1}}],
         [{"$match": {"a": 1}}, FAILS],
         [{"$match": {"$or": [{"a": 1}, {"b": 2}, FAILS["$match"], {"a": 3}, {"b": 4}]}}],
@@ -166,12 +166,16 @@ def over(condition: Any, side: Plan) -> Plan:
     [
         ("left", {"l_a": 1}, {"l_a": 1}, None),
         ("left", {"k": 1}, {"k": 1}, None),
-        ("left", {"r_a": 1}, None, None),
+        ("left", {"r_a": None}, None, None),
+        ("left", {"r_a": {"$ne": 1}}, None, None),
+        ("left", {"r_a": {"$in": [1, None]}}, None, None),
         ("inner", {"l_a": 1}, {"l_a": 1}, None),
         ("inner", {"r_a": 1}, None, {"r_a": 1}),
         ("right", {"r_a": 1}, None, {"r_a": 1}),
         ("right", {"l_a": 1}, None, None),
-        ("outer", {"l_a": 1}, None, None),
+        ("outer", {"l_a": None}, None, None),
+        ("outer", {"k": 1}, None, None),
+        ("outer", {"r_a": 1}, None, None),
         ("semi", {"l_a": 1}, {"l_a": 1}, None),
         ("asof", {"r_a": 1}, None, None),
     ],
@@ -187,6 +191,37 @@ def test_filters_go_to_the_side_of_a_join_that_alone_decides(
     if not (left or right):
         expected = Match(expected, parse_filter(condition))
     assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("how", "condition", "narrower"),
+    [
+        ("left", {"r_a": 1}, "inner"),
+        ("left", {"r_a": {"$in": [1, 2]}}, "inner"),
+        ("left", {"$or": [{"r_a": {"$gt": 1}}, {"r_a": {"$regex": "x"}}]}, "inner"),
+        ("outer", {"l_a": {"$lte": 1}}, "left"),
+    ],
+)
+def test_a_condition_that_drops_rows_without_partner_narrows_the_join(
+    how: str, condition: Any, narrower: str
+) -> None:
+    view = Join(LEFT, RIGHT, (("k", "k"),), how=how)
+    found = optimize(Match(view, parse_filter(condition)), SIDES)
+    left, right = (LEFT, over(condition, RIGHT)) if how == "left" else (over(condition, LEFT), RIGHT)
+    assert found == Join(left, right, (("k", "k"),), narrower)
+
+
+@pytest.mark.parametrize(
+    ("condition", "kept"), [({"r.n": 5}, False), ({"r.n": None}, True), ({"r.n": {"$ne": 5}}, True)]
+)
+def test_a_condition_on_looked_up_rows_drops_what_found_none(condition: Any, kept: bool) -> None:
+    lookup = {"from": "r", "localField": "k", "foreignField": "k", "as": "r"}
+    unwind = {"path": "$r", "preserveNullAndEmptyArrays": True}
+    plan = parse_pipeline([{"$lookup": lookup}, {"$unwind": unwind}, {"$match": condition}], Scan("l"))
+    found = optimize(plan)
+    assert isinstance(found, Match) is kept
+    unwound = next(node for node in found.walk() if isinstance(node, Unwind))
+    assert unwound.preserve_empty is kept
 
 
 def test_a_side_that_must_be_unique_is_not_filtered_before_it_is_checked() -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from xrepo_nb.query import plan as s
 from xrepo_nb.query import predicates as p
+from xrepo_nb.query.rules.predicates import rejects_absence
 from xrepo_nb.query.typing.stages import Walk, rows_of
 from xrepo_nb.query.walk import WHOLE, paths_of
 from xrepo_nb.schema.schema import Schema
@@ -14,11 +15,35 @@ from xrepo_nb.schema.schema import Schema
 Schemas = Mapping[str, Schema]
 Place = Callable[[p.Predicate, s.Plan, Schemas], s.Plan]
 
-_LEFT = {"inner", "left", "semi", "anti", "asof"}
-"""Joins whose left rows may be filtered before: each result row is one of them, or follows from one."""
-_RIGHT = {"inner", "right"}
-_UNIQUE_LEFT = {"one_to_one", "one_to_many"}
-_UNIQUE_RIGHT = {"one_to_one", "many_to_one"}
+
+@dataclass(frozen=True)
+class _Side:
+    """When a condition on one side of a join may go there: the kinds of join each of whose rows is one of
+    that side, or follows from one; what others become if it drops the rows without partner; and the
+    validations that it would hide a repeated key from."""
+
+    whole: frozenset[str]
+    narrower: Mapping[str, str]
+    unique: frozenset[str]
+
+    def how(self, join: s.Join, condition: p.Predicate, *, shared: bool) -> str | None:
+        """The kind of the join once the condition is on this side; None when it must stay above.
+
+        `shared`: it reads a key that both sides have.
+        """
+        if join.validate in self.unique:
+            return None
+        if join.how in self.whole:
+            return join.how
+        return self.narrower.get(join.how) if not shared and rejects_absence(condition) else None
+
+
+_LEFT = _Side(
+    frozenset({"inner", "left", "semi", "anti", "asof"}),
+    {"outer": "left"},
+    frozenset({"one_to_one", "one_to_many"}),
+)
+_RIGHT = _Side(frozenset({"inner", "right"}), {"left": "inner"}, frozenset({"one_to_one", "many_to_one"}))
 
 
 def push_join(condition: p.Predicate, join: s.Join, schemas: Schemas, place: Place) -> s.Plan | None:
@@ -34,13 +59,16 @@ def push_join(condition: p.Predicate, join: s.Join, schemas: Schemas, place: Pla
     left, right = _columns(join.left, schemas), _columns(join.right, schemas)
     if left is None or right is None:
         return None
-    shared = {a for a, b in join.on if a == b}
-    from_left = join.how in _LEFT and join.validate not in _UNIQUE_LEFT
-    from_right = join.how in _RIGHT and join.validate not in _UNIQUE_RIGHT
-    if from_left and names <= left and not (names & right) - shared:
-        return replace(join, left=place(condition, join.left, schemas))
-    if from_right and names <= right and not (names & left) - shared:
-        return replace(join, right=place(condition, join.right, schemas))
+    keys = {a for a, b in join.on if a == b}
+    shared = not names.isdisjoint(keys)
+    if names <= left and not (names & right) - keys:
+        how = _LEFT.how(join, condition, shared=shared)
+        if how is not None:
+            return replace(join, how=how, left=place(condition, join.left, schemas))
+    if names <= right and not (names & left) - keys:
+        how = _RIGHT.how(join, condition, shared=shared)
+        if how is not None:
+            return replace(join, how=how, right=place(condition, join.right, schemas))
     return None
 
 

@@ -15,6 +15,7 @@ from xrepo_nb.query.rules.predicates import (
     ignores_absence,
     is_fixed,
     never_fails,
+    rejects_absence,
     renamed,
     simplified,
 )
@@ -142,11 +143,13 @@ def _into_lookup(condition: p.Predicate, stage: s.Unwind, schemas: Schemas) -> s
     lookup = stage.input
     if not isinstance(lookup, s.Lookup) or lookup.target != stage.path or len(stage.path) > 1:
         return None
-    if stage.preserve_empty or stage.index_field is not None:
+    if stage.index_field is not None or (stage.preserve_empty and not rejects_absence(condition)):
         return None
     moved = renamed(condition, stage.path, ())
     if moved is None or WHOLE in paths_of(moved):
         return None
+    if stage.preserve_empty:
+        stage = replace(stage, preserve_empty=False)
     if lookup.pipeline is None:
         return over(stage, replace(lookup, right=_placed(moved, lookup.right, schemas)))
     return over(stage, replace(lookup, pipeline=_placed(moved, lookup.pipeline, schemas)))

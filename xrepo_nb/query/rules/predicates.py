@@ -7,6 +7,7 @@ from typing import Any
 
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Call, Expr, Literal, Path
+from xrepo_nb.query.parsing.limits import ATOMS
 from xrepo_nb.query.parsing.values import is_pattern, is_true
 from xrepo_nb.query.renaming import mapped
 from xrepo_nb.query.rules.constants import folded
@@ -162,6 +163,28 @@ def ignores_absence(predicate: p.Predicate) -> bool:
     return not any(
         isinstance(node, (p.Exists, p.HasType, p.JsonSchema, p.Truth)) for node in predicate.walk()
     )
+
+
+def rejects_absence(predicate: p.Predicate) -> bool:
+    """Whether the predicate surely fails where all that it reads is missing.
+
+    >>> from xrepo_nb.query.parsing import parse_filter
+    >>> [rejects_absence(parse_filter(given)) for given in ({"a": 1}, {"a": None}, {"a": {"$ne": 1}})]
+    [True, False, False]
+    """
+    if isinstance(predicate, p.And):
+        return any(map(rejects_absence, predicate.items))
+    if isinstance(predicate, p.Or):
+        return all(map(rejects_absence, predicate.items))
+    if isinstance(predicate, p.Compare):
+        return type(predicate.value) in _THERE
+    if isinstance(predicate, p.In):
+        return all(type(value) in _THERE for value in predicate.values)
+    return isinstance(predicate, p.Regex)
+
+
+_THERE = ATOMS - {type(None)}
+"""Types of constants that nothing missing equals, nor is less or more than."""
 
 
 def renamed(predicate: p.Predicate, old: Path, new: Path) -> p.Predicate | None:
