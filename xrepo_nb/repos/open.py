@@ -190,9 +190,11 @@ async def join(
     name: str,
     sources: Mapping[str, Any] | Sequence[Any],
     on: Any = None,
-    how: str = "left",
+    how: str | Mapping[str, str] = "left",
     *,
-    validate: str | None = None,
+    left_on: Any = None,
+    right_on: Any = None,
+    validate: str | Mapping[str, str] | None = None,
     model: type[Any] | None = None,
     materialize: bool = True,
     ttl: float | None = None,
@@ -204,16 +206,23 @@ async def join(
 
     `sources` by the name that prefixes their fields: a repo, its name in the namespace, or whatever
     else `open` takes but a path. Each further one is joined to what came before. `on`: the key, a
-    list of keys, or `(left, right)` pairs; None puts the sources one after another instead. `how`:
-    left, inner, right, outer, semi, anti, asof. `validate`: one_to_one, one_to_many, many_to_one.
+    list of keys, or `(left, right)` pairs, also written as `left_on` and `right_on`; None puts the
+    sources one after another instead. `how`: left, inner, right, outer, semi, anti, asof.
+    `validate`: one_to_one, one_to_many, many_to_one.
+
+    Each of these is one for all sources, or a mapping from the name of each but the first to its
+    own: `on={"airlines": "carrier", "planes": [("tailnum", "tail")]}`. A left key is a field of the
+    first source, or one of a source joined before by its name in the view (`airlines_name`). In the
+    view a key keeps its left name; every other field takes its source's as prefix.
+
     The rows are computed now, and again when a source changes, after `ttl` seconds and on
     `refresh()`; `materialize=False` keeps none.
 
-    Raises `XRepoConfigurationError` for a key that a source lacks, keys of different types, and a
-    view that would read itself; `XRepoQueryError` when `validate` does not hold.
+    Raises `XRepoConfigurationError` for a key that is not there, keys of different types, a source
+    without keys, and a view that would read itself; `XRepoQueryError` when `validate` does not hold.
     """
+    config = _join_config(on=on, left_on=left_on, right_on=right_on, type=how, validate=validate)
     repos = await _joinable(sources)
-    config = {} if on is None else {"on": on, "type": how, "validate": validate}
     with _shown(progress):
         view = await XRepoFactory._view(
             name,
@@ -227,6 +236,20 @@ async def join(
     if register:
         await namespace.register_ns(f"ns.repos.{name}", view)
     return view
+
+
+def _join_config(**options: Any) -> dict[str, Any]:
+    """The options that are given, as the specification writes them; none for a union."""
+    given = {option: value for option, value in options.items() if value is not None}
+    if given.keys() & {"on", "left_on", "right_on"}:
+        return given
+    if given != {"type": "left"}:
+        raise XRepoConfigurationError(
+            "a join needs keys",
+            asked="on",
+            hint='on="user_id"; without how= and validate= the sources are put one after another',
+        )
+    return {}
 
 
 async def _joinable(sources: Mapping[str, Any] | Sequence[Any]) -> dict[str, XRepo[Any]]:
