@@ -88,6 +88,20 @@ async def test_every_pair_of_kinds(sources: Any, hows: tuple[str, str], material
         assert view.join_report.rows == len(expected)
 
 
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize("hows", [*itertools.product(KINDS, KINDS)], ids="-".join)
+async def test_engines_agree_on_stars(sources: Any, hows: tuple[str, str], engine: str) -> None:
+    view = await star(sources, how=dict(zip(ON, hows, strict=True)), materialize=False)
+    pipeline = [{"$match": {"tail": {"$ne": "N2"}, "flights_origin": {"$in": ["JFK", None]}}}]
+    found = await view.aggregate(pipeline, engine=engine)
+    exact = await view.aggregate(pipeline, engine="document")
+    assert sorted(map(in_order, found)) == sorted(map(in_order, exact))
+
+
+def in_order(row: dict[str, Any]) -> str:
+    return repr(sorted(row.items()))
+
+
 async def test_one_dimension_in_two_roles(sources: Any) -> None:
     airports = repo(AIRPORTS, "airports")
     view = await xr.join(
