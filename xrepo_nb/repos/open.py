@@ -42,18 +42,19 @@ async def open(
     progress: bool = True,
     **config: Any,
 ) -> XRepo[Any]:
-    """A repo over `target`: a file, folder, pattern, URI, resource, frame or list of dicts.
+    """A repo over `target`: a file, folder, pattern, URL, URI, resource, frame or list of dicts.
 
     In one call: makes the resource and connects it, discovers the schema, generates a model and
     registers it, makes the repo and registers it as `ns.repos.<name>`. Files and databases are
     scanned when asked and never loaded whole, unless `materialized=True` reads them into memory;
     rows in hand are materialised, and with `path` kept in a DuckDB file; `on_reject="report"` leaves
     out those that do not fit, and lists them in `report`. `model=False` gives records as dicts, a
-    class gives them as its instances. `rules` are access rules; `config` goes to the resource.
-    Discovering reads the file's head, a sample or all of it, as the source needs.
+    class gives them as its instances. `rules` are access rules; `config` goes to the resource:
+    `storage_options` to the filesystem of a URL. Discovering reads the file's head, a sample or all
+    of it, as the source needs; a remote file is fetched.
 
     Raises `XRepoNotFoundError` for a file or collection that is not there, `XRepoValidationError`
-    for one that cannot be read.
+    for one that cannot be read, `XRepoConnectionError` for a server that refuses or does not answer.
     """
     from xrepo_nb.resources.factory import resource_for
     from xrepo_nb.resources.tables import is_data
@@ -269,4 +270,8 @@ def _shown(progress: bool) -> AbstractContextManager[Any]:
 
 
 def _label(target: Any) -> str:
-    return Path(target).name if isinstance(target, str | Path) else type(target).__name__
+    """What progress calls the target: never by a password or token of its URI."""
+    from xrepo_nb.resources.urls import file_name, located
+
+    target = located(target).target
+    return file_name(str(target)) if isinstance(target, str | Path) else type(target).__name__
