@@ -15,6 +15,8 @@ from typing import Any
 import polars as pl
 import pytest
 from blockbuster import BlockBuster
+from hypothesis import given
+from hypothesis import strategies as st
 
 import xrepo_nb as xr
 from tests.resources.remote_places import Memory, Place, Web, web
@@ -33,6 +35,7 @@ from xrepo_nb.resources.csv import CSVResource
 from xrepo_nb.resources.factory import ResourceFactory, resource_for
 from xrepo_nb.resources.folder import FolderResource
 from xrepo_nb.resources.parquet import ParquetResource
+from xrepo_nb.resources.urls import file_name, shown
 
 pytest.importorskip("fsspec")
 
@@ -124,6 +127,18 @@ async def test_patterns_are_collections(place: Place) -> None:
     assert [row["x"] for row in await several.query(collection="all")] == [1, 2, 3]
     with pytest.raises(XRepoNotFoundError, match=r"no file matches '\*.parquet'; there are: 2024-a.csv"):
         await ParquetResource(f"{place.url()}/*.parquet").describe()
+
+
+async def test_odd_names_are_names(memory: Memory) -> None:
+    for name in ("a#1.csv", "b c.csv", "d@e.csv", "f%20g.csv", "é.csv"):
+        memory.put(name, "x\n1\n")
+    source = FolderResource(memory.url())
+    names = await source.list_collections_or_tables()
+    assert names == ["a#1", "b c", "d@e", "f g", "é"]
+    for name in names:
+        assert await source.query(collection=name) == [{"x": 1}]
+    repo = await xr.open(memory.url("d@e.csv"), register=False)
+    assert await repo.count() == 1
 
 
 async def test_a_changed_file_is_fetched_anew(place: Place, copies: Path) -> None:
@@ -461,6 +476,20 @@ async def test_no_secret_of_a_url_is_told(url: str) -> None:
         told += [str(error), repr(error), vars(error)]
         error = error.__cause__ or error.__context__
     assert CANARY not in repr(told) + repr(labels)
+
+
+@given(
+    scheme=st.sampled_from(["https", "s3", "memory"]),
+    user=st.text("ad:@/?#", max_size=3),
+    password=st.text("pw:@/?#%\n [", max_size=4),
+    rest=st.sampled_from(["host/a.csv", "host", "h:1/d/*.csv", "[::1]/a.csv", "host/d/"]),
+    query=st.sampled_from(["", f"?sig={CANARY}", f"#{CANARY}", f"?a=b@c&{CANARY}"]),
+)
+def test_no_url_however_it_is_written_shows_its_secret(
+    scheme: str, user: str, password: str, rest: str, query: str
+) -> None:
+    url = f"{scheme}://{user}:{password}{CANARY}{password}@{rest}{query}"
+    assert CANARY not in shown(url) + file_name(url)
 
 
 async def test_progress_does_not_tell_the_password_of_a_database() -> None:

@@ -274,4 +274,6 @@ def _label(target: Any) -> str:
     from xrepo_nb.resources.urls import file_name, located
 
     target = located(target).target
-    return file_name(str(target)) if isinstance(target, str | Path) else type(target).__name__
+    if isinstance(target, str) and "://" in target:
+        return file_name(target)
+    return Path(target).name if isinstance(target, str | Path) else type(target).__name__

@@ -39,7 +39,7 @@ _TELLING = frozenset(
 class RemoteFile:
     """A file as its filesystem names it, and what that told of it."""
 
-    path: str
+    path: str = field(repr=False)
     url: str = field(repr=False)
     info: Mapping[str, Any] = field(default_factory=dict, repr=False)
 

@@ -236,10 +236,11 @@ class _Folder:
         exists = None if is_web(self.url) else beside._names()
         return XRepoNotFoundError(f"file {name!r} not found", asked=name, exists=exists)
 
-    def _names(self) -> list[str]:
+    def _names(self) -> list[str] | None:
+        """The names of the files in the folder; None when it cannot be listed."""
         with suppress(XRepoError):
             return [file.name for file in self.files()]
-        return []
+        return None
 
     def _holds(self, path: str) -> bool:
         inside = path.startswith(f"{self.path}/") and "\0" not in path

@@ -8,8 +8,6 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-from xrepo_nb.resources.redact import redacted
-
 SCHEMES = frozenset(
     {
         "abfs", "abfss", "adl", "az", "dbfs", "ftp", "gcs", "gs", "hdfs", "hf", "http", "https", "memory",
@@ -103,21 +101,49 @@ def file_name(path: str) -> str:
     >>> file_name("https://host/my%20flights.csv?sig=x"), file_name("s3://bucket/..")
     ('my flights.csv', 'file')
     """
-    safe = re.split(r"[?#]", _without_user(path, "//"), maxsplit=1)[0]
-    last = unquote(safe.rstrip("/").rpartition("/")[2])
-    name = re.sub(r"[\0-\x1f/\\:]", "_", last)[-_NAME:]
+    parts = _parts(path)
+    if parts is None or ("@" in parts.rest and ":" in parts.host + parts.path):
+        return "file"
+    last = (parts.host + parts.path).rstrip("/").rpartition("/")[2]
+    if ":" in parts.host + parts.path:  # perhaps the end of a password
+        last = last.rpartition("@")[2]
+    name = re.sub(r"[\0-\x1f/\\:]", "_", unquote(last))[-_NAME:]
     return "file" if name.strip(". ") == "" else name
 
 
 def shown(url: str) -> str:
-    """The URL as it may be shown: without credentials and query; it need not be valid.
+    """The URL as it may be shown: without user and query. It need not be valid; of one that may hold
+    a secret anywhere only the file's name is told.
 
-    >>> shown("https://ada:p@ss/w:rd@host/a.csv?sig=x"), shown("s3://token@bucket/a.csv")
-    ('https://***@host/a.csv?***', 's3://***@bucket/a.csv')
+    >>> shown("https://ada:pass@host/a.csv?sig=x"), shown("https://ada:p@ss/w:rd@host/a.csv")
+    ('https://***@host/a.csv?***', 'https://***/a.csv')
     """
-    return re.sub(r"[?#].*", "?***", _without_user(url, "//***@"), flags=re.DOTALL)
+    parts = _parts(url)
+    if parts is None or "@" in parts.path + parts.rest:
+        return f"{url.partition('://')[0]}://***/{file_name(url)}" if "://" in url else file_name(url)
+    user = "" if parts.user is None else "***@"
+    return parts.start + user + parts.host + parts.path + ("?***" if parts.rest else "")
 
 
-def _without_user(url: str, instead: str) -> str:
-    """The URL with `instead` in the place of its `//user:password@`."""
-    return re.sub(r"//[^/]*@", instead, redacted(url))
+class _Parts(NamedTuple):
+    start: str
+    user: str | None
+    host: str
+    path: str
+    rest: str
+
+
+_AUTHORITY = re.compile(
+    r"(?:(?P<user>[^/?#]*)@)?(?P<host>(?:\[[^]/?#@]*\]|[^:/?#@]*)(?::\d+)?)(?P<path>/[^?#]*|)(?P<rest>[?#].*|)",
+    re.DOTALL,
+)
+
+
+def _parts(text: str) -> _Parts | None:
+    """The parts of a URL, or of a path that is none; None for a URL that is not well formed."""
+    start, mark, after = text.partition("://")
+    if not mark:
+        path = text.partition("?")[0]
+        return _Parts("", None, "", path, text[len(path) :])
+    found = _AUTHORITY.fullmatch(after)
+    return None if found is None else _Parts(start + mark, *found.group("user", "host", "path", "rest"))
