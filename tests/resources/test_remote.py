@@ -10,6 +10,7 @@ from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import polars as pl
@@ -377,6 +378,21 @@ async def test_a_file_cut_off_is_an_error_and_leaves_no_copy(server: Web, copies
     assert not held(copies)
     server.cut.clear()
     assert len(await source.query()) == 1000
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["of a size told before", "without end"])
+async def test_copies_leave_room_on_the_disk(
+    place: Place, copies: Path, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    room = SimpleNamespace(free=(1 << 25) + 3)
+    monkeypatch.setattr("xrepo_nb.resources.copies.shutil.disk_usage", lambda _: room)
+    if not told:
+        monkeypatch.setattr("xrepo_nb.resources.copies.RemoteFile.size", None)
+    with pytest.raises(XRepoConnectionError, match=r"no room on this disk.*XREPO_SPILL_DIRECTORY"):
+        await xr.open(place.put("a.csv", "x\n1\n"))
+    assert not held(copies)
+    room.free += 1
+    assert await CSVResource(place.url("a.csv")).query() == [{"x": 1}]
 
 
 async def test_what_is_wrong_in_a_file_is_told_by_its_name(place: Place) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 import tempfile
@@ -24,6 +25,8 @@ from xrepo_nb.resources.urls import file_name, shown
 
 _AT_ONCE = 8
 """Files fetched side by side."""
+_HEADROOM = 1 << 25
+"""Bytes of the disk that copies leave free."""
 _KEPT = 2
 """Copies kept of a file: the one before may still be read."""
 _TELLING = frozenset(
@@ -135,6 +138,11 @@ class Copies:
         return folder
 
 
+def _must_fit(size: int, room: int) -> None:
+    if size > room:
+        raise OSError(errno.ENOSPC, "no room for a copy")
+
+
 def _closed(file: RemoteFile) -> XRepoConnectionError:
     return XRepoConnectionError(f"closed while {file.name!r} was fetched", asked=file.name)
 
@@ -142,12 +150,18 @@ def _closed(file: RemoteFile) -> XRepoConnectionError:
 def _fetch(filesystem: Any, file: RemoteFile, path: Path) -> None:
     from fsspec.callbacks import Callback
 
+    room = shutil.disk_usage(path.parent).free - _HEADROOM
+    came = 0
     with progress(f"fetching {file.name}", file.size) as step:
 
         class Steps(Callback):  # type: ignore[misc]
             def relative_update(self, inc: int = 1) -> None:
+                nonlocal came
+                came += inc
+                _must_fit(came, room)  # a server may send more than it told, and without end
                 step(inc)
 
+        _must_fit(file.size or 0, room)
         filesystem.get_file(file.path, str(path), callback=Steps())
     if file.size is not None and path.stat().st_size < file.size:
         raise XRepoConnectionError(

@@ -93,22 +93,9 @@ class RemoteSelection:
         file = None if file_path is None else str(file_path)
         if file is not None and has_wildcard(file if scheme(file) else f"{scheme(root)}://root/{file}"):
             file, pattern = None, file
-        for folder in (root, pattern):
-            if isinstance(folder, str) and bare(folder) != folder:
-                raise XRepoConfigurationError(
-                    f"the URL of a folder or pattern has no query: {shown(folder)}", asked=shown(folder)
-                )
-        if isinstance(pattern, str):
-            if root is None:
-                root, pattern = split_url(pattern)
-            pattern = {label_of(file_name(root), pattern): pattern}
-        if root is None and pattern:
-            raise XRepoConfigurationError(
-                "several patterns need the folder that they begin at", hint='root="s3://bucket/folder"'
-            )
-        self._file: str | None = file
-        self._root: str | None = root
-        self._patterns: dict[str, str] = dict(pattern or {})
+        _must_have_no_query(root, pattern)
+        self._file = file
+        self._root, self._patterns = _patterns(root, pattern)
         self._options = dict(storage_options)
         self._copies = Copies()
 
@@ -168,6 +155,27 @@ class RemoteSelection:
 
     def _opened(self, url: str) -> _Folder:
         return _Folder(url, *attempt(lambda: _open(url, self._options), url))
+
+
+def _must_have_no_query(*folders: Any) -> None:
+    for folder in folders:
+        if isinstance(folder, str) and bare(folder) != folder:
+            raise XRepoConfigurationError(
+                f"the URL of a folder or pattern has no query: {shown(folder)}", asked=shown(folder)
+            )
+
+
+def _patterns(root: str | None, pattern: str | Mapping[str, str] | None) -> tuple[str | None, dict[str, str]]:
+    """The folder that patterns begin at, and the patterns by the names of their collections."""
+    if isinstance(pattern, str):
+        if root is None:
+            root, pattern = split_url(pattern)
+        pattern = {label_of(file_name(root), pattern): pattern}
+    if root is None and pattern:
+        raise XRepoConfigurationError(
+            "several patterns need the folder that they begin at", hint='root="s3://bucket/folder"'
+        )
+    return root, dict(pattern or {})
 
 
 class _Folder:
