@@ -16,7 +16,7 @@ from pydantic import TypeAdapter
 from benchmarks.timing import Row, compare
 from xrepo_nb import ConnectedRepo, MaterializedRepo, ResourceFactory, ViewRepo, XObjPrototype
 from xrepo_nb.repos.joining import join_shape
-from xrepo_nb.schema.merge import JoinConfig
+from xrepo_nb.schema.join_config import JoinConfig
 
 DATASETS = Path(__file__).parents[1] / "datasets"
 

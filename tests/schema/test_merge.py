@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from xrepo_nb.core.errors import XRepoConfigurationError
-from xrepo_nb.schema.merge import JoinConfig, merge_schemas
+from xrepo_nb.schema.join_config import JoinConfig
+from xrepo_nb.schema.merge import merge_schemas
 
 USERS: dict[str, Any] = {
     "fields": {"user_id": {"type": "int", "required": True}, "name": {"type": "string", "required": True}}
@@ -86,3 +87,118 @@ def test_pairs_in_every_spelling() -> None:
     wanted = (("a", "b"),)
     for given in ({"on": {"a": "b"}}, {"on": [("a", "b")]}, {"left_on": "a", "right_on": "b"}):
         assert JoinConfig.of(given).on == wanted
+
+
+STAR: dict[str, Any] = {
+    "flights": {"fields": {"carrier": {"type": "string", "required": True}, "tail": {"type": "string"}}},
+    "airlines": {"fields": {"carrier": {"type": "string", "required": True}, "name": {"type": "string"}}},
+    "planes": {"fields": {"tailnum": {"type": "string"}, "seats": {"type": "int", "required": True}}},
+}
+STAR_ON = {"airlines": "carrier", "planes": [("tail", "tailnum")]}
+
+
+def test_each_source_may_have_keys_of_its_own() -> None:
+    merged = merge_schemas(STAR, {"on": STAR_ON})
+    assert merged.names == ("carrier", "tail", "airlines_name", "planes_seats")
+    assert merged["fields"]["carrier"]["lineage"] == ["flights.carrier", "airlines.carrier"]
+    assert merged["fields"]["tail"]["lineage"] == ["flights.tail", "planes.tailnum"]
+    assert merged["join_config"] == {
+        "on": {"airlines": [["carrier", "carrier"]], "planes": [["tail", "tailnum"]]},
+        "type": "left",
+    }
+
+
+@pytest.mark.parametrize(
+    "on",
+    [
+        {"airlines": ["carrier"], "planes": {"tail": "tailnum"}},
+        {"planes": (("tail", "tailnum"),), "airlines": "carrier"},
+        {"db.airlines": "carrier", "planes": [["tail", "tailnum"]]},
+    ],
+)
+def test_keys_by_source_in_every_spelling(on: dict[str, Any]) -> None:
+    schemas = {"flights": STAR["flights"], "db.airlines": STAR["airlines"], "planes": STAR["planes"]}
+    sides = {
+        "left_on": {"airlines": "carrier", "planes": "tail"},
+        "right_on": {"airlines": "carrier", "planes": "tailnum"},
+    }
+    assert merge_schemas(schemas, {"on": on}) == merge_schemas(schemas, sides)
+
+
+def test_a_source_is_joined_by_a_field_of_one_before_it() -> None:
+    hubs = {"fields": {"airline": {"type": "string"}, "hub": {"type": "string"}}}
+    on = {"airlines": "carrier", "hubs": [("airlines_name", "airline")]}
+    merged = merge_schemas({**STAR, "hubs": hubs}, {"on": on | {"planes": [("tail", "tailnum")]}})
+    assert merged.names == ("carrier", "tail", "airlines_name", "planes_seats", "hubs_hub")
+    assert merged["fields"]["airlines_name"]["lineage"] == ["airlines.name", "hubs.airline"]
+
+
+@pytest.mark.parametrize(
+    ("how", "required"),
+    [
+        ({"airlines": "inner", "planes": "inner"}, {"carrier", "planes_seats"}),
+        ({"planes": "inner"}, {"carrier", "planes_seats"}),
+        ({"airlines": "right", "planes": "left"}, set()),
+        ({"airlines": "inner", "planes": "right"}, {"planes_seats"}),
+        ({"airlines": "semi", "planes": "left"}, {"carrier"}),
+        ("right", {"planes_seats"}),
+    ],
+)
+def test_what_kinds_of_join_by_source_may_leave_empty(how: Any, required: set[str]) -> None:
+    fields = merge_schemas(STAR, {"on": STAR_ON, "how": how})["fields"]
+    assert {name for name, field in fields.items() if field["required"]} == required
+    assert ("airlines_name" in fields) == ("semi" not in str(how))
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"on": {"airlines": "carrier", "plane": "tail"}}, "on names 'plane', which is no.*mean 'planes'"),
+        ({"on": {"airlines": "carrier"}}, "no keys for the source 'planes'"),
+        ({"on": STAR_ON | {"flights": "carrier"}}, "on names 'flights', which is the first source"),
+        ({"on": "carrier", "how": {"airline": "left"}}, "how names 'airline', which is no source"),
+        ({"on": STAR_ON | {"airlines": "carier"}}, "left side of the join, flights, has.*mean 'carrier'"),
+        ({"on": STAR_ON | {"airlines": [("carrier", "code")]}}, "right side of the join, airlines, has no"),
+        ({"on": STAR_ON | {"planes": "seats"}}, r"flights \+ airlines, has no field 'seats'.*write pairs"),
+        ({"on": STAR_ON | {"planes": ("tail", "tailnum")}}, r"write pairs: \[\('tail', 'tailnum'\)\]"),
+        ({"on": STAR_ON | {"planes": [("name", "tailnum")]}}, "in the view airlines.name is 'airlines_name'"),
+        ({"on": STAR_ON | {"airlines": [("planes_seats", "name")]}}, "'planes' is joined later"),
+        ({"on": STAR_ON | {"planes": [("tail", "seats")]}}, "flights.tail is string, planes.seats is int"),
+        ({"on": {"airlins": "carrier", "plnes": "tail"}}, "did you mean the source 'airlines'"),
+        ({"on": "carrier"}, "planes, has no field 'carrier'.*keys of its own: on="),
+        ({"on": [("carrier", "carrier"), ("tail", "carrier")]}, "two pairs of join keys name.*'carrier'"),
+        ({"on": STAR_ON, "how": ["left", "inner"]}, "unknown kind of join.*or by source: how="),
+        ({"on": STAR_ON, "left_on": "carrier", "right_on": "carrier"}, "keys are given twice"),
+        ({"on": 3}, "a join's `on` is.*or keys by source"),
+        ({"on": [3]}, "a join's `on` is"),
+        ({"on": [("a", "b", "c")]}, "a join's `on` is"),
+        ({"left_on": [1], "right_on": [2]}, "as many fields"),
+        ({"on": STAR_ON, "validate": {"planes": "1:2"}}, "unknown cardinality"),
+    ],
+)
+def test_wrong_keys_by_source_are_explained(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(XRepoConfigurationError, match=message):
+        merge_schemas(STAR, config)
+
+
+def test_a_source_named_twice_is_refused() -> None:
+    schemas = {"flights": STAR["flights"], "db.airlines": STAR["airlines"]}
+    with pytest.raises(XRepoConfigurationError, match=r"on names the source 'db\.airlines' twice"):
+        merge_schemas(schemas, {"on": {"airlines": "carrier", "db.airlines": "carrier"}})
+
+
+def test_two_fields_of_one_name_are_refused() -> None:
+    flights = {"fields": {"airlines_name": {"type": "string"}}}
+    with pytest.raises(XRepoConfigurationError, match="called 'airlines_name': flights.* and airlines.name"):
+        merge_schemas(
+            {"flights": flights, "airlines": STAR["airlines"]}, {"on": [("airlines_name", "carrier")]}
+        )
+
+
+def test_a_mapping_that_names_no_source_pairs_fields() -> None:
+    schemas = {"flights": STAR["flights"], "planes": STAR["planes"]}
+    assert merge_schemas(schemas, {"on": {"tail": "tailnum"}}).names == (
+        "flights_carrier",
+        "tail",
+        "planes_seats",
+    )

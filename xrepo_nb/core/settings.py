@@ -29,7 +29,7 @@ class XSettings(BaseSettings):
     timeout: float = Field(60.0, gt=0, description="Seconds after which a source's answer is given up.")
     memory_limit: str = Field("4GB", description="What DuckDB may use before it spills to disk.")
     spill_directory: Path | None = Field(
-        None, description="Where DuckDB spills; a temporary folder if unset."
+        None, description="Where DuckDB spills and copies of remote files lie; temporary folders if unset."
     )
     query_timeout: float = Field(300.0, gt=0, description="Seconds that one query may compute.")
     threads: int | None = Field(None, ge=1, description="Threads of DuckDB; all cores if unset.")

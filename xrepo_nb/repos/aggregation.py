@@ -9,7 +9,6 @@ from typing import Any
 from xrepo_nb.core.errors import XRepoConfigurationError
 from xrepo_nb.query.operators import ACCUMULATORS
 from xrepo_nb.repos.joining import Shape, join_shape, union_shape
-from xrepo_nb.schema.merge import JoinConfig
 from xrepo_nb.schema.schema import Schema
 
 _OPTIONS = ("group_by", "aggregations", "filters", "join_config")
@@ -58,7 +57,7 @@ def _shape(schemas: Mapping[str, Schema], config: Mapping[str, Any], stages: Any
     from xrepo_nb.query.typing import output_schema
 
     if config.get("join_config"):
-        base = join_shape(schemas, JoinConfig.of(config["join_config"]), name)
+        base = join_shape(schemas, config["join_config"], name)
     else:
         base = union_shape(schemas, name)
     plan = parse_pipeline(stages, base.plan, at="aggregation_config")

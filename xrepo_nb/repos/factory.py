@@ -24,7 +24,7 @@ from xrepo_nb.repos.strategies import (
 )
 from xrepo_nb.repos.view import Definition, ViewRepo
 from xrepo_nb.resources.base import XResource
-from xrepo_nb.schema.merge import JoinConfig, merge_schemas
+from xrepo_nb.schema.merge import merge_schemas
 from xrepo_nb.schema.schema import Schema
 
 RepoType = Literal["connected", "materialized"]
@@ -321,8 +321,7 @@ class XRepoFactory:
         """What joins sources by the configuration, or without one puts them one after another."""
         if not join_config:
             return lambda schemas: union_shape(schemas, name)
-        config = JoinConfig.of(join_config)
-        return lambda schemas: join_shape(schemas, config, name)
+        return lambda schemas: join_shape(schemas, join_config, name)
 
     @classmethod
     async def _view(

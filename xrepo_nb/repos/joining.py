@@ -9,7 +9,8 @@ from typing import Any
 
 from xrepo_nb.query.expressions import FieldRef
 from xrepo_nb.query.plan import Join, Plan, Project, Scan, UnionWith
-from xrepo_nb.schema.merge import JoinConfig, merge_schemas, short_names, view_names
+from xrepo_nb.schema.join_config import JoinConfig, join_steps
+from xrepo_nb.schema.merge import join_schema, short_names, view_names
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field
 from xrepo_nb.schema.unite import united_field
@@ -24,13 +25,17 @@ class Shape:
     names: Mapping[str, Mapping[str, str]]
 
 
-def join_shape(schemas: Mapping[str, Schema], config: JoinConfig, name: str = "") -> Shape:
+def join_shape(
+    schemas: Mapping[str, Schema], config: Mapping[str, Any] | JoinConfig, name: str = ""
+) -> Shape:
     """The join of the sources, in their order."""
-    schema = merge_schemas(schemas, config, name)
-    names, short = view_names(schemas, config), short_names(schemas)
-    parts = [_named(source, names[short[source]]) for source in schemas]
-    on = tuple((left, left) for left, _ in config.on)
-    plan = reduce(lambda a, b: Join(a, b, on, config.how, config.validate), parts)
+    steps = join_steps(schemas, config)
+    schema = join_schema(schemas, steps, name)
+    names, short = view_names(schemas, steps), short_names(schemas)
+    first, *others = (_named(source, names[short[source]]) for source in schemas)
+    plan = first
+    for part, step in zip(others, steps.values(), strict=True):
+        plan = Join(plan, part, tuple((left, left) for left, _ in step.on), step.how, step.validate)
     return Shape(plan, schema, names)
 
 

@@ -42,18 +42,19 @@ async def open(
     progress: bool = True,
     **config: Any,
 ) -> XRepo[Any]:
-    """A repo over `target`: a file, folder, pattern, URI, resource, frame or list of dicts.
+    """A repo over `target`: a file, folder, pattern, URL, URI, resource, frame or list of dicts.
 
     In one call: makes the resource and connects it, discovers the schema, generates a model and
     registers it, makes the repo and registers it as `ns.repos.<name>`. Files and databases are
     scanned when asked and never loaded whole, unless `materialized=True` reads them into memory;
     rows in hand are materialised, and with `path` kept in a DuckDB file; `on_reject="report"` leaves
     out those that do not fit, and lists them in `report`. `model=False` gives records as dicts, a
-    class gives them as its instances. `rules` are access rules; `config` goes to the resource.
-    Discovering reads the file's head, a sample or all of it, as the source needs.
+    class gives them as its instances. `rules` are access rules; `config` goes to the resource:
+    `storage_options` to the filesystem of a URL. Discovering reads the file's head, a sample or all
+    of it, as the source needs; a remote file is fetched.
 
     Raises `XRepoNotFoundError` for a file or collection that is not there, `XRepoValidationError`
-    for one that cannot be read.
+    for one that cannot be read, `XRepoConnectionError` for a server that refuses or does not answer.
     """
     from xrepo_nb.resources.factory import resource_for
     from xrepo_nb.resources.tables import is_data
@@ -190,9 +191,11 @@ async def join(
     name: str,
     sources: Mapping[str, Any] | Sequence[Any],
     on: Any = None,
-    how: str = "left",
+    how: str | Mapping[str, str] = "left",
     *,
-    validate: str | None = None,
+    left_on: Any = None,
+    right_on: Any = None,
+    validate: str | Mapping[str, str] | None = None,
     model: type[Any] | None = None,
     materialize: bool = True,
     ttl: float | None = None,
@@ -204,16 +207,23 @@ async def join(
 
     `sources` by the name that prefixes their fields: a repo, its name in the namespace, or whatever
     else `open` takes but a path. Each further one is joined to what came before. `on`: the key, a
-    list of keys, or `(left, right)` pairs; None puts the sources one after another instead. `how`:
-    left, inner, right, outer, semi, anti, asof. `validate`: one_to_one, one_to_many, many_to_one.
+    list of keys, or `(left, right)` pairs, also written as `left_on` and `right_on`; None puts the
+    sources one after another instead. `how`: left, inner, right, outer, semi, anti, asof.
+    `validate`: one_to_one, one_to_many, many_to_one.
+
+    Each of these is one for all sources, or a mapping from the name of each but the first to its
+    own: `on={"airlines": "carrier", "planes": [("tailnum", "tail")]}`. A left key is a field of the
+    first source, or one of a source joined before by its name in the view (`airlines_name`). In the
+    view a key keeps its left name; every other field takes its source's as prefix.
+
     The rows are computed now, and again when a source changes, after `ttl` seconds and on
     `refresh()`; `materialize=False` keeps none.
 
-    Raises `XRepoConfigurationError` for a key that a source lacks, keys of different types, and a
-    view that would read itself; `XRepoQueryError` when `validate` does not hold.
+    Raises `XRepoConfigurationError` for a key that is not there, keys of different types, a source
+    without keys, and a view that would read itself; `XRepoQueryError` when `validate` does not hold.
     """
+    config = _join_config(on=on, left_on=left_on, right_on=right_on, type=how, validate=validate)
     repos = await _joinable(sources)
-    config = {} if on is None else {"on": on, "type": how, "validate": validate}
     with _shown(progress):
         view = await XRepoFactory._view(
             name,
@@ -227,6 +237,20 @@ async def join(
     if register:
         await namespace.register_ns(f"ns.repos.{name}", view)
     return view
+
+
+def _join_config(**options: Any) -> dict[str, Any]:
+    """The options that are given, as the specification writes them; none for a union."""
+    given = {option: value for option, value in options.items() if value is not None}
+    if given.keys() & {"on", "left_on", "right_on"}:
+        return given
+    if given != {"type": "left"}:
+        raise XRepoConfigurationError(
+            "a join needs keys",
+            asked="on",
+            hint='on="user_id"; without how= and validate= the sources are put one after another',
+        )
+    return {}
 
 
 async def _joinable(sources: Mapping[str, Any] | Sequence[Any]) -> dict[str, XRepo[Any]]:
@@ -246,4 +270,10 @@ def _shown(progress: bool) -> AbstractContextManager[Any]:
 
 
 def _label(target: Any) -> str:
+    """What progress calls the target: never by a password or token of its URI."""
+    from xrepo_nb.resources.urls import file_name, located
+
+    target = located(target).target
+    if isinstance(target, str) and "://" in target:
+        return file_name(target)
     return Path(target).name if isinstance(target, str | Path) else type(target).__name__

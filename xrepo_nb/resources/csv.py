@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import polars as pl
 
@@ -25,7 +25,7 @@ from xrepo_nb.resources.csv_types import (
 )
 from xrepo_nb.resources.files import FileResource, Format, Loaded, OnError
 from xrepo_nb.resources.paths import extension
-from xrepo_nb.resources.selection import Selection
+from xrepo_nb.resources.remote import selected
 from xrepo_nb.resources.union import aligned, require_equal
 from xrepo_nb.schema.report import Rejected
 
@@ -192,6 +192,7 @@ class CSVResource(FileResource):
         null_values: str | Sequence[str] = (),
         try_parse_dates: bool = True,
         on_error: OnError = "raise",
+        storage_options: Mapping[str, Any] | None = None,
         name: str | None = None,
     ) -> None:
         format = CSVFormat(
@@ -204,6 +205,5 @@ class CSVResource(FileResource):
             try_parse_dates,
             on_error,
         )
-        super().__init__(
-            Selection.of(file_path, root, pattern), [format], name=name, union_by_name=union_by_name
-        )
+        files = selected(file_path, root, pattern, storage_options)
+        super().__init__(files, [format], name=name, union_by_name=union_by_name)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.resources.files import FileResource, Format, Loaded, OnError
 from xrepo_nb.resources.json_text import NotJSON
-from xrepo_nb.resources.selection import Selection
+from xrepo_nb.resources.remote import selected
 from xrepo_nb.resources.union import require_equal
 from xrepo_nb.schema.inference import infer
 from xrepo_nb.schema.report import Rejected
@@ -39,10 +39,11 @@ class DocumentFileResource(FileResource):
         union_by_name: bool = False,
         encoding: str = "utf-8",
         on_error: OnError = "raise",
+        storage_options: Mapping[str, Any] | None = None,
         name: str | None = None,
     ) -> None:
-        selection, format = Selection.of(file_path, root, pattern), self.format(encoding, on_error)
-        super().__init__(selection, [format], name=name, union_by_name=union_by_name)
+        files = selected(file_path, root, pattern, storage_options)
+        super().__init__(files, [self.format(encoding, on_error)], name=name, union_by_name=union_by_name)
 
 
 @dataclass(slots=True)

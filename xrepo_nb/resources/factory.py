@@ -14,11 +14,12 @@ from urllib.parse import parse_qsl, unquote
 
 from pydantic import SecretStr
 
-from xrepo_nb.core.errors import XRepoConfigurationError, an, closest
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoUnsupportedError, an, closest
 from xrepo_nb.resources.base import XResource
 from xrepo_nb.resources.paths import extension, is_pattern, must_say
 from xrepo_nb.resources.selection import split_pattern
 from xrepo_nb.resources.tables import is_data
+from xrepo_nb.resources.urls import SCHEMES, below, has_wildcard, is_web, located, scheme, shown
 
 GROUP = "xrepo_nb.resources"
 """The entry-point group in which sources are found, ours and those of others."""
@@ -96,8 +97,9 @@ def resource_for(target: Any, **config: Any) -> Opened:
     """The source and collection that `target` means; touches no disk and no network.
 
     A path goes by its extension, one without by what a folder holds; a pattern is one
-    collection of all files that match. A URI names the kind: `sqlite:///planes.db?table=planes`
-    (three slashes: relative, four: absolute), `file:///data/flights.parquet`. A list of dicts
+    collection of all files that match. So does a URL of a remote file, `s3://bucket/a.parquet`, and a
+    `UPath`. A URI names the kind: `sqlite:///planes.db?table=planes` (three slashes: relative, four:
+    absolute), `file:///data/flights.parquet`. A list of dicts
     and frames become a `MemoryResource`, as does a dict of several. A source stands for itself,
     alone or as `(source, collection)`. `config` goes to the source.
 
@@ -109,6 +111,9 @@ def resource_for(target: Any, **config: Any) -> Opened:
         return Opened(target, collection)
     if isinstance(target, tuple) and len(target) == 2 and isinstance(target[0], XResource):
         return Opened(target[0], target[1])
+    target, options = located(target)
+    if options:
+        config = {"storage_options": options} | config
     if isinstance(target, str) and (uri := _URI.match(target)):
         return _from_uri(target, uri, collection, config)
     if isinstance(target, str | Path):
@@ -140,6 +145,8 @@ _URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 def _from_uri(target: str, uri: re.Match[str], collection: str | None, config: dict[str, Any]) -> Opened:
     scheme = uri[1].lower()
     name = _SYNONYMS.get(scheme, scheme)
+    if _is_remote(target, name):
+        return Opened(_from_url(target, config), collection)
     if name not in _FILES and name != "file":
         return Opened(ResourceFactory.create(name, uri=target, **config), collection)
     location, _, query = target[uri.end() :].partition("?")
@@ -156,6 +163,38 @@ def _from_uri(target: str, uri: re.Match[str], collection: str | None, config: d
 
 _FILES = {"csv", "json", "ndjson", "parquet", "sqlite", "duckdb"}
 _FLAGS = {"true": True, "false": False}
+
+
+def _is_remote(target: str, name: str) -> bool:
+    """Whether the URL names remote files. One of the web may also be an endpoint: it needs a known
+    extension, or a wildcard, unless there is no source of endpoints."""
+    if scheme(target) not in SCHEMES:
+        return False
+    if not is_web(target):
+        return True
+    return has_wildcard(target) or extension(below(target)) in _BY_EXTENSION or not _is_known(name)
+
+
+def _from_url(url: str, config: dict[str, Any]) -> XResource:
+    must_say(f"the path after {scheme(url)}://", url.partition("://")[2].strip("/"))
+    name = _BY_EXTENSION.get(extension(below(url)))
+    if name in ("sqlite", "duckdb"):
+        raise XRepoUnsupportedError(
+            f"{an(name)} database is opened where its file is, not by a URL",
+            asked=name,
+            hint="fetch the file, and open the copy",
+        )
+    if name is not None:
+        return ResourceFactory.create(name, file_path=url, **config)
+    if has_wildcard(url):
+        return ResourceFactory.create("folder", **{"root": None, "pattern": url} | config)
+    if is_web(url):
+        raise XRepoConfigurationError(
+            f"the name of {shown(url)} does not tell the format",
+            asked=shown(url),
+            hint="name the format: ResourceFactory.create('csv', file_path=...)",
+        )
+    return ResourceFactory.create("folder", **{"root": url} | config)
 
 
 def _from_path(path: Path, config: dict[str, Any]) -> XResource:
@@ -179,6 +218,10 @@ def _from_data(target: Any, collection: str | None, config: dict[str, Any]) -> X
         asked=type(target).__name__,
         exists=["path", "URI", "list of dicts", "Polars, pandas or Arrow frame", "dict of those", "source"],
     )
+
+
+def _is_known(name: str) -> bool:
+    return name in _registered or name in _OWN or name in _others()
 
 
 def _maker(name: str) -> Maker:

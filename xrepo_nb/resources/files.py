@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,16 +23,14 @@ from xrepo_nb.core.errors import (
 from xrepo_nb.core.offload import offload
 from xrepo_nb.resources.base import Capabilities, ScanRequest, XResource
 from xrepo_nb.resources.paths import extension
+from xrepo_nb.resources.remote import Selected
 from xrepo_nb.resources.running import reading, run
-from xrepo_nb.resources.selection import Files, Selection, one_of
+from xrepo_nb.resources.selection import Stamp, one_of, stamp
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
 if TYPE_CHECKING:
     from xrepo_nb.schema.report import InferenceReport
-
-Stamp = tuple[tuple[str, int, int, int], ...]
-"""What tells files from ones that were changed: path, time, size and inode of each."""
 
 OnError = Literal["raise", "report"]
 """What becomes of rows that cannot be read: an error, or an entry in the report."""
@@ -75,6 +73,8 @@ class Format(ABC):
 class FileResource(XResource):
     """Files as collections: read-only, looked at anew when they change.
 
+    Remote ones, named by a URL, are read through copies on this machine: a file is fetched when its
+    rows or types are first asked for, and again when what its server tells of it has changed.
     `reports` holds the `InferenceReport` of each collection that has been looked at. Nothing is
     read before it is asked for; what inference found is kept until a file's time, size or inode
     changes. Rows are scanned lazily, except where a format's page says that they are held.
@@ -85,7 +85,7 @@ class FileResource(XResource):
 
     def __init__(
         self,
-        selection: Selection,
+        selection: Selected,
         formats: Sequence[Format],
         *,
         name: str | None = None,
@@ -109,9 +109,10 @@ class FileResource(XResource):
         self._connected = True
 
     async def close(self) -> None:
-        """Forgets what was found in the files."""
+        """Forgets what was found in the files, and removes copies of remote ones."""
         self._connected = False
         self._tables.clear()
+        await offload(self._selection.close)
 
     async def validate_connection(self) -> bool:
         """Whether it is connected and the files are still there."""
@@ -136,8 +137,7 @@ class FileResource(XResource):
     async def size_bytes(self, collection: str | None = None) -> int | None:
         """How many bytes the files of the collection have now."""
         files = await offload(self._files)
-        stamp = await offload(_stamp, files[one_of(files, collection)])
-        return sum(length for _, _, length, _ in stamp)
+        return await offload(self._selection.size_bytes, files[one_of(files, collection)])
 
     async def table(self, collection: str | None = None) -> Table:
         """The collection as a lazy table, and its files, if they are Parquet and need no change."""
@@ -151,22 +151,22 @@ class FileResource(XResource):
                 async for batch in batches:
                     yield batch
 
-    def _files(self) -> Files:
+    def _files(self) -> Mapping[str, tuple[Any, ...]]:
         with _allowed():
             return self._selection.files([suffix for each in self.formats for suffix in each.extensions])
 
     def _table(self, collection: str | None) -> Table:
         files = self._files()
         name = one_of(files, collection)
-        paths = files[name]
         with self._locks[name], _allowed():
-            stamp = _stamp(paths)
+            paths = self._selection.local(files[name])
+            found = stamp(paths)
             known = self._tables.get(name)
-            if known is not None and known[0] == stamp:
+            if known is not None and known[0] == found:
                 return known[1]
             loaded = self._format(paths).load(paths, self._union_by_name)
             table = loaded.table(name=name, source=_origin(paths))
-            self._tables[name] = stamp, table
+            self._tables[name] = found, table
             self.reports[name] = loaded.report
             return table
 
@@ -202,16 +202,6 @@ def _allowed() -> Iterator[None]:
     except PermissionError as error:
         name = Path(error.filename or "").name
         raise XRepoConnectionError(f"file {name!r} may not be read by this process", asked=name) from error
-
-
-def _stamp(paths: Sequence[Path]) -> Stamp:
-    try:
-        states = [(path, path.stat()) for path in paths]
-    except OSError as error:
-        raise XRepoConnectionError(
-            "a file went away while it was opened", asked=error.filename, hint="try again"
-        ) from error
-    return tuple((str(path), state.st_mtime_ns, state.st_size, state.st_ino) for path, state in states)
 
 
 def _origin(paths: Sequence[Path]) -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from xrepo_nb.resources.csv import CSVFormat
 from xrepo_nb.resources.files import FileResource
 from xrepo_nb.resources.json import JSONFormat
 from xrepo_nb.resources.ndjson import NDJSONFormat
 from xrepo_nb.resources.parquet import ParquetFormat
-from xrepo_nb.resources.selection import Selection
+from xrepo_nb.resources.remote import selected
 
 
 class FolderResource(FileResource):
@@ -27,11 +28,13 @@ class FolderResource(FileResource):
 
     def __init__(
         self,
-        root: str | Path,
+        root: str | Path | None,
         *,
         pattern: str | Mapping[str, str] | None = None,
         union_by_name: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
         name: str | None = None,
     ) -> None:
         formats = [CSVFormat(), JSONFormat(), NDJSONFormat(), ParquetFormat()]
-        super().__init__(Selection.of(None, root, pattern), formats, name=name, union_by_name=union_by_name)
+        files = selected(None, root, pattern, storage_options)
+        super().__init__(files, formats, name=name, union_by_name=union_by_name)

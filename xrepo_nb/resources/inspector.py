@@ -16,7 +16,8 @@ from xrepo_nb.query.plan import Limit, Plan, Scan
 from xrepo_nb.resources.base import ScanRequest, XResource
 from xrepo_nb.resources.running import reading
 from xrepo_nb.schema.discovery import FEW, Seen, refers_to, with_enums
-from xrepo_nb.schema.merge import JoinConfig, merge_schemas, short_names
+from xrepo_nb.schema.join_config import JoinConfig
+from xrepo_nb.schema.merge import merge_schemas, short_names
 from xrepo_nb.schema.models import build_model
 from xrepo_nb.schema.naming import class_name
 from xrepo_nb.schema.report import InferenceReport

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import polars as pl
 
 from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.resources.files import FileResource, Format, Loaded
-from xrepo_nb.resources.selection import Selection
+from xrepo_nb.resources.remote import selected
 from xrepo_nb.resources.storage import stored
 from xrepo_nb.resources.union import concat
 from xrepo_nb.schema.report import FieldReport, InferenceReport
@@ -53,10 +53,11 @@ class ParquetResource(FileResource):
         root: str | Path | None = None,
         pattern: str | Mapping[str, str] | None = None,
         union_by_name: bool = False,
+        storage_options: Mapping[str, Any] | None = None,
         name: str | None = None,
     ) -> None:
-        selection = Selection.of(file_path, root, pattern)
-        super().__init__(selection, [ParquetFormat()], name=name, union_by_name=union_by_name)
+        files = selected(file_path, root, pattern, storage_options)
+        super().__init__(files, [ParquetFormat()], name=name, union_by_name=union_by_name)
 
 
 def _scan(path: Path) -> pl.LazyFrame:

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import TypeVar
 
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConnectionError, XRepoNotFoundError
 from xrepo_nb.resources.paths import Root, extension, is_pattern, must_say, stem
+
+F = TypeVar("F")
 
 Files = Mapping[str, tuple[Path, ...]]
 """The files of each collection, by the collection's name."""
+
+Stamp = tuple[tuple[str, int, int, int], ...]
+"""What tells files from ones that were changed: path, time, size and inode of each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,7 @@ class Selection:
         if isinstance(pattern, str):
             if root is None:
                 root, pattern = split_pattern(pattern)
-            pattern = {_label(root, pattern): pattern}
+            pattern = {label_of(root, pattern): pattern}
         folder = Path(root) if root is not None else Path() if pattern else None
         return cls(Path(file_path) if file_path is not None else None, folder, tuple((pattern or {}).items()))
 
@@ -79,12 +85,18 @@ class Selection:
         root = Root.of(self.root or Path())
         if self.patterns:
             return {label: _matching(root, pattern) for label, pattern in self.patterns}
-        found = [path for path in root.files() if extension(path) in extensions]
-        stems = [stem(path) for path in found]
-        return {
-            label if stems.count(label) == 1 else path.name: (path,)
-            for label, path in zip(stems, found, strict=True)
-        }
+        return labelled([(path, path) for path in root.files() if extension(path) in extensions])
+
+    def local(self, files: tuple[Path, ...]) -> tuple[Path, ...]:
+        """The files themselves."""
+        return files
+
+    def size_bytes(self, files: tuple[Path, ...]) -> int:
+        """How many bytes they have now. Blocks."""
+        return sum(size for _, _, size, _ in stamp(files))
+
+    def close(self) -> None:
+        """Nothing was kept."""
 
     def _single(self, file: Path) -> Path:
         if self.root is not None:
@@ -93,6 +105,27 @@ class Selection:
         if path.is_symlink():  # the caller chose the link, so its target is what he asked for
             path = path.resolve()
         return Root.of(path.parent).file(path.name)
+
+
+def stamp(paths: Sequence[Path]) -> Stamp:
+    """What the files are now. Blocks."""
+    try:
+        states = [(path, path.stat()) for path in paths]
+    except OSError as error:
+        raise XRepoConnectionError(
+            "a file went away while it was opened", asked=error.filename, hint="try again"
+        ) from error
+    return tuple((str(path), state.st_mtime_ns, state.st_size, state.st_ino) for path, state in states)
+
+
+def labelled(files: Sequence[tuple[PurePath, F]]) -> dict[str, tuple[F, ...]]:
+    """Each file, given with its name, as a collection named by its stem, or where that is not enough
+    by its whole name."""
+    stems = [stem(name) for name, _ in files]
+    return {
+        label if stems.count(label) == 1 else name.name: (file,)
+        for label, (name, file) in zip(stems, files, strict=True)
+    }
 
 
 def _matching(root: Root, pattern: str) -> tuple[Path, ...]:
@@ -112,7 +145,12 @@ def split_pattern(pattern: str | Path) -> tuple[Path, str]:
     return Path(*parts[:literal]), str(Path(*parts[literal:]))
 
 
-def _label(root: str | Path, pattern: str) -> str:
+def label_of(root: str | Path, pattern: str) -> str:
+    """The name of the collection that a pattern below that folder makes.
+
+    >>> label_of("data", "2024-*.csv"), label_of("data", "*.csv")
+    ('2024', 'data')
+    """
     prefix = re.split(r"[*?\[]", Path(pattern).name)[0].rstrip("-_. ")
     return prefix or Path(root).name or "files"
 

@@ -2,51 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from xrepo_nb.core.errors import XRepoConfigurationError
+from xrepo_nb.core.errors import XRepoConfigurationError, closest
+from xrepo_nb.schema.join_config import JoinConfig, Steps, join_steps
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field
 
-HOW = ("left", "inner", "right", "outer", "semi", "anti", "asof")
-VALIDATE = ("one_to_one", "one_to_many", "many_to_one", "many_to_many")
-
 _NUMBERS = frozenset({"int", "float", "decimal"})
-_SHORT = {"1:1": "one_to_one", "1:m": "one_to_many", "m:1": "many_to_one", "m:m": "many_to_many"}
-
-
-@dataclass(frozen=True, slots=True)
-class JoinConfig:
-    """What joins sources: pairs of key fields, left and right, how, and what to insist on.
-
-    With three or more sources each further one is joined to what came before.
-    """
-
-    on: tuple[tuple[str, str], ...]
-    how: str = "left"
-    validate: str = "many_to_many"
-
-    @classmethod
-    def of(cls, given: Mapping[str, Any] | JoinConfig) -> JoinConfig:
-        """The configuration in the specification's form: `{"on": "user_id", "type": "left_join"}`.
-
-        `on`: a name, a list of names, or `(left, right)` pairs; `left_on` and `right_on` likewise.
-
-        >>> JoinConfig.of({"on": [("user_id", "id")], "type": "left_join"})
-        JoinConfig(on=(('user_id', 'id'),), how='left', validate='many_to_many')
-        """
-        if isinstance(given, JoinConfig):
-            return given
-        known = {"on", "type", "how", "validate", "left_on", "right_on"}
-        unknown = next((key for key in given if key not in known), None)
-        if unknown is not None:
-            raise XRepoConfigurationError(
-                f"a join has no option {unknown!r}", asked=unknown, exists=sorted(known)
-            )
-        how = _how(given.get("type", given.get("how", "left")))
-        return cls(_pairs(given), how, _validate(given.get("validate")))
 
 
 def merge_schemas(
@@ -57,7 +22,9 @@ def merge_schemas(
     """The schema of the sources' join: join keys keep their name, other fields take the last part
     of their source's name as prefix; each tells its source and lineage.
 
-    Raises `XRepoConfigurationError` for a key that a source lacks or that has another type there.
+    A pair of keys has its left name: of the first source that field's own, of a later one the name
+    that it has in the view. Raises `XRepoConfigurationError` for a key that is not there or has
+    another type on the other side, and for two fields that would have one name.
 
     >>> users = {"fields": {"id": {"type": "int", "required": True}, "name": {"type": "string"}}}
     >>> orders = {"fields": {"id": {"type": "int"}, "total": {"type": "float", "required": True}}}
@@ -66,9 +33,7 @@ def merge_schemas(
     (('id', 'users_name', 'orders_total'), False, ('mongo.users.id', 'mongo.orders.id'))
     """
     made = {source: Schema.of(schema) for source, schema in schemas.items()}
-    config = JoinConfig.of(join_config)
-    check_keys(made, config)
-    return join_schema(made, config, name)
+    return join_schema(made, join_steps(made, join_config), name)
 
 
 def short_names(sources: Iterable[str]) -> dict[str, str]:
@@ -87,111 +52,153 @@ def short_names(sources: Iterable[str]) -> dict[str, str]:
     return short
 
 
-def view_names(schemas: Mapping[str, Schema], config: JoinConfig) -> dict[str, dict[str, str]]:
-    """What each source's fields are called in the join, by short source name."""
+def view_names(schemas: Mapping[str, Schema], steps: Steps) -> dict[str, dict[str, str]]:
+    """What each source's fields are called in the join, by short source name.
+
+    A key has the name on the left side of its pair; every other field its source's as prefix.
+    """
+    lefts = {left: left for step in steps.values() for left, _ in step.on}
     names = {}
-    for place, (source, short) in enumerate(short_names(schemas).items()):
-        keys = {(left if place == 0 else right): left for left, right in config.on}
+    for source, short in short_names(schemas).items():
+        keys = {right: left for left, right in steps[source].on} if source in steps else lefts
         names[short] = {name: keys.get(name, f"{short}_{name}") for name in schemas[source].names}
     return names
 
 
-def join_schema(schemas: Mapping[str, Schema], config: JoinConfig, name: str = "") -> Schema:
-    """The fields of all sources by the join's names, each with where it comes from."""
-    names = view_names(schemas, config)
+def join_schema(schemas: Mapping[str, Schema], steps: Steps, name: str = "") -> Schema:
+    """The fields of all sources by the join's names, each with where it comes from.
+
+    Raises `XRepoConfigurationError` as `merge_schemas` does.
+    """
+    check_keys(schemas, steps)
+    names, loose = view_names(schemas, steps), _unmatched(list(schemas), steps)
     fields: dict[str, Field] = {}
-    for place, (source, short) in enumerate(short_names(schemas).items()):
-        if place and config.how in ("semi", "anti"):
-            break
+    for source, short in short_names(schemas).items():
+        step = steps.get(source)
+        if step is not None and step.selects:
+            continue
+        keys = {right for _, right in step.on} if step is not None else ()
         for field in schemas[source].fields:
-            new = names[short][field.name]
-            line = f"{source}.{field.name}"
-            if new in fields:
+            new, line = names[short][field.name], f"{source}.{field.name}"
+            if new not in fields:
+                made = replace(field, name=new, source=source, lineage=(line,))
+                fields[new] = _perhaps_null(made) if source in loose else made
+            elif field.name in keys:
                 fields[new] = replace(fields[new], lineage=(*fields[new].lineage, line))
             else:
-                made = replace(field, name=new, source=source, lineage=(line,))
-                fields[new] = _perhaps_null(made) if _may_lack(place, config.how) else made
+                raise _same_name(new, fields[new].lineage[0], line)
     extra = (
         ("view_type", "joined"),
         ("source_schemas", dict(schemas)),
-        ("join_config", {"on": [list(pair) for pair in config.on], "type": config.how}),
+        ("join_config", _told(steps)),
     )
     return Schema(tuple(fields.values()), name=name, extra=extra)
 
 
-def check_keys(schemas: Mapping[str, Schema], config: JoinConfig) -> None:
-    """Raises `XRepoConfigurationError` for a key that a source lacks, or keys of different types."""
-    sources = list(schemas.items())
-    if len(sources) < 2:
-        raise XRepoConfigurationError("a join needs two sources or more", asked=", ".join(schemas))
-    first, left_schema = sources[0]
-    for source, schema in sources[1:]:
-        for left, right in config.on:
-            a, b = _key(left_schema, left, first, "left"), _key(schema, right, source, "right")
-            if not _comparable(a.type, b.type):
-                raise XRepoConfigurationError(
-                    f"join keys of different types: {first}.{left} is {a.type}, {source}.{right} is {b.type}",
-                    asked=right,
-                    hint="convert one of them in its source first",
-                )
+def _told(steps: Steps) -> dict[str, Any]:
+    """The configuration as a caller would write it: by source only where sources differ."""
+    on = {source: [list(pair) for pair in step.on] for source, step in steps.items()}
+    how = {source: step.how for source, step in steps.items()}
+    return {"on": _only(on), "type": _only(how)}
 
 
-def _pairs(given: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    if "left_on" in given or "right_on" in given:
-        left, right = (_listed(given.get(side)) for side in ("left_on", "right_on"))
-        if not left or len(left) != len(right):
-            raise XRepoConfigurationError(
-                "left_on and right_on must name as many fields each", asked="left_on"
-            )
-        return tuple(zip(left, right, strict=True))
-    on = given.get("on", "id")
-    if isinstance(on, Mapping):
-        return tuple((str(a), str(b)) for a, b in on.items())
-    pairs = tuple((a, a) if isinstance(a, str) else tuple(a) for a in _listed(on))
-    if not pairs or any(len(pair) != 2 or not all(isinstance(n, str) for n in pair) for pair in pairs):
+def _only(by_source: dict[str, Any]) -> Any:
+    first, *others = by_source.values()
+    return by_source if any(other != first for other in others) else first
+
+
+def _same_name(name: str, first: str, second: str) -> XRepoConfigurationError:
+    return XRepoConfigurationError(
+        f"two fields of the join would be called {name!r}: {first} and {second}",
+        asked=name,
+        hint="give the source of the second another name: its fields take it as prefix",
+    )
+
+
+def check_keys(schemas: Mapping[str, Schema], steps: Steps) -> None:
+    """Raises `XRepoConfigurationError` for a key that is not there, or keys of different types."""
+    names, short = view_names(schemas, steps), short_names(schemas)
+    joined = [next(iter(schemas))]
+    left = _located(joined[0], schemas)
+    for source, step in steps.items():
+        right = _located(source, schemas)
+        for ours, theirs in step.on:
+            if ours not in left:
+                hint = _left_hint(ours, [*left], source, joined, schemas, names)
+                raise _no_key(f"left side of the join, {' + '.join(joined)},", ours, left, hint)
+            if theirs not in right:
+                hint = _right_hint(theirs, [*right], left, source, steps)
+                raise _no_key(f"right side of the join, {source},", theirs, right, hint)
+            _must_compare(left[ours], right[theirs])
+        if not step.selects:
+            left = {names[short[source]][name]: found for name, found in right.items()} | left
+        joined.append(source)
+
+
+def _located(source: str, schemas: Mapping[str, Schema]) -> dict[str, tuple[str, Field]]:
+    """Each field of a source, with its full name."""
+    return {field.name: (f"{source}.{field.name}", field) for field in schemas[source].fields}
+
+
+def _must_compare(left: tuple[str, Field], right: tuple[str, Field]) -> None:
+    (ours, a), (theirs, b) = left, right
+    if not _comparable(a.type, b.type):
         raise XRepoConfigurationError(
-            "a join's `on` is a name, a list of names, or (left, right) pairs",
-            asked="on",
-            hint='on="user_id"',
+            f"join keys of different types: {ours} is {a.type}, {theirs} is {b.type}",
+            asked=b.name,
+            hint="convert one of them in its source first",
         )
-    return pairs
 
 
-def _listed(given: Any) -> list[Any]:
-    return [] if given is None else [given] if isinstance(given, str) else list(given)
+def _no_key(side: str, name: str, fields: Iterable[str], hint: str | None) -> XRepoConfigurationError:
+    return XRepoConfigurationError(f"the {side} has no field {name!r}", asked=name, exists=fields, hint=hint)
 
 
-def _how(given: str) -> str:
-    how = str(given).removesuffix("_join").removesuffix("_outer")
-    how = "outer" if how in ("full", "full_outer") else how
-    if how not in HOW:
-        raise XRepoConfigurationError(f"unknown kind of join {given!r}", asked=given, exists=HOW)
-    return how
+def _left_hint(
+    name: str,
+    fields: Sequence[str],
+    source: str,
+    joined: Sequence[str],
+    schemas: Mapping[str, Schema],
+    names: Mapping[str, Mapping[str, str]],
+) -> str | None:
+    """What to write in place of a left key that is not there; None leaves it to the nearest name."""
+    for other, short in short_names(schemas).items():
+        if other in joined[1:] and names[short].get(name) in fields:
+            return f"in the view {other}.{name} is {names[short][name]!r}"
+        if other not in (*joined, source) and name in names[short].values():
+            return f"{other!r} is joined later: put it before {source!r}"
+    if closest(name, fields) is not None:
+        return None
+    if name in schemas[source].names:
+        return f'where the names differ, write pairs: [("left name", {name!r})]'
+    near = closest(name, [other for other in schemas if other not in joined])
+    return None if near is None else f"did you mean the source {near!r}?"
 
 
-def _validate(given: str | None) -> str:
-    validate = _SHORT.get(given or "m:m", given or "")
-    if validate not in VALIDATE:
-        raise XRepoConfigurationError(f"unknown cardinality {given!r}", asked=given, exists=VALIDATE)
-    return validate
+def _right_hint(
+    name: str, fields: Sequence[str], left: Iterable[str], source: str, steps: Steps
+) -> str | None:
+    """What to write in place of a right key that is not there; None leaves it to the nearest name."""
+    near = closest(name, fields)
+    if near is not None:
+        return f"where the names differ, write pairs: [({name!r}, {near!r})]" if name in left else None
+    return f"each source may have keys of its own: on={{..., {source!r}: ...}}" if len(steps) > 1 else None
 
 
-def _may_lack(place: int, how: str) -> bool:
-    """Whether rows may have nothing from the source in that place."""
-    return how == "outer" or (how in ("left", "asof") and place > 0) or (how == "right" and place == 0)
+def _unmatched(sources: Sequence[str], steps: Steps) -> set[str]:
+    """The sources from which a row of the join may have nothing."""
+    found: set[str] = set()
+    for place, (source, step) in enumerate(steps.items(), 1):
+        if step.how in ("right", "outer"):
+            found.update(sources[:place])
+        if step.how in ("left", "outer", "asof"):
+            found.add(source)
+    return found
 
 
 def _perhaps_null(field: Field) -> Field:
     return replace(field, absence="null") if field.absence == "never" else field
-
-
-def _key(schema: Schema, name: str, source: str, side: str) -> Field:
-    found = schema.field(name)
-    if found is None:
-        raise XRepoConfigurationError(
-            f"the {side} side of the join, {source}, has no field {name!r}", asked=name, exists=schema.names
-        )
-    return found
 
 
 def _comparable(a: DataType, b: DataType) -> bool:
