@@ -58,6 +58,16 @@ class Rows:
         """A named argument."""
         return self.column(accumulator.needed(name))
 
+    def chosen(self, value: Value, expr: pl.Expr) -> Value:
+        """One of a value's values over the rows; null where there are no rows."""
+        if self.least:
+            return Value(expr, value.type, value.absence, facts=value.facts)
+        return Value(expr, value.type, "null", facts=Facts(value.facts.bounds))
+
+    def found(self, value: Value) -> Absence:
+        """The absence of what is null in rows without any value, which needs absent ones, or no rows."""
+        return "never" if value.absence == "never" and self.least else "null"
+
     def column(self, expr: Expr) -> Value:
         """An expression's value for each row, also where it is a constant."""
         value = self.scope.typed(expr)
@@ -136,7 +146,7 @@ def _avg(accumulator: Accumulator, rows: Rows) -> Value:
         decline("$avg of decimals")
     if not value.is_number:
         return Value(pl.lit(None, dtype=pl.Float64).first(), FLOAT, "null")
-    return Value(_mean(value, rows.height), FLOAT, _ever(value))
+    return Value(_mean(value, rows.height), FLOAT, rows.found(value))
 
 
 def _mean(value: Value, height: int | None) -> pl.Expr:
@@ -145,11 +155,6 @@ def _mean(value: Value, height: int | None) -> pl.Expr:
     if value.kind != "int" or (height is not None and max(-low, high) * height <= 2**53):
         return value.expr.mean()
     return mean_of_ints(value.expr)
-
-
-def _ever(value: Value) -> Absence:
-    """Null in a group without any value, which needs absent ones."""
-    return "never" if value.absence == "never" else "null"
 
 
 @accumulates("$min", "$max")
@@ -164,14 +169,14 @@ def _extreme(accumulator: Accumulator, rows: Rows) -> Value:
     else:
         nan = value.kind == "float" and value.facts.may_be_nan
         expr = value.expr.nan_min() if nan else value.expr.min()
-    return Value(expr, value.type, _ever(value), facts=value.facts)
+    return rows.chosen(replace(value, absence=rows.found(value)), expr)
 
 
 @accumulates("$first", "$last")
 def _end(accumulator: Accumulator, rows: Rows) -> Value:
     value = rows.argument(accumulator).nullable()
     expr = value.expr.first() if accumulator.op == "$first" else value.expr.last()
-    return Value(expr, value.type, value.absence, facts=value.facts)
+    return rows.chosen(value, expr)
 
 
 @accumulates("$push")
@@ -209,7 +214,7 @@ def _deviation(accumulator: Accumulator, rows: Rows) -> Value:
     if not value.is_number:
         return Value(pl.lit(None, dtype=pl.Float64).first(), FLOAT, "null")
     sample = accumulator.op == "$stdDevSamp"
-    return Value(value.expr.std(ddof=int(sample)), FLOAT, "null" if sample else _ever(value))
+    return Value(value.expr.std(ddof=int(sample)), FLOAT, "null" if sample else rows.found(value))
 
 
 @accumulates("$firstN", "$lastN", "$minN", "$maxN")
@@ -253,7 +258,7 @@ def _best(accumulator: Accumulator, rows: Rows) -> Value:
         expr = Order(keys, rows.scope).applied(expr)
     if op in ("$top", "$bottom"):
         chosen = expr.first() if op == "$top" else expr.last()
-        return Value(chosen, value.type, value.absence, facts=value.facts)
+        return rows.chosen(value, chosen)
     count = _count_of(accumulator)
     chosen = expr.head(count) if op == "$topN" else expr.tail(count)
     return Value(chosen.implode(), DataType("array", item=value.type), "never")
@@ -265,7 +270,7 @@ def _percentile(accumulator: Accumulator, rows: Rows) -> Value:
     if not value.is_number:
         decline(f"{accumulator.op} of {an(value.kind)}")
     if accumulator.op == "$median":
-        return Value(_at_point(value, 0.5), FLOAT, _ever(value))
+        return Value(_at_point(value, 0.5), FLOAT, rows.found(value))
     points = accumulator.constant("p")
     if points is None:
         decline("$percentile at computed points")
