@@ -14,6 +14,7 @@ from xrepo_nb.engines.polars.paths import reach
 from xrepo_nb.engines.polars.values import EMPTY_DOCUMENT, MISSING_VALUE, Value, literal
 from xrepo_nb.engines.typed.reasons import Unsupported, bounded, decline
 from xrepo_nb.query.expressions import ArrayExpr, Call, DocumentExpr, Expr, FieldRef, Let, Literal, Variable
+from xrepo_nb.query.rules.predicates import is_total
 from xrepo_nb.query.walk import MAX_WRITTEN, written_out
 from xrepo_nb.schema.types import DataType, Field
 
@@ -137,14 +138,21 @@ def _array(scope: Scope, expr: Any) -> Value:
 
 def _call(scope: Scope, expr: Any) -> Value:
     operator = OPERATORS.get(expr.op)
-    return operator(expr, scope) if operator is not None else decline(f"{expr.op} has no lowering")
+    return _kept(expr, operator(expr, scope)) if operator else decline(f"{expr.op} has no lowering")
 
 
 def _let(scope: Scope, expr: Any) -> Value:
     if written_out(expr) > MAX_WRITTEN:
         decline("variables that stand for too much")
     bindings = {name: scope.typed(item) for name, item in expr.variables}
-    return scope.bind(bindings).lower(expr.body)
+    return _kept(expr, scope.bind(bindings).lower(expr.body))
+
+
+def _kept(expr: Expr, value: Value) -> Value:
+    """The value, unless the types alone told it, of parts that may fail: they must be computed."""
+    if (value.is_constant or value.kind == "null") and not all(map(is_total, expr.children())):
+        decline("a value that is known beforehand, of parts that may fail")
+    return value
 
 
 _LOWERINGS: dict[type, Callable[[Scope, Any], Value]] = {

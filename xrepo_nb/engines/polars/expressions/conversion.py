@@ -12,7 +12,7 @@ from xrepo_nb.engines.polars.matching import INT32
 from xrepo_nb.engines.polars.numbers import as_float
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
-from xrepo_nb.engines.polars.values import BOOL, FLOAT, INT, NULL_VALUE, STRING, Value, absent_like
+from xrepo_nb.engines.polars.values import BOOL, FLOAT, INT, NULL_VALUE, STRING, Value, absent_like, literal
 from xrepo_nb.engines.typed.kinds import BSON_NAMES
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
@@ -23,6 +23,8 @@ def _type(call: Call, scope: Scope) -> Value:
     value = scope.typed(call.args[0])
     if value.kind == "int":
         name = pl.when(value.expr.is_between(*INT32)).then(pl.lit("int")).otherwise(pl.lit("long"))
+    elif value.is_absent() is False:
+        return literal(BSON_NAMES[value.kind])
     else:
         name = pl.lit(BSON_NAMES[value.kind])
     absent = choose(value.is_missing(), pl.lit("missing"), pl.lit("null"))
