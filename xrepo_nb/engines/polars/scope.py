@@ -92,6 +92,14 @@ class Scope:
         value = found.value(path[0])
         return reach(value, path[1:]) if len(path) > 1 else value
 
+    def keeps_widths(self, path: tuple[str, ...]) -> bool:
+        """Whether the numbers at a path are as they came: of computed ones no column tells whether
+        they are int, long or double."""
+        column = None if self.columns is None else self.columns.get(path[0])
+        if column is None:
+            return self.columns is not None
+        return column.field is not None or not (column.type.holds("int") or column.type.holds("float"))
+
     def root(self) -> Value:
         """The whole document, as an object."""
         if self.columns is None:

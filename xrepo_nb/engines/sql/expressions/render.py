@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
@@ -91,7 +92,7 @@ def _kept(node: e.Expr, value: Value) -> Value:
     """The value, unless the types alone told it, of parts that may fail: they must be computed."""
     if value.sql.find(exp.Column) is None and not all(map(is_total, node.children())):
         decline("a value that is known beforehand, of parts that may fail")
-    return value
+    return replace(value, stored=False) if value.stored else value
 
 
 def _is_constant(node: e.Expr) -> bool:

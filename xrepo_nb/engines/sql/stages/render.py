@@ -62,7 +62,7 @@ def scan(ctx: Context, plan: Scan, sources: Sources) -> Relation:
         sql: Sql = column(physical_name, alias)
         if not field.type.is_typed and ctx.dialect.nested:
             sql = exp.Null()  # such columns are not handed over; touching one is declined
-        columns[field.name] = Value(sql, field.type, field.absence, extra=field.extra)
+        columns[field.name] = Value(sql, field.type, field.absence, extra=field.extra, stored=True)
     order = (Term(column(source.order, alias)),) if source.order else ()
     return Relation(table, columns, order)
 
