@@ -1,4 +1,4 @@
-"""The document engine answers every conformance case as recorded."""
+"""The document engine answers every conformance case as recorded, and a refusal tells its place."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ def test_answers_as_recorded(case: cases.Case) -> None:
 
 @pytest.mark.parametrize("case", _params("must_fail"))
 def test_refuses_as_recorded(case: cases.Case) -> None:
-    with pytest.raises(XRepoError):
+    with pytest.raises(XRepoError) as refused:
         cases.run(case)
+    assert getattr(refused.value, "at", ""), refused.value
 
 
 @pytest.mark.parametrize("name", ["cases", "must_fail"])

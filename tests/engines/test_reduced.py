@@ -51,7 +51,7 @@ def _percentile(path: str) -> dict[str, Any]:
     return {"$percentile": {"input": path, "p": [0.25, 0.9], "method": "approximate"}}
 
 
-UNSURE: Rows = [{"_id": 1, "i": 1, "l": [1, 2]}, {"_id": 2, "i": 1, "l": []}, {"_id": 3, "i": 2, "l": [None]}]
+UNSURE: Rows = [{"_id": 1, "i": 1, "l": ["a"]}, {"_id": 2, "i": 1, "l": []}, {"_id": 3, "i": 2, "l": [None]}]
 FIRST = {"$addFields": {"x": {"$arrayElemAt": ["$l", 0]}, "x?": "$i"}}
 """A field that is null in some rows and missing in others, beside one of an odd name."""
 TYPES = {"$project": {"v": {"$type": "$x"}, "i": "$x?"}}

@@ -228,10 +228,32 @@ SUM = {"$add": [1, 2]}
              "input": "$a", "p": [0.5], "method": "approximate"}}}}),
         ({"$set": {"a": {"$setField": {"field": {"$concat": ["a", ".b"]}, "input": "$$ROOT", "value": 1}}}},
          {"$set": {"a": {"$setField": {"field": "a.b", "input": "$$ROOT", "value": 1}}}}),
+        ({"$bucket": {"groupBy": "$a", "boundaries": [0, {"$let": {"vars": {"v": 3}, "in": "$$v"}}, {
+            "$reduce": {"input": [4, 5], "initialValue": 0, "in": {"$add": ["$$value", "$$this"]}}}]}},
+         {"$bucket": {"groupBy": "$a", "boundaries": [0, 3, 9]}}),
+        ({"$group": {"_id": None, "p": {"$percentile": {"input": "$a", "method": "approximate", "p": {
+            "$map": {"input": [25, 50], "as": "x", "in": {"$divide": ["$$x", 100]}}}}}}},
+         {"$group": {"_id": None, "p": {"$percentile": {
+             "input": "$a", "method": "approximate", "p": [0.25, 0.5]}}}}),
     ],
 )  # fmt: skip
 def test_constant_options_may_be_expressions(given: Any, plain: Any) -> None:
     assert parse_pipeline([given], T) == parse_pipeline([plain], T)
+
+
+@pytest.mark.parametrize(
+    "boundary",
+    [
+        {"$let": {"vars": {"v": "$a"}, "in": 3}},
+        {"$let": {"vars": {"v": 3}, "in": "$$ROOT"}},
+        {"$reduce": {"input": [1], "initialValue": "$a", "in": "$$this"}},
+        {"$size": {"$map": {"input": [1], "in": {"$add": ["$$this", "$a"]}}}},
+        {"$size": {"$filter": {"input": "$a", "cond": "$$this"}}},
+    ],
+)
+def test_options_that_depend_on_a_document_are_not_constant(boundary: Any) -> None:
+    with pytest.raises(XRepoQueryError, match="must be constant"):
+        parse_pipeline([{"$bucket": {"groupBy": "$a", "boundaries": [0, boundary, 9]}}], T)
 
 
 def test_stages_know_their_place_but_are_not_told_apart_by_it() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.core.missing import MISSING
-from xrepo_nb.query.expressions import Expr, FieldRef, Literal, Variable
+from xrepo_nb.query.expressions import Call, Expr, FieldRef, Let, Literal, Variable
 
 Evaluate = Callable[[Expr], Any]
 _installed: list[Evaluate] = []
@@ -23,14 +23,32 @@ def install(evaluate: Evaluate) -> None:
 
 
 def is_constant(expr: Expr) -> bool:
-    """Whether the value depends on no document, variable or chance; `$$NOW` is one for a query."""
-    return not any(map(_varies, expr.walk()))
+    """Whether the value depends on no document, outer variable or chance; `$$NOW` is one for a query."""
+    return not _varies(expr, frozenset({"NOW"}))
 
 
-def _varies(expr: Expr) -> bool:
+def _varies(expr: Expr, known: frozenset[str]) -> bool:
     if isinstance(expr, Variable):
-        return expr.name != "NOW"
-    return isinstance(expr, FieldRef) or getattr(expr, "op", "") == "$rand"
+        return expr.name not in known
+    if isinstance(expr, FieldRef) or getattr(expr, "op", "") == "$rand":
+        return True
+    if isinstance(expr, Let):
+        names = frozenset(name for name, _ in expr.variables)
+        return any(_varies(item, known) for _, item in expr.variables) or _varies(expr.body, known | names)
+    if isinstance(expr, Call) and expr.op in _BINDING:
+        return any(
+            _varies(item, known | _bound(expr) if name in _WITHIN else known) for name, item in expr.options
+        )
+    return any(_varies(item, known) for item in expr.children())
+
+
+_BINDING = frozenset({"$map", "$filter", "$reduce"})
+_WITHIN = frozenset({"in", "cond"})
+"""The options of theirs that see an element."""
+
+
+def _bound(call: Call) -> frozenset[str]:
+    return frozenset({"this", "value"} if call.op == "$reduce" else {call.constant("as") or "this"})
 
 
 def constant(expr: Expr, what: str, at: str) -> Literal:

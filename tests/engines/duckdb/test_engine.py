@@ -182,6 +182,12 @@ def test_fields_that_differ_in_case_only() -> None:
     assert list(DuckDBEngine().collect(plan, {"t": table}).documents) == [{"a": 1, "A": 2, "B": 2, "b": 1}]
 
 
+def test_a_source_whose_name_is_no_identifier_is_declined() -> None:
+    plan = parse_pipeline([{"$match": {"a": 1}}], Scan("t\0 1\0"))
+    reason = DuckDBEngine().supports(plan, {"t\0 1\0": Table(documents=[{"a": 1}])})
+    assert reason == "a source name with a NUL character"
+
+
 def test_streams_give_the_same_rows_in_batches() -> None:
     table = Table(frame=pl.DataFrame({"n": range(10_000)}))
     plan = parse_pipeline([{"$match": {"n": {"$gte": 10}}}], Scan("t"))

@@ -12,6 +12,7 @@ from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.expressions import compile_expression
 from xrepo_nb.engines.document.expressions.arrays import count_of, element_order, need_array
 from xrepo_nb.engines.document.expressions.objects import merge_objects
+from xrepo_nb.engines.document.places import placed
 from xrepo_nb.engines.document.sorting import best, row_keys
 from xrepo_nb.query.expressions import Expr, FieldRef, Literal
 from xrepo_nb.query.plan import Outcome, SortKey
@@ -29,7 +30,7 @@ def compile_accumulator(node: Outcome) -> Aggregate:
         raise XRepoQueryError(
             f"unknown accumulator {node.op!r}", at=node.at, asked=node.op, exists=_ACCUMULATORS
         )
-    return made(node)
+    return placed(made(node), node.at)
 
 
 def column(expression: Expr) -> Callable[[Rows, Variables], list[Any]]:

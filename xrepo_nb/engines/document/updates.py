@@ -78,7 +78,7 @@ def _updated(
 ) -> UpdateResult:
     scope = constants(variables)
     if multi and isinstance(update, u.Replacement):
-        raise XRepoQueryError("a replacement takes the place of one document, not of many")
+        raise XRepoQueryError("a replacement takes the place of one document, not of many", at="update")
     test = compile_predicate(predicate, scope)
     change = _compile(update, predicate, scope)
     out: list[Row] = []
@@ -109,7 +109,12 @@ def _compile(update: u.Update, predicate: p.Predicate, scope: Mapping[str, Any])
 
 def _with_same_id(old: Row, new: Row) -> Row:
     if "_id" in old and not v.same(old["_id"], new.get("_id", MISSING)):
-        raise XRepoQueryError("an update does not change the _id of a document", asked="_id")
+        raise XRepoQueryError(
+            "an update does not change the _id of a document",
+            at="update._id",
+            asked="_id",
+            hint="leave _id out of the update, or insert a new document",
+        )
     return new
 
 
@@ -121,7 +126,9 @@ def _inserted(predicate: p.Predicate, update: u.Update, change: Changer) -> Row:
             put(base, path, v.copied(value))
     new = change(base, True)
     if "_id" in base and "_id" in new and not v.same(base["_id"], new["_id"]):
-        raise XRepoQueryError("the filter and the update give different _id values", asked="_id")
+        raise XRepoQueryError(
+            "the filter and the update give different _id values", at="update._id", asked="_id"
+        )
     return with_id(new)
 
 

@@ -32,6 +32,11 @@ def evaluate_let(bindings: Mapping[str, Expr]) -> dict[str, Any]:
     for name, expression in bindings.items():
         for node in expression.walk():
             if isinstance(node, FieldRef) or (isinstance(node, Variable) and node.name in _DOCUMENT):
-                raise XRepoQueryError(f"the variable {name!r} reads a field of no document", asked=name)
+                raise XRepoQueryError(
+                    f"the variable {name!r} reads a field of no document",
+                    at=f"let.{name}",
+                    asked=name,
+                    hint="give it a constant",
+                )
         found[name] = compile_expression(expression)({}, {"NOW": clock, **found})
     return found

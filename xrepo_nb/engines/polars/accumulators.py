@@ -58,6 +58,16 @@ class Rows:
         """A named argument."""
         return self.column(accumulator.needed(name))
 
+    def chosen(self, value: Value, expr: pl.Expr) -> Value:
+        """One of a value's values over the rows; null where there are no rows."""
+        if self.least:
+            return Value(expr, value.type, value.absence, facts=value.facts)
+        return Value(expr, value.type, "null", facts=Facts(value.facts.bounds))
+
+    def found(self, value: Value) -> Absence:
+        """The absence of what is null in rows without any value, which needs absent ones, or no rows."""
+        return "never" if value.absence == "never" and self.least else "null"
+
     def column(self, expr: Expr) -> Value:
         """An expression's value for each row, also where it is a constant."""
         value = self.scope.typed(expr)
@@ -143,7 +153,7 @@ def _avg(accumulator: Accumulator, rows: Rows) -> Value:
         decline("$avg of decimals")
     if not value.is_number:
         return Value(pl.lit(None, dtype=pl.Float64).first(), FLOAT, "null")
-    return Value(_mean(value, rows.height), FLOAT, ever(value))
+    return Value(_mean(value, rows.height), FLOAT, rows.found(value))
 
 
 def _mean(value: Value, height: int | None) -> pl.Expr:
@@ -154,36 +164,29 @@ def _mean(value: Value, height: int | None) -> pl.Expr:
     return mean_of_ints(value.expr)
 
 
-def ever(value: Value) -> Absence:
-    """Null in a group without any value, which needs absent ones."""
-    return "never" if value.absence == "never" else "null"
-
-
 @accumulates("$min", "$max")
 def _extreme(accumulator: Accumulator, rows: Rows) -> Value:
     value = rows.argument(accumulator)
     if value.kind == "null":
         return NULL_VALUE
-    return extreme(accumulator.op, value)
-
-
-def extreme(op: str, value: Value) -> Value:
-    """The least or the greatest of values that are not all null."""
     if value.kind not in SORTED:
-        decline(f"{op} of {an(value.kind)}")
+        decline(f"{accumulator.op} of {an(value.kind)}")
+    return rows.chosen(replace(value, absence=rows.found(value)), extreme(accumulator.op, value))
+
+
+def extreme(op: str, value: Value) -> pl.Expr:
+    """The least or the greatest of values that have an order."""
     if op == "$max":
-        expr = value.expr.max()
-    else:
-        nan = value.kind == "float" and value.facts.may_be_nan
-        expr = value.expr.nan_min() if nan else value.expr.min()
-    return Value(expr, value.type, ever(value), facts=value.facts)
+        return value.expr.max()
+    nan = value.kind == "float" and value.facts.may_be_nan
+    return value.expr.nan_min() if nan else value.expr.min()
 
 
 @accumulates("$first", "$last")
 def _end(accumulator: Accumulator, rows: Rows) -> Value:
     value = rows.argument(accumulator).nullable()
     expr = value.expr.first() if accumulator.op == "$first" else value.expr.last()
-    return Value(expr, value.type, value.absence, facts=value.facts)
+    return rows.chosen(value, expr)
 
 
 @accumulates("$push")
@@ -221,7 +224,7 @@ def _deviation(accumulator: Accumulator, rows: Rows) -> Value:
     if not value.is_number:
         return Value(pl.lit(None, dtype=pl.Float64).first(), FLOAT, "null")
     sample = accumulator.op == "$stdDevSamp"
-    return Value(value.expr.std(ddof=int(sample)), FLOAT, "null" if sample else ever(value))
+    return Value(value.expr.std(ddof=int(sample)), FLOAT, "null" if sample else rows.found(value))
 
 
 @accumulates("$firstN", "$lastN", "$minN", "$maxN")
@@ -265,7 +268,7 @@ def _best(accumulator: Accumulator, rows: Rows) -> Value:
         expr = Order(keys, rows.scope).applied(expr)
     if op in ("$top", "$bottom"):
         chosen = expr.first() if op == "$top" else expr.last()
-        return Value(chosen, value.type, value.absence, facts=value.facts)
+        return rows.chosen(value, chosen)
     count = _count_of(accumulator)
     chosen = expr.head(count) if op == "$topN" else expr.tail(count)
     return Value(chosen.implode(), DataType("array", item=value.type), "never")
@@ -277,7 +280,7 @@ def _percentile(accumulator: Accumulator, rows: Rows) -> Value:
     if not value.is_number:
         decline(f"{accumulator.op} of {an(value.kind)}")
     if accumulator.op == "$median":
-        return Value(_at_point(value, 0.5), FLOAT, ever(value))
+        return Value(_at_point(value, 0.5), FLOAT, rows.found(value))
     points = accumulator.constant("p")
     if points is None:
         decline("$percentile at computed points")

@@ -22,7 +22,7 @@ from xrepo_nb.engines.polars.values import BOOL, MISSING_VALUE, Value, literal
 from xrepo_nb.engines.typed.reasons import Unsupported, decline
 from xrepo_nb.query.expressions import Call, Expr, FieldRef, Let, Variable
 from xrepo_nb.query.plan import FirstMatch, SliceOf
-from xrepo_nb.query.predicates import JsonSchema, Predicate, Truth
+from xrepo_nb.query.predicates import HasType, JsonSchema, Predicate, Truth
 from xrepo_nb.query.typing import values as typing
 from xrepo_nb.query.typing.expressions import Scope as TypeScope
 from xrepo_nb.query.typing.expressions import type_of
@@ -48,6 +48,7 @@ def interpreted(expr: Expr, scope: Scope, reason: str) -> Value:
     fixed = _folded(expr, evaluate, constants)
     if fixed is not None:
         return fixed
+    _with_their_widths(_tells_types(expr), _fields_of(expr, scope), scope)
     name = expr.op if isinstance(expr, Call) else type(expr).__name__
     _note(f"{name} runs in the interpreter: {reason}", scope)
     result = _result(expr, scope)
@@ -98,11 +99,28 @@ def interpreted_predicate(predicate: Predicate, scope: Scope, reason: str) -> Co
         test = compile_predicate(predicate, dict(scope.constants))
     except XRepoError as error:
         decline(error.message)
+    _with_their_widths(any(map(_asks_types, predicate.walk())), _fields_under(predicate, scope), scope)
     _note(f"{type(predicate).__name__} runs in the interpreter: {reason}", scope)
     return _over_documents(scope, _fields_under(predicate, scope), _HOLDS, test)
 
 
 _HOLDS = typing.Value(BOOL)
+
+
+def _with_their_widths(asked: bool, names: Iterable[str], scope: Scope) -> None:
+    """Declines documents of computed numbers where it matters which of the types of numbers they have."""
+    if asked and not all(scope.keeps_widths((name,)) for name in names):
+        decline("the type of a computed number")
+
+
+def _tells_types(expr: Expr) -> bool:
+    return any(isinstance(node, Call) and node.op in ("$type", "$bsonSize") for node in expr.walk())
+
+
+def _asks_types(predicate: Predicate) -> bool:
+    if isinstance(predicate, Truth):
+        return _tells_types(predicate.expr)
+    return isinstance(predicate, HasType | JsonSchema)
 
 
 def _note(text: str, scope: Scope) -> None:

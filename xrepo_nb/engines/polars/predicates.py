@@ -17,6 +17,7 @@ from xrepo_nb.engines.polars.patterns import finds
 from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.truth import truth
 from xrepo_nb.engines.polars.values import MISSING_VALUE, Value, constant
+from xrepo_nb.engines.typed.kinds import WIDTHS
 from xrepo_nb.engines.typed.reasons import Unsupported, bounded, decline
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
@@ -142,6 +143,10 @@ def _is_there(value: Value) -> Condition:
 
 
 def _has_type(predicate: p.HasType, place: Place) -> Condition:
+    if not WIDTHS.isdisjoint(predicate.types) and not (
+        isinstance(place, Scope) and place.keeps_widths(predicate.path)
+    ):
+        decline("the type of a computed number")
     return on_path(place, predicate.path, lambda v: matching.has_type(predicate.types, v))
 
 

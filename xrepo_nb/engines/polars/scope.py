@@ -13,6 +13,7 @@ from xrepo_nb.engines.polars.paths import reach
 from xrepo_nb.engines.polars.values import EMPTY_DOCUMENT, MISSING_VALUE, Value, literal
 from xrepo_nb.engines.typed.reasons import Unsupported, bounded, decline
 from xrepo_nb.query.expressions import ArrayExpr, Call, DocumentExpr, Expr, FieldRef, Let, Literal, Variable
+from xrepo_nb.query.rules.predicates import is_total
 from xrepo_nb.query.walk import MAX_WRITTEN, written_out
 from xrepo_nb.schema.types import DataType, Field
 
@@ -85,6 +86,14 @@ class Scope:
         value = found.value(path[0])
         return reach(value, path[1:]) if len(path) > 1 else value
 
+    def keeps_widths(self, path: tuple[str, ...]) -> bool:
+        """Whether the numbers at a path are as they came: of computed ones no column tells whether
+        they are int, long or double."""
+        column = None if self.columns is None else self.columns.get(path[0])
+        if column is None:
+            return self.columns is not None
+        return column.field is not None or not (column.type.holds("int") or column.type.holds("float"))
+
     def root(self) -> Value:
         """The whole document, as an object."""
         if self.columns is None:
@@ -131,14 +140,21 @@ def _array(scope: Scope, expr: Any) -> Value:
 
 def _call(scope: Scope, expr: Any) -> Value:
     operator = OPERATORS.get(expr.op)
-    return operator(expr, scope) if operator is not None else decline(f"{expr.op} has no lowering")
+    return _kept(expr, operator(expr, scope)) if operator else decline(f"{expr.op} has no lowering")
 
 
 def _let(scope: Scope, expr: Any) -> Value:
     if written_out(expr) > MAX_WRITTEN:
         decline("variables that stand for too much")
     bindings = {name: scope.typed(item) for name, item in expr.variables}
-    return scope.bind(bindings).lower(expr.body)
+    return _kept(expr, scope.bind(bindings).lower(expr.body))
+
+
+def _kept(expr: Expr, value: Value) -> Value:
+    """The value, unless the types alone told it, of parts that may fail: they must be computed."""
+    if (value.is_constant or value.kind == "null") and not all(map(is_total, expr.children())):
+        decline("a value that is known beforehand, of parts that may fail")
+    return value
 
 
 _LOWERINGS: dict[type, Callable[[Scope, Any], Value]] = {

@@ -137,7 +137,16 @@ def _moving(output: WindowOutput, rows: Partition) -> Value:
 def accumulator(output: WindowOutput, rows: Partition) -> Value:
     """The accumulator of an output, over whatever rows it will be given."""
     made = Accumulator(output.path[-1], output.op, output.args, output.options, output.at)
-    return accumulated(made, Rows(rows.scope, rows.height, place=column(ROW)))
+    least = int(holds_its_row(output.window))
+    return accumulated(made, Rows(rows.scope, rows.height, least, place=column(ROW)))
+
+
+def holds_its_row(window: Window | None) -> bool:
+    """Whether the window of every row holds that row, so that none is empty."""
+    if window is None:
+        return True
+    low, high = _bound(window.lower, -FAR), _bound(window.upper, FAR)
+    return isinstance(low, int) and isinstance(high, int) and low <= 0 <= high
 
 
 def is_whole(window: Window | None) -> bool:

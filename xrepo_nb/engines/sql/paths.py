@@ -53,7 +53,9 @@ def members(value: Value) -> dict[str, Value]:
 def _member(value: Value, found: Field, made_of: Mapping[str, Sql] | None = None) -> Value:
     parts = _parts(value.sql) if made_of is None else made_of
     sql = parts.get(found.name)
-    made = Value(_extracted(value, found) if sql is None else sql, found.type, found.absence)
+    made = Value(
+        _extracted(value, found) if sql is None else sql, found.type, found.absence, stored=value.stored
+    )
     outer = value.is_absent()
     if outer is False:
         return made
@@ -106,7 +108,9 @@ def element(ctx: Context, array: Value) -> tuple[str, Value]:
         decline(f"arrays in {ctx.dialect.name}")
     parameter = ctx.lambda_name()
     item = array.type.item or DataType("null")
-    return parameter, Value(exp.Column(this=exp.Identifier(this=parameter)), item, "null")
+    return parameter, Value(
+        exp.Column(this=exp.Identifier(this=parameter)), item, "null", stored=array.stored
+    )
 
 
 def item_at(value: Value, position: int) -> Value:

@@ -15,7 +15,7 @@ from xrepo_nb.engines.sql.paths import any_at, any_element, column_of, has_array
 from xrepo_nb.engines.sql.patterns import regex
 from xrepo_nb.engines.sql.syntax import Condition, Maker, call, conjunction, disjunction, negation, number
 from xrepo_nb.engines.sql.values import Value
-from xrepo_nb.engines.typed.kinds import bracket, is_called
+from xrepo_nb.engines.typed.kinds import WIDTHS, bracket, is_called
 from xrepo_nb.engines.typed.reasons import bounded, decline
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
@@ -248,6 +248,8 @@ def _has_type(ctx: Context, node: p.HasType) -> Condition:
 def _is_type(ctx: Context, value: Value, name: str) -> Condition:
     if name == "null":
         return value.is_null()
+    if name in WIDTHS and value.kind in ("int", "float") and not value.stored:
+        decline("the type of a computed number")
     if value.kind == "int" and name in ("int", "long"):
         small = ctx.dialect.between(value, number(-(2**31)), number(2**31 - 1))
         return small if name == "int" else conjunction(value.is_present(), negation(small))

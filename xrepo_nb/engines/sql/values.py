@@ -34,6 +34,8 @@ class Value(Absent[Sql]):
     missing: Sql | None = None
     literal: Any = NO_LITERAL
     extra: tuple[tuple[str, Any], ...] = ()
+    stored: bool = False
+    """Whether it is as it came, so that its value tells the type of a number."""
 
     def is_absent(self) -> Condition:
         if self.type.kind == "null":

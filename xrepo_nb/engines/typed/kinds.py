@@ -32,6 +32,10 @@ def bracket(kind: str) -> str:
     return _BRACKETS.get(kind, kind)
 
 
+WIDTHS = frozenset({"int", "long", "double"})
+"""The BSON types of numbers that a typed column tells apart only while they are as they came."""
+
+
 def is_called(name: str, kind: str) -> bool:
     """Whether values of a kind are of the BSON type `name`, or all of them numbers.
 

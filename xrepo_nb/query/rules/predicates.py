@@ -141,10 +141,11 @@ def never_fails(predicate: p.Predicate) -> bool:
     """Whether no row can make the predicate raise, so that it may run on rows it would not see."""
     if type(predicate) in _PLAIN:
         return True
-    return all(_total(node.expr) for node in predicate.walk() if isinstance(node, p.Truth))
+    return all(is_total(node.expr) for node in predicate.walk() if isinstance(node, p.Truth))
 
 
-def _total(expr: Expr) -> bool:
+def is_total(expr: Expr) -> bool:
+    """Whether no document can make the expression raise."""
     return all(node.op in _SAFE for node in expr.walk() if isinstance(node, Call))
 
 

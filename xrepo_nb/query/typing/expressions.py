@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from xrepo_nb.query.expressions import (
@@ -19,6 +20,7 @@ from xrepo_nb.query.expressions import (
 from xrepo_nb.query.plan import FirstMatch, SliceOf
 from xrepo_nb.query.typing.values import (
     MIXED,
+    NOTHING,
     UNKNOWN,
     Value,
     array_of,
@@ -26,6 +28,7 @@ from xrepo_nb.query.typing.values import (
     either,
     field_of,
     lineage,
+    meets_array,
     nullable,
     numeric,
     object_of,
@@ -65,12 +68,12 @@ class Scope:
 
     def find(self, root: Value, path: Path) -> Value:
         """The value at a path, reported when the schema has none."""
-        found = resolved(root, path)
+        found = resolved(root, path, positions=False)
         if found is not None:
             return found
         if self.lost is not None:
             self.lost(path, root, self.at)
-        return Value(DataType("null"), "missing")
+        return UNKNOWN if meets_array(root, path) else NOTHING
 
 
 def type_of(expr: Expr, scope: Scope) -> Value:
@@ -90,7 +93,7 @@ def _variable(expr: Variable, scope: Scope) -> Value:
         return scope.find(scope.root, expr.path)
     if expr.name == "NOW":
         return Value(DataType("datetime"))
-    return Value(DataType("null"), "missing") if expr.name == "REMOVE" else UNKNOWN
+    return NOTHING if expr.name == "REMOVE" else UNKNOWN
 
 
 def _document(expr: DocumentExpr, scope: Scope) -> Value:
@@ -112,9 +115,14 @@ def _call(expr: Call, scope: Scope) -> Value:
     if special is not None:
         return special(expr, here)
     values = [type_of(item, here) for item in expr.args]
-    values += [type_of(item, here) for _, item in expr.options if not isinstance(item, Literal)]
+    values += [type_of(item, here) for _, item in expr.options if not _is_set(item)]
     rule = _RULES.get(expr.op)
     return rule(values) if rule is not None else Value(MIXED, "both", lineage(*values))
+
+
+def _is_set(option: Expr) -> bool:
+    """Whether an option is a constant, which says how, and not of what; null makes the result null."""
+    return isinstance(option, Literal) and option.value is not None
 
 
 _NODES: dict[type, Callable[[Any, Scope], Value]] = {
@@ -207,19 +215,14 @@ def _merged(values: Sequence[Value]) -> Value:
         if value.kind != "object":
             return Value(MIXED, "never", lineage(*values))
         for f in value.type.fields:
+            if value.absence != "never":
+                f = replace(f, absence=either(f.absence, "missing"))
             known = fields.get(f.name)
             if known is not None and f.absence in ("missing", "both"):
                 both = union([Value(known.type, known.absence), Value(f.type, f.absence)])
                 f = field_of(f.name, both.absent(known.absence))
             fields[f.name] = f
     return object_of(fields.values(), source=lineage(*values))
-
-
-def _zip(values: Sequence[Value]) -> Value:
-    inner = union([value.item.item for value in values])
-    return Value(
-        DataType("array", item=DataType("array", item=inner.type)), nullable(values), lineage(*values)
-    )
 
 
 def _table(*rows: tuple[str, Rule]) -> dict[str, Rule]:
@@ -252,7 +255,7 @@ _RULES = _table(
     ("indexOfArray indexOfBytes indexOfCP binarySize bsonSize tsIncrement tsSecond", _or_null("int")),
     ("year month week dayOfMonth dayOfWeek dayOfYear hour minute second millisecond", _or_null("int")),
     ("isoWeek isoWeekYear isoDayOfWeek dateDiff toInt toLong", _or_null("int")),
-    ("concat trim ltrim rtrim replaceOne replaceAll dateToString toString", _or_null("string")),
+    ("concat trim ltrim rtrim replaceOne replaceAll toString", _or_null("string")),
     ("toLower toUpper substr substrBytes substrCP type", _always("string")),
     ("split", _strings),
     ("dateAdd dateSubtract dateTrunc dateFromParts toDate", _or_null("datetime")),
@@ -266,7 +269,6 @@ _RULES = _table(
     ("concatArrays setUnion setIntersection", _arrays),
     ("ifNull", _if_null),
     ("mergeObjects", _merged),
-    ("zip", _zip),
     ("regexFind", lambda values: Value(_MATCH.type, "null", lineage(*values))),
     ("regexFindAll", lambda values: array_of(Value(_MATCH.type, "never", lineage(*values)))),
 )
@@ -326,8 +328,9 @@ def _get_field(call: Call, scope: Scope) -> Value:
     name, source = call.option("field"), _needed(call, "input", scope)
     if not isinstance(name, Literal):
         return Value(MIXED, "both", source.lineage)
-    found = resolved(source, (name.value,))
-    return found or Value(DataType("null"), "missing")
+    found = resolved(source, (name.value,)) if source.kind in ("object", "mixed") else None
+    found = found or NOTHING
+    return found.absent(either(found.absence, "null")) if source.absence in ("null", "both") else found
 
 
 def _set_field(call: Call, scope: Scope) -> Value:
@@ -372,11 +375,27 @@ def _date_from_string(call: Call, scope: Scope) -> Value:
     return Value(found.type, found.absence, lineage(source, found))
 
 
+def _date_to_string(call: Call, scope: Scope) -> Value:
+    how = [_needed(call, name, scope) for name, _ in call.options if name != "onNull"]
+    default = _option(call, "onNull", scope)
+    found = union([Value(DataType("string"), nullable(how)), *([default] if default else [])])
+    return Value(found.type, found.absence, lineage(found, *how))
+
+
 def _date_to_parts(call: Call, scope: Scope) -> Value:
+    if not isinstance(call.option("iso8601"), Literal | None):
+        return Value(MIXED, "null")
     names = "isoWeekYear isoWeek isoDayOfWeek" if call.constant("iso8601") else "year month day"
     fields = [field_of(n, Value(DataType("int"))) for n in f"{names} hour minute second millisecond".split()]
     source = _needed(call, "date", scope)
     return object_of(fields, nullable([source]), source.lineage)
+
+
+def _zip(call: Call, scope: Scope) -> Value:
+    """Null when one of the inputs is, of which the type of all does not tell."""
+    inputs, defaults = _needed(call, "inputs", scope), _option(call, "defaults", scope)
+    inner = union([inputs.item.item, *([defaults.item] if defaults else [])])
+    return Value(array_of(array_of(inner)).type, "null", lineage(inputs, inner))
 
 
 def _range(call: Call, scope: Scope) -> Value:
@@ -396,6 +415,8 @@ _SPECIAL: dict[str, Callable[[Call, Scope], Value]] = {
     "$objectToArray": _object_to_array,
     "$convert": _convert,
     "$dateFromString": _date_from_string,
+    "$dateToString": _date_to_string,
     "$dateToParts": _date_to_parts,
+    "$zip": _zip,
     "$range": _range,
 }

@@ -53,6 +53,7 @@ class Value:
 MIXED = DataType("mixed")
 NULL = DataType("null")
 UNKNOWN = Value(MIXED, "both")
+NOTHING = Value(NULL, "missing")
 
 
 def either(a: Absence, b: Absence) -> Absence:
@@ -146,20 +147,22 @@ def named(fields: tuple[Field, ...], name: str) -> Field | None:
     return None
 
 
-def resolved(root: Value, path: Path) -> Value | None:
+def resolved(root: Value, path: Path, *, positions: bool = True) -> Value | None:
     """The value at a path below `root`; None where the schema has no such field.
 
     A path walks into arrays: its value is then an array, without the absent ones; a number
-    in it picks an element.
+    in it picks an element of an array, or with `positions` false, as in expressions, does not.
     """
     found = root
     for i, name in enumerate(path):
         kind = found.kind
         if kind == "array" and name.isdecimal():
+            if not positions:
+                return Value(MIXED, "both", found.lineage)
             found = found.item.absent("both")
             continue
         if kind == "array":
-            inner = resolved(found.item, path[i:])
+            inner = resolved(found.item, path[i:], positions=positions)
             if inner is None:
                 return None
             return Value(DataType("array", item=inner.type), _through(found.absence, "never"), inner.lineage)
@@ -168,10 +171,21 @@ def resolved(root: Value, path: Path) -> Value | None:
         field = named(found.type.fields, name) if kind == "object" else None
         if field is None:
             return None
-        absence = _through(found.absence, field.absence) if i else field.absence
+        absence = _through(found.absence, field.absence)
         origin = field.lineage or tuple(f"{outer}.{name}" for outer in found.lineage)
         found = Value(field.type, absence, origin)
     return found
+
+
+def meets_array(root: Value, path: Path) -> bool:
+    """Whether an array lies on the path, so that its value is an array, if only an empty one."""
+    found: DataType | None = root.type
+    for name in path:
+        if found is None or found.kind == "array":
+            break
+        field = named(found.fields, name)
+        found = None if field is None else field.type
+    return found is not None and found.kind == "array"
 
 
 def _through(outer: Absence, inner: Absence) -> Absence:

@@ -15,6 +15,7 @@ from xrepo_nb.engines.document.expressions.weighing import weighed
 from xrepo_nb.engines.document.limits import MAX_DEPTH, exceeded
 from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.paths import getter, value_getter
+from xrepo_nb.engines.document.places import at_place, placed
 from xrepo_nb.engines.document.values import copied, hash_key
 from xrepo_nb.query import expressions as e
 
@@ -162,8 +163,15 @@ def _call(node: e.Call) -> Evaluate:
     if node.op == "$in" and (items := _constants(node.args[1])) is not None:
         return _among(node.args[0], items)
     made = SPECIALS.get(node.op)
-    evaluate = _plain_call(node) if made is None else made(node, _compile)
+    evaluate = _plain_call(node) if made is None else _special_call(node, made)
     return _constant(evaluate({}, {})) if _is_constant(node) else evaluate
+
+
+def _special_call(node: e.Call, made: Callable[[e.Call, Callable[[e.Expr], Evaluate]], Evaluate]) -> Evaluate:
+    """An operator that evaluates its arguments itself. Those without options only choose among
+    them, and cannot fail."""
+    evaluate = made(node, _compile)
+    return placed(evaluate, node.at) if node.options else evaluate
 
 
 def _plain_call(node: e.Call) -> Evaluate:
@@ -192,7 +200,7 @@ def _named(function: Callable[..., Any], options: list[tuple[str, Evaluate]], at
         try:
             return function(**{name: value(document, variables) for name, value in options})
         except XRepoQueryError as error:
-            raise _at(error, at) from None
+            raise at_place(error, at) from None
 
     return evaluate
 
@@ -210,7 +218,7 @@ def _applied(function: Callable[..., Any], args: list[Evaluate], at: str) -> Eva
         try:
             return function(*[arg(document, variables) for arg in args])
         except XRepoQueryError as error:
-            raise _at(error, at) from None
+            raise at_place(error, at) from None
 
     return evaluate
 
@@ -220,7 +228,7 @@ def _applied_to_one(function: Callable[..., Any], arg: Evaluate, at: str) -> Eva
         try:
             return function(arg(document, variables))
         except XRepoQueryError as error:
-            raise _at(error, at) from None
+            raise at_place(error, at) from None
 
     return evaluate
 
@@ -230,16 +238,9 @@ def _applied_to_two(function: Callable[..., Any], left: Evaluate, right: Evaluat
         try:
             return function(left(document, variables), right(document, variables))
         except XRepoQueryError as error:
-            raise _at(error, at) from None
+            raise at_place(error, at) from None
 
     return evaluate
-
-
-def _at(error: XRepoQueryError, at: str) -> XRepoQueryError:
-    """The error with its place in the query, unless it has one."""
-    if error.at or not at:
-        return error
-    return type(error)(error.message, at=at, asked=error.asked, exists=error.exists, hint=error.hint)
 
 
 _COMPILERS: dict[type[e.Expr], Callable[[Any], Evaluate]] = {

@@ -20,13 +20,13 @@ _METHODS = {"locf": "$locf", "linear": "$linearFill"}
 def fill(node: p.Fill, context: Context) -> Run:
     """Methods look along the partitions, which come in their order; after them the values are put
     into each row, which needs no order."""
-    methods = [_method(output, node.keys) for output in node.outputs if output.method is not None]
+    methods = [_method(output, node) for output in node.outputs if output.method is not None]
     values = [
         (output.path, getter(output.path), compile_expression(output.value))
         for output in node.outputs
         if output.value is not None
     ]
-    parts = partitions(node.partition_by, node.keys, context)
+    parts = partitions(node, context)
 
     def run(rows: Rows) -> Iterator[Row]:
         for row in _carried(parts(rows)) if methods else map(dict, rows):
@@ -52,8 +52,8 @@ def fill(node: p.Fill, context: Context) -> Run:
     return run
 
 
-def _method(output: p.FillOutput, keys: tuple[p.SortKey, ...]) -> tuple[Path, Getter, Function]:
+def _method(output: p.FillOutput, node: p.Fill) -> tuple[Path, Getter, Function]:
     """The field, how it is read, and the values that would fill it in all rows of a partition."""
     assert output.method is not None
-    window = p.WindowOutput(output.path, _METHODS[output.method], (FieldRef(output.path),))
-    return output.path, getter(output.path), compile_window(window, keys)
+    window = p.WindowOutput(output.path, _METHODS[output.method], (FieldRef(output.path),), at=node.at)
+    return output.path, getter(output.path), compile_window(window, node.keys)

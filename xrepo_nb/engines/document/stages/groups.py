@@ -14,6 +14,7 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import numbers
 from xrepo_nb.engines.document.accumulators import PLAIN, VALUES, Aggregate, column, compile_accumulator
 from xrepo_nb.engines.document.meter import spend
+from xrepo_nb.engines.document.places import placed
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, stage
 from xrepo_nb.engines.document.values import hash_key
 from xrepo_nb.query import plan as p
@@ -73,7 +74,7 @@ def _accumulate(node: p.Accumulator) -> Accumulate:
     if node.op == "$sum" and isinstance(node.args[0], Literal) and type(node.args[0].value) is int:
         return _counted(node.args[0].value)
     if node.op in VALUES:
-        return _reduced(node.op, column(node.args[0]))
+        return placed(_reduced(node.op, column(node.args[0])), node.at)
     aggregate = compile_accumulator(node)
     return lambda groups, variables: [
         aggregate(rows, variables, key)

@@ -10,20 +10,18 @@ from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.sorting import sort_reader, sort_rows
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows
 from xrepo_nb.engines.document.stages.groups import split
-from xrepo_nb.query.expressions import Expr
-from xrepo_nb.query.plan import SortKey
+from xrepo_nb.query.plan import Fill, SetWindowFields, SortKey
 
 
-def partitions(
-    by: Expr | None, keys: tuple[SortKey, ...], context: Context
-) -> Callable[[Rows], Iterator[list[Row]]]:
-    """Splits rows by the expression and sorts each part; parts come in the order of their keys."""
+def partitions(node: SetWindowFields | Fill, context: Context) -> Callable[[Rows], Iterator[list[Row]]]:
+    """Splits rows by the stage's expression and sorts each part; parts come in the order of their keys."""
+    keys = node.keys
 
     def run(rows: Rows) -> Iterator[list[Row]]:
-        found = split(rows, by, context)
+        found = split(rows, node.partition_by, context)
         for key, _ in found:
             if isinstance(key, list):
-                raise XRepoQueryError("a partition is not by an array")
+                raise XRepoQueryError("a partition is not by an array", at=node.at)
         for _, members in sorted(found, key=lambda part: v.key(part[0])):
             yield sort_rows(members, keys) if keys else members
 

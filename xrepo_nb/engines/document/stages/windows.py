@@ -11,6 +11,7 @@ from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.accumulators import VALUES, column, compile_accumulator
 from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.paths import put
+from xrepo_nb.engines.document.places import placed
 from xrepo_nb.engines.document.sorting import array_key
 from xrepo_nb.engines.document.stages import slopes
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, stage
@@ -26,7 +27,7 @@ Keys = tuple[p.SortKey, ...]
 
 @stage(p.SetWindowFields)
 def set_window_fields(node: p.SetWindowFields, context: Context) -> Run:
-    parts = partitions(node.partition_by, node.keys, context)
+    parts = partitions(node, context)
     outputs = [(output.path, compile_window(output, node.keys)) for output in node.outputs]
 
     def run(rows: Rows) -> Iterator[Row]:
@@ -44,7 +45,7 @@ def set_window_fields(node: p.SetWindowFields, context: Context) -> Run:
 def compile_window(node: p.WindowOutput, keys: Keys) -> Function:
     """One output as a function of a sorted partition."""
     made = _OPERATORS.get(node.op)
-    return made(node, keys) if made is not None else _aggregated(node, keys)
+    return placed(made(node, keys) if made is not None else _aggregated(node, keys), node.at)
 
 
 def _aggregated(node: p.WindowOutput, keys: Keys) -> Function:

@@ -11,7 +11,7 @@ from xrepo_nb.engines.polars.matching import compares, relation
 from xrepo_nb.engines.polars.numbers import exact_in_float
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
-from xrepo_nb.engines.polars.values import BOOL, INT, Value
+from xrepo_nb.engines.polars.values import BOOL, INT, Value, literal
 from xrepo_nb.engines.typed.kinds import RANKS
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
@@ -42,6 +42,8 @@ def _differs(call: Call, scope: Scope) -> Value:
 def _three_way(call: Call, scope: Scope) -> Value:
     left, right = (scope.typed(arg) for arg in call.args)
     less, greater = compared("$lt", left, right), compared("$gt", left, right)
+    if isinstance(less, bool) and isinstance(greater, bool):
+        return literal(greater - less)
     expr = choose(less, pl.lit(-1), choose(greater, pl.lit(1), pl.lit(0))).cast(pl.Int64)
     return Value(expr, INT, "never")
 

@@ -12,17 +12,22 @@ from xrepo_nb.engines.polars.matching import INT32
 from xrepo_nb.engines.polars.numbers import as_float
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
-from xrepo_nb.engines.polars.values import BOOL, FLOAT, INT, NULL_VALUE, STRING, Value, absent_like
+from xrepo_nb.engines.polars.values import BOOL, FLOAT, INT, NULL_VALUE, STRING, Value, absent_like, literal
 from xrepo_nb.engines.typed.kinds import BSON_NAMES
 from xrepo_nb.engines.typed.reasons import decline
-from xrepo_nb.query.expressions import Call
+from xrepo_nb.query.expressions import Call, FieldRef
 
 
 @lowers("$type")
 def _type(call: Call, scope: Scope) -> Value:
-    value = scope.typed(call.args[0])
+    (arg,) = call.args
+    value = scope.typed(arg)
+    if value.is_number and not (isinstance(arg, FieldRef) and scope.keeps_widths(arg.path)):
+        decline("the type of a computed number")
     if value.kind == "int":
         name = pl.when(value.expr.is_between(*INT32)).then(pl.lit("int")).otherwise(pl.lit("long"))
+    elif value.is_absent() is False:
+        return literal(BSON_NAMES[value.kind])
     else:
         name = pl.lit(BSON_NAMES[value.kind])
     absent = choose(value.is_missing(), pl.lit("missing"), pl.lit("null"))

@@ -13,11 +13,10 @@ from functools import reduce
 import polars as pl
 
 from xrepo_nb.core.frozen import frozen
-from xrepo_nb.engines.polars.accumulators import COUNT, LARGE, ever, extreme
+from xrepo_nb.engines.polars.accumulators import COUNT, LARGE, Rows, extreme
 from xrepo_nb.engines.polars.frame import Column, Frame, column
 from xrepo_nb.engines.polars.numbers import quotient
 from xrepo_nb.engines.polars.planning import Lowering
-from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.values import FLOAT, INT, Value
 from xrepo_nb.engines.typed.kinds import KEYS, SORTED
 from xrepo_nb.query import plan as p
@@ -47,7 +46,8 @@ def grouped_early(stage: p.Group, lowering: Lowering) -> Early | None:
     if joining is None or not _pays(joining, lowering):
         return None
     left = lowering.frame(joining.left)
-    partials = [_partial(accumulator, left, lowering.scope(left)) for accumulator in stage.accumulators]
+    rows = Rows(lowering.scope(left), left.height, least=1)
+    partials = [_partial(accumulator, left, rows) for accumulator in stage.accumulators]
     keys = _keys(joining, left)
     if keys is None or not _apart(stage.key, joining, keys, left):
         return None
@@ -175,7 +175,7 @@ class _Partial:
     whole: Callable[..., Value]
 
 
-def _partial(accumulator: p.Accumulator, left: Frame, scope: Scope) -> _Partial | None:
+def _partial(accumulator: p.Accumulator, left: Frame, rows: Rows) -> _Partial | None:
     """The two steps over a field of these rows; None where there are none."""
     (arg,) = accumulator.args or (Literal(1),)
     if isinstance(arg, Literal):
@@ -184,7 +184,7 @@ def _partial(accumulator: p.Accumulator, left: Frame, scope: Scope) -> _Partial 
     made = _PARTIALS.get(accumulator.op)
     if made is None or not isinstance(arg, FieldRef) or arg.path[0] not in left.columns:
         return None
-    return made(accumulator.op, scope.typed(arg))
+    return made(accumulator.op, rows.column(arg), rows)
 
 
 def _count(each: int) -> _Partial:
@@ -199,7 +199,7 @@ def _exactly(total: pl.Expr) -> Value:
     return Value(total.cast(pl.Int64), INT, "never")
 
 
-def _sum(op: str, value: Value) -> _Partial | None:
+def _sum(op: str, value: Value, rows: Rows) -> _Partial | None:
     if value.kind == "float":
         return _Partial((value.expr.sum(),), lambda sums: Value(sums.sum(), FLOAT, "never"))
     if value.kind == "int":
@@ -211,25 +211,28 @@ def _total(value: Value) -> pl.Expr:
     return value.expr.cast(pl.Int128).sum()
 
 
-def _mean(op: str, value: Value) -> _Partial | None:
+def _mean(op: str, value: Value, rows: Rows) -> _Partial | None:
     if not value.is_number:
         return None
 
     def whole(sums: pl.Expr, counts: pl.Expr) -> Value:
         total, count = sums.sum(), counts.sum()
         by = quotient(total, count) if value.kind == "int" else pl.when(count > 0).then(total / count)
-        return Value(by, FLOAT, ever(value))
+        return Value(by, FLOAT, rows.found(value))
 
     total = _total(value) if value.kind == "int" else value.expr.sum()
     return _Partial((total, value.expr.count()), whole)
 
 
-def _extreme(op: str, value: Value) -> _Partial | None:
+def _extreme(op: str, value: Value, rows: Rows) -> _Partial | None:
     if value.kind not in SORTED:
         return None
-    return _Partial((extreme(op, value).expr,), lambda found: extreme(op, replace(value, expr=found)))
+    found = replace(value, absence=rows.found(value))
+    return _Partial(
+        (extreme(op, value),), lambda parts: rows.chosen(found, extreme(op, replace(value, expr=parts)))
+    )
 
 
-_PARTIALS: Mapping[str, Callable[[str, Value], _Partial | None]] = {
+_PARTIALS: Mapping[str, Callable[[str, Value, Rows], _Partial | None]] = {
     "$sum": _sum, "$avg": _mean, "$min": _extreme, "$max": _extreme,
 }  # fmt: skip

@@ -170,6 +170,8 @@ def _reduce(ctx: Context, node: Call) -> Value:
     body = ctx.with_variables({"this": item, "value": held}).value(node.needed("in"))
     if body.type != initial.type or item.type != initial.type:
         decline("$reduce whose value changes its type")
+    if body.absence in ("missing", "both"):
+        decline("$reduce whose value may be missing")
     step = exp.Lambda(
         this=body.sql, expressions=[exp.Identifier(this=so_far), exp.Identifier(this=parameter)]
     )

@@ -18,6 +18,8 @@ from xrepo_nb.query.expressions import Call
 
 def _type(ctx: Context, node: Call) -> Value:
     (value,) = operands(ctx, node)
+    if value.kind in ("int", "float") and not value.stored:
+        decline("the type of a computed number")
     if value.kind == "int":
         small = ctx.dialect.between(value, number(-(2**31)), number(2**31 - 1))
         name: Sql = case([(small, text("int"))], text("long"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp
@@ -16,6 +17,7 @@ from xrepo_nb.engines.sql.paths import column_of, follow
 from xrepo_nb.engines.sql.values import MISSING_VALUE, Value, unified
 from xrepo_nb.engines.typed.reasons import Unsupported, bounded, decline
 from xrepo_nb.query import expressions as e
+from xrepo_nb.query.rules.predicates import is_total
 from xrepo_nb.query.walk import MAX_WRITTEN, written_out
 from xrepo_nb.schema.types import DataType
 
@@ -47,7 +49,7 @@ def expression(ctx: Context, node: e.Expr) -> Value:
         if written_out(node) > MAX_WRITTEN:
             decline("variables that stand for too much")
         bound = {name: ctx.value(value) for name, value in node.variables}
-        return ctx.with_variables(bound).value(node.body)
+        return _kept(node, ctx.with_variables(bound).value(node.body))
     if not ctx.dialect.nested:
         decline(f"documents and arrays in {ctx.dialect.name}")
     if isinstance(node, e.DocumentExpr):
@@ -83,7 +85,14 @@ def _call(ctx: Context, node: e.Call) -> Value:
     render = OPERATORS.get(node.op)
     if render is None or node.op not in ctx.dialect.expressions:
         decline(f"the operator {node.op} in {ctx.dialect.name}")
-    return render(ctx, node)
+    return _kept(node, render(ctx, node))
+
+
+def _kept(node: e.Expr, value: Value) -> Value:
+    """The value, unless the types alone told it, of parts that may fail: they must be computed."""
+    if value.sql.find(exp.Column) is None and not all(map(is_total, node.children())):
+        decline("a value that is known beforehand, of parts that may fail")
+    return replace(value, stored=False) if value.stored else value
 
 
 def _is_constant(node: e.Expr) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlglot import exp
 
-from xrepo_nb.engines.sql.context import Context
+from xrepo_nb.engines.sql.context import MARK, Context
 from xrepo_nb.engines.sql.relation import Relation, Term, physical
 from xrepo_nb.engines.sql.syntax import Sql, column
 from xrepo_nb.engines.sql.values import Value
@@ -52,6 +52,8 @@ def scan(ctx: Context, plan: Scan, sources: Sources) -> Relation:
     source = sources.scans.get(plan.source)
     if source is None:
         decline(f"the unknown source {plan.source!r}")
+    if MARK in plan.source:
+        decline("a source name with a NUL character")
     names = physical(f.name for f in source.schema.fields)
     table, alias = _named(ctx, source.table)
     columns = {}
@@ -60,7 +62,7 @@ def scan(ctx: Context, plan: Scan, sources: Sources) -> Relation:
         sql: Sql = column(physical_name, alias)
         if not field.type.is_typed and ctx.dialect.nested:
             sql = exp.Null()  # such columns are not handed over; touching one is declined
-        columns[field.name] = Value(sql, field.type, field.absence, extra=field.extra)
+        columns[field.name] = Value(sql, field.type, field.absence, extra=field.extra, stored=True)
     order = (Term(column(source.order, alias)),) if source.order else ()
     return Relation(table, columns, order)
 
