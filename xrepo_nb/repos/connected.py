@@ -29,6 +29,7 @@ from xrepo_nb.repos.execution import Opened, execute, gather, streamed
 from xrepo_nb.repos.materialized import default_metadata
 from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.resources.base import ScanRequest, WriteResult, XResource
+from xrepo_nb.schema.redescribing import Untyped, redescribed
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 from xrepo_nb.schema.types import Field
@@ -118,7 +119,30 @@ class ConnectedRepo(XRepo[T]):
             lazy = table.lazy.select(schema.names) if schema.fields else table.lazy
             known = self._read = _Read(table, self._schema, schema, lazy)
         # A table of its own for each call: one that is read whole keeps its rows.
-        return Opened(known.schema, Table(lazy=known.lazy, schema=known.schema, origin=table.origin))
+        rows = Table(lazy=known.lazy, schema=known.schema, origin=table.origin)
+        return Opened(known.schema, rows, stamp=known)
+
+    def _untyped(self, found: Opened) -> Untyped | None:
+        read: _Read | None = found.stamp
+        if read is None or read.table.untyped is None:
+            return None
+        exact, names = read.table.untyped, read.schema.names if self._closed else ()
+
+        def typed(rows: Table) -> Table:
+            made = exact.typed(rows)
+            if names:
+                schema = made.schema.select(names)
+                made = Table(lazy=made.lazy.select(schema.names), schema=schema)
+            return made if self._given is None else redescribed(made, self._given)
+
+        return Untyped(exact.rows, typed)
+
+    def _stated(self, schema: Schema) -> Schema:
+        if not self.source.capabilities.inferred:
+            return schema
+        if self._read is not None and self._read.table.untyped is None:
+            return schema
+        return self._given or schema.select(())
 
     def _as_read(self, described: Schema) -> Schema:
         """The schema with the types of the rows as they are read now; refused when those are others."""
@@ -306,11 +330,11 @@ class ConnectedRepo(XRepo[T]):
     def _known_fields(self) -> Schema | None:
         return super()._known_fields() if self._closed else None
 
-    def _completed(self, document: dict[str, Any]) -> dict[str, Any]:
-        return self._fitted(document)
+    def _completed(self, document: dict[str, Any], schema: Schema) -> dict[str, Any]:
+        return self._fitted(document, schema)
 
-    def _fitted(self, values: dict[str, Any]) -> dict[str, Any]:
-        return fitting.fitted(values, self._schema, closed=self._closed, name=self.metadata.name)
+    def _fitted(self, values: dict[str, Any], schema: Schema) -> dict[str, Any]:
+        return fitting.fitted(values, schema, closed=self._closed, name=self.metadata.name)
 
 
 async def must_hold(resource: XResource, collection: str | None, schema: Schema) -> None:

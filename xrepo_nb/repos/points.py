@@ -8,9 +8,9 @@ from xrepo_nb.governance.policy import Grant
 from xrepo_nb.governance.rewrite import governed
 from xrepo_nb.query.plan import Scan
 from xrepo_nb.query.predicates import EVERYTHING
+from xrepo_nb.repos.deletion import DELETED_AT
 from xrepo_nb.repos.documents import as_key
 from xrepo_nb.repos.holding import holds
-from xrepo_nb.repos.narrowing import DELETED_AT
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.shaping import record_of
 from xrepo_nb.repos.writing import required_key, visible

@@ -29,6 +29,8 @@ class Capabilities:
     """Its rows stand in an order, as the lines of a file do; those of a table in a database do not."""
     lazy: bool = False
     """`lazy()` gives a Polars lazy frame: Polars itself pushes filters and columns into the scan."""
+    inferred: bool = False
+    """The rows tell the types of the columns: no header or catalogue does."""
     insert: bool = False
     """Takes new records."""
     update: bool = False

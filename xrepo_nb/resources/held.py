@@ -265,4 +265,6 @@ def _is_key(columns: pl.DataFrame) -> bool:
 
 
 def _with(table: Table, schema: Schema) -> Table:
-    return Table(lazy=table.lazy, schema=schema) if table.is_lazy else Table(frame=table.frame, schema=schema)
+    if table.is_lazy:
+        return Table(lazy=table.lazy, schema=schema, untyped=table.untyped)
+    return Table(frame=table.frame, schema=schema, untyped=table.untyped)

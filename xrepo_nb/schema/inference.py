@@ -47,6 +47,7 @@ def infer(
     *,
     on_reject: OnReject = "raise",
     widen: bool = True,
+    apart: bool = False,
     parse_dates: bool = False,
     lines: Sequence[int] | None = None,
 ) -> Inferred:
@@ -54,8 +55,8 @@ def infer(
 
     A field that holds several types, or both null and missing, or what no column holds
     (integers beyond 64 bits), is `mixed` and keeps its values as they came. What is changed
-    stands in the report: ints among floats become floats (`widen`; ints beyond 2**53 never do),
-    datetimes aware UTC, numpy's and pandas' scalars Python's own. Text stays text unless
+    stands in the report: ints among floats become floats (`widen`; not if they are to stay `apart`, and
+    ints beyond 2**53 never do), datetimes aware UTC, numpy's and pandas' scalars Python's own. Text stays text unless
     `parse_dates`, which reads fields that are ISO 8601 throughout.
 
     With a `schema` the documents have to fit it; lossless conversions (`"12"` for an int, ISO
@@ -74,7 +75,7 @@ def infer(
     rejected: list[Rejected] = []
     while True:
         report = InferenceReport(len(documents))
-        loading = _Loading(documents, Builder(report, widen, parse_dates))
+        loading = _Loading(documents, Builder(report, widen, parse_dates, apart))
         columns, bad = loading.run(declared, keep=on_reject == "keep")
         if not bad:
             break

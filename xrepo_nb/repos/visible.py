@@ -1,0 +1,160 @@
+"""What a caller whom rules narrow opens where the rows themselves tell the types: his rows alone, described
+as if there were no others, so that no type, absence or field tells of rows and fields that he cannot see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from xrepo_nb.core.offload import offload
+from xrepo_nb.governance.policy import OPEN, Grant, Policy
+from xrepo_nb.governance.rewrite import governed
+from xrepo_nb.governance.rules import Permission
+from xrepo_nb.query.plan import Match, Plan, Scan
+from xrepo_nb.query.predicates import EVERYTHING
+from xrepo_nb.repos.deletion import DELETED_AT, living
+from xrepo_nb.repos.execution import Opened, execute, gather, run_now
+from xrepo_nb.schema.redescribing import Untyped, redescribed
+from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
+
+if TYPE_CHECKING:
+    from xrepo_nb.repos.base import XRepo
+    from xrepo_nb.repos.foundation import RepoFoundation
+
+_AT_ONCE = 20_000
+"""Cells up to which describing rows at hand takes less than a thread hop is worth."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What one grant leaves of the rows `of` which it was made: None where nothing is at hand."""
+
+    of: Any
+    found: Opened
+
+
+async def opened(repo: XRepo[Any], found: Opened, policy: Policy, permission: Permission) -> Opened:
+    """The collection as the policy lets its caller see it, made once for each state of the rows."""
+    if policy is OPEN or permission not in policy.grants:
+        return found
+    untyped = repo._untyped(found)
+    if untyped is None:
+        return repo._as_stated(found)
+    kept = _known(repo, found, policy, permission)
+    if kept is not None:
+        return kept
+    grant = policy.grants[permission]
+    if found.table is None:
+        name = repo.metadata.name
+        asked, inputs = await gather(_rows(repo, grant, found), {name: found}, {name: repo})
+        table = (await execute(asked, inputs)).table
+        made = await offload(_finished, repo, found, untyped.typed(table), policy, permission)
+    elif _is_small(found.table):
+        made = _made(repo, found, untyped, policy, permission)
+    else:
+        made = await offload(_made, repo, found, untyped, policy, permission)
+    repo._visible[_key(policy, permission)] = Kept(found.stamp, made)
+    return made
+
+
+def at_hand(repo: RepoFoundation, found: Opened, policy: Policy, permission: Permission) -> Opened:
+    """As `opened`, of rows in memory, without waiting. Blocking."""
+    if policy is OPEN or permission not in policy.grants:
+        return found
+    untyped = repo._untyped(found)
+    if untyped is None:
+        return repo._as_stated(found)
+    kept = _known(repo, found, policy, permission)
+    if kept is None:
+        kept = _made(repo, found, untyped, policy, permission)
+        repo._visible[_key(policy, permission)] = Kept(found.stamp, kept)
+    return kept
+
+
+def last(repo: RepoFoundation, policy: Policy, permission: Permission) -> Schema | None:
+    """The schema of what `opened` gave last for the policy."""
+    kept = repo._visible.get(_key(policy, permission))
+    return None if kept is None else kept.found.schema
+
+
+def _known(repo: RepoFoundation, found: Opened, policy: Policy, permission: Permission) -> Opened | None:
+    kept = repo._visible.get(_key(policy, permission))
+    return kept.found if kept is not None and found.stamp is not None and kept.of is found.stamp else None
+
+
+def _key(policy: Policy, permission: Permission) -> str:
+    return f"{permission.value} {policy.version}"
+
+
+def _is_small(table: Table) -> bool:
+    return not table.is_lazy and len(table) * max(1, len(table.schema.fields)) <= _AT_ONCE
+
+
+def _made(
+    repo: RepoFoundation, found: Opened, untyped: Untyped, policy: Policy, permission: Permission
+) -> Opened:
+    rows = _run(_rows(repo, policy.grants[permission], found), repo.metadata.name, untyped.rows())
+    return _finished(repo, found, untyped.typed(rows), policy, permission)
+
+
+def _finished(
+    repo: RepoFoundation, found: Opened, rows: Table, policy: Policy, permission: Permission
+) -> Opened:
+    """The rows cut down to the fields that the grant shows; `found` itself where all that is hidden made
+    no difference, so that queries go on being pushed down to it."""
+    grant, name = policy.grants[permission], repo.metadata.name
+    rest = governed(Scan(name), replace(grant, rows=EVERYTHING))
+    shown = rows if isinstance(rest, Scan) else redescribed(_run(rest, name, rows))
+    schema = _described(found.schema, shown.schema)
+    bare = not grant.masks and found.schema.is_typed
+    if bare and _alike(schema, _without_mark(repo, policy.visible(found.schema, permission))):
+        return found
+    table = (
+        Table(lazy=shown.lazy, schema=schema) if shown.is_lazy else Table(frame=shown.frame, schema=schema)
+    )
+    return replace(found, schema=schema, table=table, plan=None, narrowed=True)
+
+
+def _rows(repo: RepoFoundation, grant: Grant, found: Opened) -> Plan:
+    """The rows that the grant reaches, whole."""
+    plan: Plan = Scan(repo.metadata.name)
+    if repo._marks_deleted(found.schema):
+        plan = living(repo, plan)
+    return plan if grant.rows == EVERYTHING else Match(plan, grant.rows)
+
+
+def _without_mark(repo: RepoFoundation, schema: Schema) -> Schema:
+    return schema.select(n for n in schema.names if n != DELETED_AT) if repo._hides_mark() else schema
+
+
+def _run(plan: Plan, name: str, table: Table) -> Table:
+    """The plan's rows: unread where those of the table are and Polars can do it."""
+    from xrepo_nb.engines.polars import PolarsEngine, lower
+
+    inputs = {name: table}
+    if isinstance(plan, Scan):
+        return table
+    if table.is_lazy and PolarsEngine().supports(plan, inputs) is None:
+        lazy, schema = lower(plan, inputs)
+        return Table(lazy=lazy, schema=schema)
+    return run_now(plan, inputs)
+
+
+def _described(known: Schema, found: Schema) -> Schema:
+    """The fields that were found, with what is known of them that no row tells."""
+    fields = []
+    for field in found.fields:
+        own = known.field(field.name)
+        fields.append(field if own is None else replace(own, type=field.type, absence=field.absence))
+    return known.select(found.names).replace(fields=tuple(fields))
+
+
+def _alike(a: Schema, b: Schema) -> bool:
+    """Whether fields, types and absence are the same."""
+
+    def told(schema: Schema) -> Iterable[Any]:
+        return [(field.name, field.type, field.absence) for field in schema.fields]
+
+    return told(a) == told(b)
