@@ -100,7 +100,7 @@ class XRepo(RepoFoundation, Generic[T]):
             matching = asking.matching(self, filters, operation)
             window = asking.Window(sort, skip, limit)
             answer, total = await reading.page(self, matching, window, operation, engine)
-            records = await records_of(answer.table, self.model_class, operation.grant)
+            records = await records_of(answer.table, operation.model, operation.grant)
             operation.rows = len(records)
         made = Provenance(self.metadata.name, answer.engine, operation.duration_ms, answer.cached)
         return Rows(records, schema=answer.table.schema, total=total, skip=skip, provenance=made)
@@ -112,7 +112,7 @@ class XRepo(RepoFoundation, Generic[T]):
         async with Operation(self, "find_one", Permission.LIST, user_id) as operation:
             plan = asking.windowed(asking.matching(self, filters, operation), sort, 0, 1)
             answer = await reading.answer(self, plan, operation, engine=engine)
-            found = await records_of(answer.table, self.model_class, operation.grant)
+            found = await records_of(answer.table, operation.model, operation.grant)
             operation.rows = len(found)
             return found[0] if found else None
 

@@ -122,6 +122,10 @@ class ConnectedRepo(XRepo[T]):
         rows = Table(lazy=known.lazy, schema=known.schema, origin=table.origin)
         return Opened(known.schema, rows, stamp=known)
 
+    @property
+    def _infers(self) -> bool:
+        return self.source.capabilities.inferred
+
     def _untyped(self, found: Opened) -> Untyped | None:
         read: _Read | None = found.stamp
         if read is None or read.table.untyped is None:

@@ -232,6 +232,11 @@ class RepoFoundation(XObjPrototype, ABC):
 
     # Where the rows themselves tell the types (see `repos.visible`).
 
+    @property
+    def _infers(self) -> bool:
+        """Whether the rows may tell the types, so that `_untyped` gives something."""
+        return False
+
     def _untyped(self, found: Opened) -> Untyped | None:
         """The opened rows before all of them decided on types; None where the source or a schema that
         was given states the types, whatever the rows hold."""

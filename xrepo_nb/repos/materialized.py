@@ -150,6 +150,10 @@ class MaterializedRepo(XRepo[T]):
     def _glanced(self, identity: Identity) -> Opened | None:
         return self._at_hand(identity)
 
+    @property
+    def _infers(self) -> bool:
+        return not self._closed or self._loaded.stated is None
+
     def _untyped(self, found: Opened) -> Untyped | None:
         stated = self._given or self._loaded.stated
         if found.table is None or (stated is not None and _keeps(found.schema, stated)):

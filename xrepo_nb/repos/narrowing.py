@@ -167,7 +167,7 @@ def seen(
 def visible_schema(repo: RepoFoundation, identity: Identity) -> Schema:
     """The schema that the identity sees, for listing or reading; empty when it may do neither."""
     policy = OPEN if repo._acl_manager is None else repo._acl_manager.policy(identity)
-    for permission in (Permission.LIST, Permission.READ):
+    for permission in _READS:
         if permission in policy.grants:
             return seen(
                 repo, _indexed(repo, schema_of(repo, identity, policy, permission)), policy, permission
@@ -188,11 +188,27 @@ def schema_of(repo: RepoFoundation, identity: Identity, policy: Policy, permissi
 
 def as_written(repo: RepoFoundation, policy: Policy) -> Schema | None:
     """The fields as a writer last saw them, where the rows tell their types; None where those are stated."""
-    for permission in (Permission.LIST, Permission.READ):
+    for permission in _READS:
         known = visible.last(repo, policy, permission)
         if known is not None:
             return known
     return None
+
+
+async def prepare(operation: Operation) -> None:
+    """Makes known, before the operation begins, what its caller sees where the rows tell the types, and
+    the class of his records."""
+    repo, policy = operation.repo, operation.policy
+    permission = next((p for p in (reads_by(operation), *_READS) if p in policy.grants), None)
+    if permission is None or not repo._infers:
+        return
+    listing, generated = operation.permission is Permission.LIST, visible.is_generated(repo._model_class)
+    if listing or generated or visible.last(repo, policy, permission) is None:
+        await _opened(repo, operation.identity, policy, permission)
+    operation.model = visible.model_of(repo, policy, permission)
+
+
+_READS = (Permission.LIST, Permission.READ)
 
 
 async def current_schema(repo: XRepo[Any], operation: Operation) -> Schema:

@@ -34,7 +34,7 @@ async def read(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
             return None
         document = shown(document, grant)
     operation.rows = 1
-    return record_of(document, repo.model_class, grant)
+    return record_of(document, operation.model, grant)
 
 
 def shown(document: dict[str, Any], grant: Grant) -> dict[str, Any]:

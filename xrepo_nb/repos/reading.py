@@ -106,7 +106,7 @@ async def stream(
         plan = windowed(matching(repo, filters, operation), sort, 0, None)
         async with closing(_batches(repo, plan, operation, batch_size, engine)) as tables:
             async for table in tables:
-                for record in await records_of(table, repo.model_class, operation.grant):
+                for record in await records_of(table, operation.model, operation.grant):
                     operation.rows += 1
                     yield record
 

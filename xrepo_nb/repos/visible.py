@@ -27,12 +27,14 @@ _AT_ONCE = 20_000
 """Cells up to which describing rows at hand takes less than a thread hop is worth."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Kept:
-    """What one grant leaves of the rows `of` which it was made: None where nothing is at hand."""
+    """What one grant leaves of the rows `of` which it was made: None where nothing is at hand. `model`: of
+    its records, once asked for."""
 
     of: Any
     found: Opened
+    model: type[Any] | None = None
 
 
 async def opened(repo: XRepo[Any], found: Opened, policy: Policy, permission: Permission) -> Opened:
@@ -77,6 +79,25 @@ def last(repo: RepoFoundation, policy: Policy, permission: Permission) -> Schema
     """The schema of what `opened` gave last for the policy."""
     kept = repo._visible.get(_key(policy, permission))
     return None if kept is None else kept.found.schema
+
+
+def model_of(repo: RepoFoundation, policy: Policy, permission: Permission) -> type[Any] | None:
+    """The class of the records that `opened` gave last: of a model that was made from the rows, one made
+    from the visible ones."""
+    model, kept = repo._model_class, repo._visible.get(_key(policy, permission))
+    if kept is None or not is_generated(model):
+        return model
+    if kept.model is None:
+        from xrepo_nb.schema.models import build_model
+
+        schema = _without_mark(repo, policy.visible(kept.found.schema, permission))
+        kept.model = build_model(schema, model.__name__ if model is not None else "")
+    return kept.model
+
+
+def is_generated(model: type[Any] | None) -> bool:
+    """Whether the model was made from a schema."""
+    return model is not None and "__xrepo_schema__" in vars(model)
 
 
 def _known(repo: RepoFoundation, found: Opened, policy: Policy, permission: Permission) -> Opened | None:

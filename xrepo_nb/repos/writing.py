@@ -67,7 +67,7 @@ class Writer:
             self._only_shown(given)
             given = {**given, **self._stamps(given, "created_at", "updated_at")}
         with self._naming_nothing_hidden():
-            document, instance = document_of(given, repo.model_class)
+            document, instance = document_of(given, self.operation.model)
         self._only_shown(document)
         added = self._stamps(document, "created_at", "updated_at")
         document.update(added)
@@ -203,8 +203,10 @@ class Writer:
     # What the model and the schema ask for.
 
     def _validated(self, old: dict[str, Any], difference: dict[str, Any]) -> dict[str, Any]:
-        model = self.repo.model_class
+        model = self.operation.model
         new = merged(old, difference, self.grant.fields)
+        if model is not self.repo.model_class:  # it has the visible fields only
+            new = visible(new, self.grant.fields)
         if model is not None:
             new.pop(DELETED_AT, None) if self.repo._hides_mark() else None
             document = visible(document_of(new, model)[0], self.grant.fields)
@@ -306,7 +308,7 @@ def shown_record(writer: Writer, document: dict[str, Any]) -> Any:
     if narrow.masks:
         hidden = frozenset(path for path, _ in narrow.masks)
         narrow = Grant(fields=FieldSet(narrow.fields.allow, narrow.fields.deny | hidden))
-    return record_of(visible(document, narrow.fields), repo.model_class, narrow)
+    return record_of(visible(document, narrow.fields), writer.operation.model, narrow)
 
 
 def visible(document: dict[str, Any], fields: FieldSet, above: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -25,10 +25,11 @@ from xrepo_nb.resources.json_text import NotJSON, as_document, parse
 from xrepo_nb.resources.merging import merge_reports, merge_schemas
 from xrepo_nb.resources.union import require_equal
 from xrepo_nb.schema.inference import infer
-from xrepo_nb.schema.redescribing import Untyped, of_documents, untyped
+from xrepo_nb.schema.redescribing import Untyped, of_documents, redescribed
 from xrepo_nb.schema.report import InferenceReport, Rejected
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
+from xrepo_nb.schema.unite import merged_names
 
 Inferred = tuple[Schema, InferenceReport]
 
@@ -70,7 +71,13 @@ class NDJSONFormat(DocumentFormat):
         """The scan itself, whose values are of one type each; else the documents, read again."""
         if any(entry.coerced for entry in report):
             return of_documents(lambda: self._documents(paths))
-        return untyped(Table(lazy=pl.concat(scans), schema=schema))
+        return Untyped(lambda: self._in_order(paths, pl.concat(scans), schema), redescribed)
+
+    def _in_order(self, paths: Sequence[Path], rows: pl.LazyFrame, schema: Schema) -> Table:
+        """The rows, columns in an order that all documents keep, if there is one."""
+        shapes = {tuple(d): None for path in paths for read in self._blocks(path) for d in read.documents}
+        schema = schema.select(merged_names(shapes) or schema.names)
+        return Table(lazy=rows.select(schema.names), schema=schema)
 
     def _documents(self, paths: Sequence[Path]) -> list[dict[str, Any]]:
         return [document for path in paths for document in Read.joined(self._blocks(path)).documents]

@@ -11,6 +11,7 @@ import polars as pl
 
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.schema.inference import infer
+from xrepo_nb.schema.report import InferenceReport
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 from xrepo_nb.schema.types import Absence, DataType, Field
@@ -51,6 +52,16 @@ def of_documents(read: Callable[[], Documents]) -> Untyped:
     return Untyped(rows, redescribed)
 
 
+def inferred(
+    frame: pl.DataFrame, schema: Schema, report: InferenceReport, read: Callable[[], Documents]
+) -> Untyped:
+    """The rows of an inference: the frame itself where it changed neither value nor place, else the
+    documents."""
+    changed = any(entry.coerced for entry in report)
+    moved = any(field.absence in ("missing", "both") for field in schema.fields)
+    return of_documents(read) if changed or moved else untyped(Table(frame=frame, schema=schema))
+
+
 def redescribed(table: Table, stated: Schema | None = None) -> Table:
     """The rows in columns and with a schema that follow from these rows alone.
 
@@ -60,8 +71,10 @@ def redescribed(table: Table, stated: Schema | None = None) -> Table:
 
     >>> both = Table(documents=[{"a": 1}, {"a": "x", "b": 2}])
     >>> few = Table(frame=both.frame.head(1), schema=both.schema)
-    >>> print(few.schema.field("a").type, redescribed(few).schema.field("a").type, redescribed(few).schema.names)
-    mixed int ('a',)
+    >>> print(few.schema.field("a").type, few.schema.names)
+    mixed ('a', 'b')
+    >>> print(redescribed(few).schema.field("a").type, redescribed(few).schema.names)
+    int ('a',)
     """
     schema = table.schema
     known = {field.name: field for field in stated.fields} if stated is not None else {}
