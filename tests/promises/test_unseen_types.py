@@ -17,6 +17,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 import xrepo_nb as xr
 from tests.promises.test_unseen import ANN, RULES, everything, filters, outcome, pipelines
@@ -56,7 +57,7 @@ EXAMPLES = {"rows": 60, "json": 30, "ndjson": 30, "csv": 30, "memory": 30}
 
 
 def dataset(others: list[dict[str, Any]], pays: list[Any]) -> list[dict[str, Any]]:
-    """The visible rows with their hidden field, and hidden rows among them; the order of fields is no secret."""
+    """The visible rows with their hidden field, and hidden rows among them."""
     rows = [row | {"pay": pay} for row, pay in zip(SEEN, pays, strict=True)]
     rows += [{"id": 2 * at, **row} for at, row in enumerate(others)]
     rows.sort(key=lambda row: row["id"])
@@ -135,6 +136,13 @@ async def all_told(repo: xr.XRepo[Any], asked: list[Any], piped: list[Any]) -> l
     return at_first + found
 
 
+def plain(given: Any) -> Any:
+    """The value with the instances of models, whose classes two repos do not share, as their text."""
+    if isinstance(given, list | tuple):
+        return [plain(item) for item in given]
+    return repr(given) if isinstance(given, BaseModel) else given
+
+
 def told(given: Any) -> Any:
     """What a result shows, its types with it."""
     if isinstance(given, xr.Rows):
@@ -185,7 +193,7 @@ def test_hidden_rows_and_fields_tell_nothing_by_the_types_that_are_inferred(kind
         with asyncio.Runner() as runner:
             without = runner.run(seen_in(kind, model, dataset([], [None] * len(SEEN)), asked, piped))
             beside = runner.run(seen_in(kind, model, dataset(others, pay), asked, piped))
-        for a, b in zip(without, beside, strict=True):
+        for a, b in zip(map(plain, without), map(plain, beside), strict=True):
             assert a == b
         assert "canary" not in repr(beside)
         assert "987654321" not in repr(beside) or "987654321" in repr([asked, piped])

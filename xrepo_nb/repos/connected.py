@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from xrepo_nb.core.closing import closing
 from xrepo_nb.core.errors import (
     XRepoConfigurationError,
-    XRepoConflictError,
     XRepoUnsupportedError,
     XRepoValidationError,
     an,
 )
 from xrepo_nb.core.missing import MISSING
+from xrepo_nb.core.offload import offload
 from xrepo_nb.core.turns import Turns
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.query.plan import Match, Plan, Scan
-from xrepo_nb.query.predicates import And, Compare, In, Or, Predicate
 from xrepo_nb.repos import asking, explaining, fitting, narrowing
 from xrepo_nb.repos.base import XRepo
+from xrepo_nb.repos.by_id import one_of, the_only
 from xrepo_nb.repos.change import Change, Current, Item
 from xrepo_nb.repos.documents import distinct, key_of, known_id
 from xrepo_nb.repos.execution import Opened, execute, gather, streamed
@@ -126,6 +126,10 @@ class ConnectedRepo(XRepo[T]):
     def _infers(self) -> bool:
         return self.source.capabilities.inferred
 
+    @property
+    def _reads_by_plan(self) -> bool:
+        return self._infers
+
     def _untyped(self, found: Opened) -> Untyped | None:
         read: _Read | None = found.stamp
         if read is None or read.table.untyped is None:
@@ -135,7 +139,7 @@ class ConnectedRepo(XRepo[T]):
         def typed(rows: Table) -> Table:
             made = exact.typed(rows)
             if names:
-                schema = made.schema.select(names)
+                schema = made.schema.select(name for name in made.schema.names if name in names)
                 made = Table(lazy=made.lazy.select(schema.names), schema=schema)
             return made if self._given is None else redescribed(made, self._given)
 
@@ -146,7 +150,7 @@ class ConnectedRepo(XRepo[T]):
             return schema
         if self._read is not None and self._read.table.untyped is None:
             return schema
-        return self._given or schema.select(())
+        return self._given or Schema((), name=schema.name)
 
     def _as_read(self, described: Schema) -> Schema:
         """The schema with the types of the rows as they are read now; refused when those are others."""
@@ -218,8 +222,13 @@ class ConnectedRepo(XRepo[T]):
 
     async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
         name = self.metadata.name
-        opened = {name: await self._open(identity)}
-        plan, inputs = await gather(Match(Scan(name), self._one_of(ids)), opened, {name: self})
+        found = await self._open(identity)
+        exact = self._untyped(found) if self._acl_manager is not None else None
+        if exact is not None and not self._closed:
+            table = await offload(exact.rows)
+            found = replace(found, schema=table.schema, table=table)
+        opened = {name: found}
+        plan, inputs = await gather(Match(Scan(name), one_of(self._key, ids)), opened, {name: self})
         answer = await execute(plan, inputs)
         found: dict[Any, builtins.list[dict[str, Any]]] = {}
         for document in answer.table.documents:
@@ -228,24 +237,8 @@ class ConnectedRepo(XRepo[T]):
 
     def _only(self, found: Sequence[dict[str, Any]]) -> Current | None:
         """The one record of an id; raises `XRepoConflictError` when there are several."""
-        if len(found) > 1:
-            named = ", ".join(self._key)
-            raise XRepoConflictError(
-                f"{len(found)} records of {self.metadata.name} have this {named}",
-                asked=named,
-                hint="name fields that tell records apart: primary_key=[...], or use find_one({...})",
-            )
-        return Current(found[0]) if found else None
-
-    def _one_of(self, ids: Sequence[Any]) -> Predicate:
-        if len(self._key) == 1:
-            path = (self._key[0],)
-            return Compare(path, "$eq", ids[0]) if len(ids) == 1 else In(path, tuple(ids))
-        rows = [
-            And(tuple(Compare((n,), "$eq", v) for n, v in zip(self._key, record_id, strict=True)))
-            for record_id in ids
-        ]
-        return rows[0] if len(rows) == 1 else Or(tuple(rows))
+        document = the_only(self, found)
+        return None if document is None else Current(document)
 
     # Writing.
 

@@ -237,6 +237,11 @@ class RepoFoundation(XObjPrototype, ABC):
         """Whether the rows may tell the types, so that `_untyped` gives something."""
         return False
 
+    @property
+    def _reads_by_plan(self) -> bool:
+        """Whether single records, as the source gives them, may be of types that hidden rows tell."""
+        return False
+
     def _untyped(self, found: Opened) -> Untyped | None:
         """The opened rows before all of them decided on types; None where the source or a schema that
         was given states the types, whatever the rows hold."""

@@ -172,7 +172,7 @@ def visible_schema(repo: RepoFoundation, identity: Identity) -> Schema:
             return seen(
                 repo, _indexed(repo, schema_of(repo, identity, policy, permission)), policy, permission
             )
-    return repo._schema.select(())
+    return Schema((), name=repo._schema.name)
 
 
 def schema_of(repo: RepoFoundation, identity: Identity, policy: Policy, permission: Permission) -> Schema:

@@ -205,7 +205,7 @@ class ViewRepo(MaterializedRepo[T]):
         try:
             return self._shape(identity).schema
         except XRepoPermissionError:  # what it needs of its sources is hidden
-            return self._schema.select(())
+            return Schema((), name=self._schema.name)
 
     # Following its sources.
 

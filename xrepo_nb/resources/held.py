@@ -81,6 +81,8 @@ class Collection:
     def _keyed(self) -> dict[Any, Document]:
         if self._documents is None:
             table = self.table()
+            if table.untyped is not None:
+                table = table.untyped.rows()
             key = self._schema.primary_key
             self._documents = {_identity(d, key) if key else object(): d for d in table.documents}
         return self._documents

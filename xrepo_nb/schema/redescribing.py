@@ -118,7 +118,7 @@ def _counted(rows: pl.LazyFrame, plain: Mapping[str, Field]) -> _Counts:
     """One streaming pass over the columns."""
     nulls = [pl.col(name).null_count().alias(f"nulls {name}") for name in plain]
     first = [
-        pl.col(name).is_not_null().arg_max().alias(f"first {name}")
+        pl.col(name).is_not_null().arg_true().first().alias(f"first {name}")
         for name, field in plain.items()
         if field.absence == "missing"
     ]
