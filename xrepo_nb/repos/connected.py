@@ -124,7 +124,23 @@ class ConnectedRepo(XRepo[T]):
 
     @property
     def _infers(self) -> bool:
-        return self.source.capabilities.inferred
+        return self.source.capabilities.inferred or self._is_dirty
+
+    @property
+    def _is_dirty(self) -> bool:
+        """Whether rows hold other types than their source states, so that `_schema` tells of them."""
+        stated = self.source.stated(self._schema)
+        return stated is not self._schema and any(
+            a.type != b.type for a, b in zip(stated.fields, self._schema.fields, strict=True)
+        )
+
+    def _shown_types(self, rows: Table) -> Table:
+        """Single records, under rules: in types that they have by themselves."""
+        ruled = self._acl_manager is not None and not self.source.capabilities.lazy
+        return self._as_declared(rows) if ruled and self._is_dirty else rows
+
+    def _as_declared(self, rows: Table) -> Table:
+        return self.source.as_stated(rows, self._schema)
 
     @property
     def _reads_by_plan(self) -> bool:
@@ -132,7 +148,9 @@ class ConnectedRepo(XRepo[T]):
 
     def _untyped(self, found: Opened) -> Untyped | None:
         read: _Read | None = found.stamp
-        if read is None or read.table.untyped is None:
+        if read is None:
+            return Untyped(_not_at_hand, self._as_declared) if self._infers else None
+        if read.table.untyped is None:
             return None
         exact, names = read.table.untyped, read.schema.names if self._closed else ()
 
@@ -147,7 +165,7 @@ class ConnectedRepo(XRepo[T]):
 
     def _stated(self, schema: Schema) -> Schema:
         if not self.source.capabilities.inferred:
-            return schema
+            return self.source.stated(schema) if self._given is None else schema
         if self._read is not None and self._read.table.untyped is None:
             return schema
         return self._given or Schema((), name=schema.name)
@@ -229,9 +247,9 @@ class ConnectedRepo(XRepo[T]):
             found = replace(found, schema=table.schema, table=table)
         opened = {name: found}
         plan, inputs = await gather(Match(Scan(name), one_of(self._key, ids)), opened, {name: self})
-        answer = await execute(plan, inputs)
+        table = self._shown_types((await execute(plan, inputs)).table)
         found: dict[Any, builtins.list[dict[str, Any]]] = {}
-        for document in answer.table.documents:
+        for document in table.documents:
             found.setdefault(distinct(key_of(document, self._key)), []).append(document)
         return [self._only(found.get(distinct(i), [])) for i in ids]
 
@@ -247,7 +265,17 @@ class ConnectedRepo(XRepo[T]):
 
     async def _apply(self, change: Change, partial: bool = False) -> WriteResult:
         self._must_take(change.kind)
-        return await (skipping(self._written, change) if partial else self._written(change))
+        result = await (skipping(self._written, change) if partial else self._written(change))
+        if self._acl_manager is None or not self._is_dirty:
+            return result
+        return replace(result, documents=tuple(map(self._retyped, result.documents)))
+
+    def _retyped(self, document: dict[str, Any] | None) -> dict[str, Any] | None:
+        if document is None:
+            return None
+        schema = self._schema.select(document)
+        rows = Table(frame=Table(documents=[document], schema=schema).frame, schema=schema)
+        return self._shown_types(rows).documents[0]
 
     async def _written(self, change: Change) -> WriteResult:
         source, items = self.source, change.items
@@ -332,6 +360,10 @@ class ConnectedRepo(XRepo[T]):
 
     def _fitted(self, values: dict[str, Any], schema: Schema) -> dict[str, Any]:
         return fitting.fitted(values, schema, closed=self._closed, name=self.metadata.name)
+
+
+def _not_at_hand() -> Table:
+    raise XRepoUnsupportedError("the rows of this source are asked for, not at hand")
 
 
 async def must_hold(resource: XResource, collection: str | None, schema: Schema) -> None:

@@ -127,8 +127,11 @@ def _finished(
     no difference, so that queries go on being pushed down to it."""
     grant, name = policy.grants[permission], repo.metadata.name
     rest = governed(Scan(name), replace(grant, rows=EVERYTHING))
-    shown = rows if isinstance(rest, Scan) else redescribed(_run(rest, name, rows))
-    schema = _described(found.schema, shown.schema)
+    shown = rows if isinstance(rest, Scan) else _run(rest, name, rows)
+    if shown is not rows and found.table is not None:  # else the source states what it can
+        shown = redescribed(shown)
+    known = found.schema if found.table is not None else found.schema.replace(fields=rows.schema.fields)
+    schema = _described(known, shown.schema)
     bare = not grant.masks and found.schema.is_typed
     if bare and _alike(schema, _without_mark(repo, policy.visible(found.schema, permission))):
         return found

@@ -119,6 +119,14 @@ class XResource(ABC):
         engines that read such files themselves."""
         raise self._unsupported("hand out a lazy frame")
 
+    def stated(self, schema: Schema) -> Schema:
+        """A described collection as the source itself states it, whatever its rows hold."""
+        return schema
+
+    def as_stated(self, rows: Table, schema: Schema) -> Table:
+        """Some rows of the described collection, in the types that describing these alone gives."""
+        return rows
+
     def native_text(self, collection: str | None, plan: Plan, schema: Schema) -> str | None:
         """What a plan over the collection becomes in the source's own language, with places for the
         values, for people to read; None where there is no such text. `schema` as the caller knows it."""
