@@ -240,18 +240,22 @@ class ConnectedRepo(XRepo[T]):
 
     async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
         name = self.metadata.name
-        found = await self._open(identity)
-        exact = self._untyped(found) if self._acl_manager is not None else None
-        if exact is not None and not self._closed:
-            table = await offload(exact.rows)
-            found = replace(found, schema=table.schema, table=table)
-        opened = {name: found}
+        opened = {name: await self._opened_exactly(identity)}
         plan, inputs = await gather(Match(Scan(name), one_of(self._key, ids)), opened, {name: self})
         table = self._shown_types((await execute(plan, inputs)).table)
         found: dict[Any, builtins.list[dict[str, Any]]] = {}
         for document in table.documents:
             found.setdefault(distinct(key_of(document, self._key)), []).append(document)
         return [self._only(found.get(distinct(i), [])) for i in ids]
+
+    async def _opened_exactly(self, identity: Identity) -> Opened:
+        """As `_open`; under rules with values as they came, whatever types all rows together have."""
+        found = await self._open(identity)
+        exact = self._untyped(found) if self._acl_manager is not None and not self._closed else None
+        if exact is None:
+            return found
+        table = await offload(exact.rows)
+        return replace(found, schema=table.schema, table=table)
 
     def _only(self, found: Sequence[dict[str, Any]]) -> Current | None:
         """The one record of an id; raises `XRepoConflictError` when there are several."""

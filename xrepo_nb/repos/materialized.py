@@ -99,7 +99,9 @@ class MaterializedRepo(XRepo[T]):
     async def of(cls, data: Any = (), **options: Any) -> MaterializedRepo[Any]:
         """The repo over `data`, made without holding up the event loop; options as of the class."""
         schema, model = options.pop("schema", None), options.pop("model_class", None)
-        how = {name: options.pop(name) for name in ("primary_key", "path", "on_reject") if name in options}
+        how: dict[str, Any] = {
+            name: options.pop(name) for name in ("primary_key", "path", "on_reject") if name in options
+        }
         metadata = options.get("metadata")
         how["apart"] = metadata is not None and bool(metadata.acl_rules)
         loaded = await offload(load, schema, data, model, **how)
