@@ -84,7 +84,7 @@ class MaterializedRepo(XRepo[T]):
             primary_key=primary_key,
             path=path,
             on_reject=on_reject,
-            apart=metadata is not None and bool(metadata.acl_rules),
+            apart=_under_rules(metadata),
         )
         metadata = metadata or default_metadata(name or loaded.schema.name or "data", model_class)
         super().__init__(None, model_class, metadata, loaded.schema)
@@ -102,8 +102,7 @@ class MaterializedRepo(XRepo[T]):
         how: dict[str, Any] = {
             name: options.pop(name) for name in ("primary_key", "path", "on_reject") if name in options
         }
-        metadata = options.get("metadata")
-        how["apart"] = metadata is not None and bool(metadata.acl_rules)
+        how["apart"] = _under_rules(options.get("metadata"))
         loaded = await offload(load, schema, data, model, **how)
         return cls(model_class=model, loaded=loaded, **options)
 
@@ -278,6 +277,11 @@ class MaterializedRepo(XRepo[T]):
 
     async def _size(self, identity: Identity) -> int | None:
         return int(self._storage.table().frame.estimated_size())
+
+
+def _under_rules(metadata: Any) -> bool:
+    """Whether the configuration, which may yet turn out to be none, has access rules."""
+    return bool(getattr(metadata, "acl_rules", ()))
 
 
 def _keeps(schema: Schema, stated: Schema) -> bool:

@@ -183,7 +183,10 @@ def schema_of(repo: RepoFoundation, identity: Identity, policy: Policy, permissi
     found = repo._glanced(identity)
     if found is not None:
         return visible.at_hand(repo, found, policy, permission).schema
-    return visible.last(repo, policy, permission) or repo._stated(schema)
+    known = visible.last(repo, policy, permission)
+    if known is not None:
+        return known
+    return schema if visible.shows_all_rows(policy.grants[permission]) else repo._stated(schema)
 
 
 def as_written(repo: RepoFoundation, policy: Policy) -> Schema | None:

@@ -44,6 +44,9 @@ async def opened(repo: XRepo[Any], found: Opened, policy: Policy, permission: Pe
     untyped = repo._untyped(found)
     if untyped is None:
         return repo._as_stated(found)
+    if found.schema.is_typed and shows_all_rows(policy.grants[permission]):
+        repo._visible[_key(policy, permission)] = Kept(found.stamp, found)
+        return found
     kept = _known(repo, found, policy, permission)
     if kept is not None:
         return kept
@@ -68,11 +71,20 @@ def at_hand(repo: RepoFoundation, found: Opened, policy: Policy, permission: Per
     untyped = repo._untyped(found)
     if untyped is None:
         return repo._as_stated(found)
+    if found.schema.is_typed and shows_all_rows(policy.grants[permission]):
+        repo._visible[_key(policy, permission)] = Kept(found.stamp, found)
+        return found
     kept = _known(repo, found, policy, permission)
     if kept is None:
         kept = _made(repo, found, untyped, policy, permission)
         repo._visible[_key(policy, permission)] = Kept(found.stamp, kept)
     return kept
+
+
+def shows_all_rows(grant: Grant) -> bool:
+    """Whether the grant hides whole fields at most, of which the others tell nothing."""
+    paths = (*(grant.fields.allow or ()), *grant.fields.deny)
+    return grant.rows == EVERYTHING and not grant.masks and all(len(path) == 1 for path in paths)
 
 
 def last(repo: RepoFoundation, policy: Policy, permission: Permission) -> Schema | None:
@@ -116,8 +128,15 @@ def _is_small(table: Table) -> bool:
 def _made(
     repo: RepoFoundation, found: Opened, untyped: Untyped, policy: Policy, permission: Permission
 ) -> Opened:
-    rows = _run(_rows(repo, policy.grants[permission], found), repo.metadata.name, untyped.rows())
-    return _finished(repo, found, untyped.typed(rows), policy, permission)
+    """What the policy leaves, unread where it can be; rows that only the interpreter can pick are read."""
+    from xrepo_nb.engines.polars.engine import INEXACT
+
+    plan, name, rows = _rows(repo, policy.grants[permission], found), repo.metadata.name, untyped.rows()
+    try:
+        picked = untyped.typed(_run(plan, name, rows))
+    except INEXACT:
+        picked = untyped.typed(run_now(plan, {name: rows}))
+    return _finished(repo, found, picked, policy, permission)
 
 
 def _finished(
