@@ -158,10 +158,16 @@ def reads_by(operation: Operation) -> Permission:
 def seen(
     repo: RepoFoundation, schema: Schema, policy: Policy, permission: Permission = Permission.LIST
 ) -> Schema:
-    """The schema as the policy shows it, without the repo's own mark of deleted rows."""
+    """The schema as the policy shows it, without the repo's own mark of deleted rows, and without the
+    schemas of a view's sources, which tell of what the view's rules hide."""
     if repo._hides_mark() and schema.field(DELETED_AT) is not None:
         schema = schema.select(name for name in schema.names if name != DELETED_AT)
-    return schema if policy is OPEN else policy.visible(schema, permission)
+    if policy is OPEN:
+        return schema
+    shown = policy.visible(schema, permission)
+    if policy.grant(permission).is_open:
+        return shown
+    return shown.replace(extra=tuple(item for item in shown.extra if item[0] != "source_schemas"))
 
 
 def visible_schema(repo: RepoFoundation, identity: Identity) -> Schema:
