@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 _MEASURED = 256
 """Effective policies for which the last counts are kept."""
 
+_VISIBLE = 32
+"""Effective policies for which the rows that they leave are kept, where those are kept apart."""
+
 User = str | Identity | None
 """Who asks: a user id, an identity, or None for whoever `acting_as` names."""
 
@@ -93,7 +96,7 @@ class RepoFoundation(XObjPrototype, ABC):
         self._measured = Bounded(_MEASURED)
         self._report = None
         self._given = None
-        self._visible = Bounded(_MEASURED)
+        self._visible = Bounded(_VISIBLE)
         self._initialize_components()
 
     def _initialize_components(self) -> None:

@@ -44,24 +44,18 @@ async def opened(repo: XRepo[Any], found: Opened, policy: Policy, permission: Pe
     untyped = repo._untyped(found)
     if untyped is None:
         return repo._as_stated(found)
-    if found.schema.is_typed and shows_all_rows(policy.grants[permission]):
-        repo._visible[_key(policy, permission)] = Kept(found.stamp, found)
-        return found
-    kept = _known(repo, found, policy, permission)
-    if kept is not None:
-        return kept
-    grant = policy.grants[permission]
-    if found.table is None:
+    made = _at_once(repo, found, policy, permission)
+    if made is None and found.table is None:
         name = repo.metadata.name
-        asked, inputs = await gather(_rows(repo, grant, found), {name: found}, {name: repo})
+        rows = _rows(repo, policy.grants[permission], found)
+        asked, inputs = await gather(rows, {name: found}, {name: repo})
         table = (await execute(asked, inputs)).table
         made = await offload(_finished, repo, found, untyped.typed(table), policy, permission)
-    elif _is_small(found.table):
+    elif made is None and found.table is not None and _is_small(found.table):
         made = _made(repo, found, untyped, policy, permission)
-    else:
+    elif made is None:
         made = await offload(_made, repo, found, untyped, policy, permission)
-    repo._visible[_key(policy, permission)] = Kept(found.stamp, made)
-    return made
+    return _kept(repo, found, made, policy, permission)
 
 
 def at_hand(repo: RepoFoundation, found: Opened, policy: Policy, permission: Permission) -> Opened:
@@ -71,14 +65,29 @@ def at_hand(repo: RepoFoundation, found: Opened, policy: Policy, permission: Per
     untyped = repo._untyped(found)
     if untyped is None:
         return repo._as_stated(found)
+    made = _at_once(repo, found, policy, permission)
+    if made is None:
+        made = _made(repo, found, untyped, policy, permission)
+    return _kept(repo, found, made, policy, permission)
+
+
+def _at_once(repo: RepoFoundation, found: Opened, policy: Policy, permission: Permission) -> Opened | None:
+    """What needs no look at the rows: it is known, or the same as for all."""
     if found.schema.is_typed and shows_all_rows(policy.grants[permission]):
-        repo._visible[_key(policy, permission)] = Kept(found.stamp, found)
         return found
-    kept = _known(repo, found, policy, permission)
-    if kept is None:
-        kept = _made(repo, found, untyped, policy, permission)
-        repo._visible[_key(policy, permission)] = Kept(found.stamp, kept)
-    return kept
+    return _known(repo, found, policy, permission)
+
+
+def _kept(
+    repo: RepoFoundation, found: Opened, made: Opened, policy: Policy, permission: Permission
+) -> Opened:
+    """What was made, kept for as long as the rows are the same, and its model as long as the types are."""
+    key = _key(policy, permission)
+    before = repo._visible.get(key)
+    if before is None or before.found is not made or before.of is not found.stamp:
+        same = before is not None and _alike(before.found.schema, made.schema)
+        repo._visible[key] = Kept(found.stamp, made, before.model if same and before is not None else None)
+    return made
 
 
 def shows_all_rows(grant: Grant) -> bool:
