@@ -41,7 +41,7 @@ async def test_a_file_is_typed_anew_and_not_held(tmp_path: Path) -> None:
     assert kept.found.table is not None and kept.found.table.is_lazy
     path.write_text("id,team,n,day\n1,eu,few,soon\n")
     assert (await repo.frame(user_id=EVE)).height == 1
-    assert (await repo.find_one(user_id=ANN))["n"] == "few"
+    assert (await repo.find_one({}, ANN))["n"] == "few"
 
 
 async def test_ints_stay_ints_whatever_hidden_rows_hold() -> None:
