@@ -9,6 +9,7 @@ import pytest
 
 import xrepo_nb as xr
 from xrepo_nb import Identity, MaterializedRepo, RepoMetadata, XRepoConfigurationError, XRepoPermissionError
+from xrepo_nb.schema.inference import infer
 
 PEOPLE = [
     {"_id": 1, "name": "Ann", "region": "EU", "salary": 10},
@@ -223,7 +224,8 @@ async def test_writes_name_no_hidden_field_and_set_none() -> None:
         permissions=["read", "create", "update"],
         conditions={"fields": {"deny": ["pay", "at.zip"]}},
     )
-    repo = await xr.open(rows, name="people", rules=[rule], register=False)
+    schema = infer(rows).schema
+    repo = await xr.open(rows, name="people", schema=schema, rules=[rule], register=False)
     with pytest.raises(xr.XRepoValidationError, match="fields that you cannot see") as caught:
         await repo.create({"id": 2, "name": "Bo", "at": {"city": "C"}})
     assert "pay" not in str(caught.value) and "zip" not in str(caught.value)
@@ -234,6 +236,16 @@ async def test_writes_name_no_hidden_field_and_set_none() -> None:
     with pytest.raises(xr.XRepoValidationError, match=r"unknown field 'at\.zip'"):
         await repo.update(1, {"at.zip": "2"})
     assert (await repo.update(1, {"at.city": "D"})).at == {"city": "D"}
+
+
+@pytest.mark.parametrize("pay", [{}, {"pay": 7}, {"pay": "much"}])
+async def test_what_hidden_fields_hold_asks_nothing_of_a_new_record(pay: dict[str, Any]) -> None:
+    rows = [{"id": 1, "name": "Ann", "pay": 5}, {"id": 2, "name": "Bo"} | pay]
+    rule = xr.ACLRule(role="*", permissions=["list", "create"], conditions={"fields": {"deny": ["pay"]}})
+    repo = await xr.open(rows, name="people", rules=[rule], register=False)
+    assert repr(await repo.create({"id": 3, "name": "Cy"})) == "Person(id=3, name='Cy')"
+    with pytest.raises(xr.XRepoValidationError):
+        await repo.create({"id": 4, "name": 5})
 
 
 async def test_a_view_whose_key_is_hidden_shows_itself_empty() -> None:

@@ -11,7 +11,7 @@ from xrepo_nb.core.errors import XRepoConfigurationError
 from xrepo_nb.query.expressions import FieldRef
 from xrepo_nb.query.plan import Group, Limit, Match, Plan, Project, Scan, Skip, Sort, SortKey, Unwind
 from xrepo_nb.query.predicates import EVERYTHING, Exists
-from xrepo_nb.repos.narrowing import reads_by, seen
+from xrepo_nb.repos.narrowing import reads_by, schema_of, seen
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.schema.schema import Schema
 
@@ -26,8 +26,9 @@ def matching(repo: XRepo[Any], filters: Any, operation: Operation) -> Plan:
         return scan
     from xrepo_nb.query.parsing import parse_filter
 
-    schema = repo._schema_for(operation.identity)
-    known = seen(repo, schema, operation.policy, reads_by(operation)).names
+    permission = reads_by(operation)
+    schema = schema_of(repo, operation.identity, operation.policy, permission)
+    known = seen(repo, schema, operation.policy, permission).names
     predicate = parse_filter(repo._translated(filters, operation.identity), fields=known)
     return scan if predicate == EVERYTHING else Match(scan, predicate)
 
@@ -39,13 +40,13 @@ def pipeline(repo: XRepo[Any], stages: Sequence[Mapping[str, Any]], start: Plan 
     return parse_pipeline(stages, start or Scan(repo.metadata.name))
 
 
-def distinct(repo: XRepo[Any], plan: Plan, field: str) -> Plan:
+def distinct(schema: Schema, plan: Plan, field: str) -> Plan:
     """One row, sorted, for each value of the field; elements of arrays are values."""
     path = tuple(field.split("."))
     there = Match(plan, Exists(path, True))
     unwound: Plan = there
     for length in range(1, len(path) + 1):
-        if _may_be_array(repo._schema, path[:length]):
+        if _may_be_array(schema, path[:length]):
             unwound = Unwind(unwound, path[:length], preserve_empty=True)
     if unwound is not there:
         unwound = Match(unwound, Exists(path, True))

@@ -11,7 +11,18 @@ from xrepo_nb.governance.audit import AuditEntry, AuditLog
 from xrepo_nb.governance.identity import resolve
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.observe.stats import RepoStats
-from xrepo_nb.repos import asking, auditing, bulk, explaining, measuring, outputs, points, reading, writing
+from xrepo_nb.repos import (
+    asking,
+    auditing,
+    bulk,
+    explaining,
+    measuring,
+    narrowing,
+    outputs,
+    points,
+    reading,
+    writing,
+)
 from xrepo_nb.repos.foundation import RepoFoundation, User
 from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.repos.operation import Operation
@@ -89,7 +100,7 @@ class XRepo(RepoFoundation, Generic[T]):
             matching = asking.matching(self, filters, operation)
             window = asking.Window(sort, skip, limit)
             answer, total = await reading.page(self, matching, window, operation, engine)
-            records = await records_of(answer.table, self.model_class, operation.grant)
+            records = await records_of(answer.table, operation.model, operation.grant)
             operation.rows = len(records)
         made = Provenance(self.metadata.name, answer.engine, operation.duration_ms, answer.cached)
         return Rows(records, schema=answer.table.schema, total=total, skip=skip, provenance=made)
@@ -101,7 +112,7 @@ class XRepo(RepoFoundation, Generic[T]):
         async with Operation(self, "find_one", Permission.LIST, user_id) as operation:
             plan = asking.windowed(asking.matching(self, filters, operation), sort, 0, 1)
             answer = await reading.answer(self, plan, operation, engine=engine)
-            found = await records_of(answer.table, self.model_class, operation.grant)
+            found = await records_of(answer.table, operation.model, operation.grant)
             operation.rows = len(found)
             return found[0] if found else None
 
@@ -117,7 +128,8 @@ class XRepo(RepoFoundation, Generic[T]):
     ) -> builtins.list[Any]:
         """The different values of a field, sorted; elements of arrays count by themselves."""
         async with Operation(self, "distinct", Permission.LIST, user_id) as operation:
-            plan = asking.distinct(self, asking.matching(self, filters, operation), field)
+            schema = await narrowing.current_schema(self, operation)
+            plan = asking.distinct(schema, asking.matching(self, filters, operation), field)
             answer = await reading.answer(self, plan, operation, engine=engine)
             values = [row.get("_id") for row in await documents_of(answer.table)]
             operation.rows = len(values)

@@ -11,24 +11,25 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from xrepo_nb.core.closing import closing
 from xrepo_nb.core.errors import (
     XRepoConfigurationError,
-    XRepoConflictError,
     XRepoUnsupportedError,
     XRepoValidationError,
     an,
 )
 from xrepo_nb.core.missing import MISSING
+from xrepo_nb.core.offload import offload
 from xrepo_nb.core.turns import Turns
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.query.plan import Match, Plan, Scan
-from xrepo_nb.query.predicates import And, Compare, In, Or, Predicate
 from xrepo_nb.repos import asking, explaining, fitting, narrowing
 from xrepo_nb.repos.base import XRepo
+from xrepo_nb.repos.by_id import one_of, the_only
 from xrepo_nb.repos.change import Change, Current, Item
 from xrepo_nb.repos.documents import distinct, key_of, known_id
 from xrepo_nb.repos.execution import Opened, execute, gather, streamed
 from xrepo_nb.repos.materialized import default_metadata
 from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.resources.base import ScanRequest, WriteResult, XResource
+from xrepo_nb.schema.redescribing import Untyped, redescribed
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 from xrepo_nb.schema.types import Field
@@ -119,7 +120,55 @@ class ConnectedRepo(XRepo[T]):
             known = self._read = _Read(table, self._schema, schema, lazy)
         # A table of its own for each call: one that is read whole keeps its rows.
         rows = Table(lazy=known.lazy, schema=known.schema, origin=table.origin, height=table.height)
-        return Opened(known.schema, rows)
+        return Opened(known.schema, rows, stamp=known)
+
+    @property
+    def _infers(self) -> bool:
+        return self.source.capabilities.inferred or self._is_dirty
+
+    @property
+    def _is_dirty(self) -> bool:
+        """Whether rows hold other types than their source states, so that `_schema` tells of them."""
+        stated = self.source.stated(self._schema)
+        return stated is not self._schema and any(
+            a.type != b.type for a, b in zip(stated.fields, self._schema.fields, strict=True)
+        )
+
+    def _shown_types(self, rows: Table) -> Table:
+        """Single records, under rules: in types that they have by themselves."""
+        ruled = self._acl_manager is not None and not self.source.capabilities.lazy
+        return self._as_declared(rows) if ruled and self._is_dirty else rows
+
+    def _as_declared(self, rows: Table) -> Table:
+        return self.source.as_stated(rows, self._schema)
+
+    @property
+    def _reads_by_plan(self) -> bool:
+        return self._infers
+
+    def _untyped(self, found: Opened) -> Untyped | None:
+        read: _Read | None = found.stamp
+        if read is None:
+            return Untyped(_not_at_hand, self._as_declared) if self._infers else None
+        if read.table.untyped is None:
+            return None
+        exact, names = read.table.untyped, read.schema.names if self._closed else ()
+
+        def typed(rows: Table) -> Table:
+            made = exact.typed(rows)
+            if names:
+                schema = made.schema.select(name for name in made.schema.names if name in names)
+                made = Table(lazy=made.lazy.select(schema.names), schema=schema)
+            return made if self._given is None else redescribed(made, self._given)
+
+        return Untyped(exact.rows, typed)
+
+    def _stated(self, schema: Schema) -> Schema:
+        if not self.source.capabilities.inferred:
+            return self.source.stated(schema) if self._given is None else schema
+        if self._read is not None and self._read.table.untyped is None:
+            return schema
+        return self._given or Schema((), name=schema.name)
 
     def _as_read(self, described: Schema) -> Schema:
         """The schema with the types of the rows as they are read now; refused when those are others."""
@@ -191,34 +240,27 @@ class ConnectedRepo(XRepo[T]):
 
     async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
         name = self.metadata.name
-        opened = {name: await self._open(identity)}
-        plan, inputs = await gather(Match(Scan(name), self._one_of(ids)), opened, {name: self})
-        answer = await execute(plan, inputs)
+        opened = {name: await self._opened_exactly(identity)}
+        plan, inputs = await gather(Match(Scan(name), one_of(self._key, ids)), opened, {name: self})
+        table = self._shown_types((await execute(plan, inputs)).table)
         found: dict[Any, builtins.list[dict[str, Any]]] = {}
-        for document in answer.table.documents:
+        for document in table.documents:
             found.setdefault(distinct(key_of(document, self._key)), []).append(document)
         return [self._only(found.get(distinct(i), [])) for i in ids]
 
+    async def _opened_exactly(self, identity: Identity) -> Opened:
+        """As `_open`; under rules with values as they came, whatever types all rows together have."""
+        found = await self._open(identity)
+        exact = self._untyped(found) if self._acl_manager is not None and not self._closed else None
+        if exact is None:
+            return found
+        table = await offload(exact.rows)
+        return replace(found, schema=table.schema, table=table)
+
     def _only(self, found: Sequence[dict[str, Any]]) -> Current | None:
         """The one record of an id; raises `XRepoConflictError` when there are several."""
-        if len(found) > 1:
-            named = ", ".join(self._key)
-            raise XRepoConflictError(
-                f"{len(found)} records of {self.metadata.name} have this {named}",
-                asked=named,
-                hint="name fields that tell records apart: primary_key=[...], or use find_one({...})",
-            )
-        return Current(found[0]) if found else None
-
-    def _one_of(self, ids: Sequence[Any]) -> Predicate:
-        if len(self._key) == 1:
-            path = (self._key[0],)
-            return Compare(path, "$eq", ids[0]) if len(ids) == 1 else In(path, tuple(ids))
-        rows = [
-            And(tuple(Compare((n,), "$eq", v) for n, v in zip(self._key, record_id, strict=True)))
-            for record_id in ids
-        ]
-        return rows[0] if len(rows) == 1 else Or(tuple(rows))
+        document = the_only(self, found)
+        return None if document is None else Current(document)
 
     # Writing.
 
@@ -227,7 +269,17 @@ class ConnectedRepo(XRepo[T]):
 
     async def _apply(self, change: Change, partial: bool = False) -> WriteResult:
         self._must_take(change.kind)
-        return await (skipping(self._written, change) if partial else self._written(change))
+        result = await (skipping(self._written, change) if partial else self._written(change))
+        if self._acl_manager is None or not self._is_dirty:
+            return result
+        return replace(result, documents=tuple(map(self._retyped, result.documents)))
+
+    def _retyped(self, document: dict[str, Any] | None) -> dict[str, Any] | None:
+        if document is None:
+            return None
+        schema = self._schema.select(document)
+        rows = Table(frame=Table(documents=[document], schema=schema).frame, schema=schema)
+        return self._shown_types(rows).documents[0]
 
     async def _written(self, change: Change) -> WriteResult:
         source, items = self.source, change.items
@@ -307,11 +359,15 @@ class ConnectedRepo(XRepo[T]):
     def _known_fields(self) -> Schema | None:
         return super()._known_fields() if self._closed else None
 
-    def _completed(self, document: dict[str, Any]) -> dict[str, Any]:
-        return self._fitted(document)
+    def _completed(self, document: dict[str, Any], schema: Schema) -> dict[str, Any]:
+        return self._fitted(document, schema)
 
-    def _fitted(self, values: dict[str, Any]) -> dict[str, Any]:
-        return fitting.fitted(values, self._schema, closed=self._closed, name=self.metadata.name)
+    def _fitted(self, values: dict[str, Any], schema: Schema) -> dict[str, Any]:
+        return fitting.fitted(values, schema, closed=self._closed, name=self.metadata.name)
+
+
+def _not_at_hand() -> Table:
+    raise XRepoUnsupportedError("the rows of this source are asked for, not at hand")
 
 
 async def must_hold(resource: XResource, collection: str | None, schema: Schema) -> None:

@@ -57,7 +57,13 @@ class DurableFile:
             pl.DataFrame(connection.sql("SELECT * FROM data").to_arrow_table()), schema, about["dtypes"]
         )
         loaded = Loaded(
-            frame, schema, tuple(about["key"]), about["closed"], None, self, frozenset(about["declared"])
+            frame,
+            schema,
+            tuple(about["key"]),
+            about["closed"],
+            file=self,
+            declared=frozenset(about["declared"]),
+            stated=schema if about["closed"] else None,
         )
         changes = connection.execute("SELECT change FROM journal ORDER BY number").fetchall()
         if not changes:

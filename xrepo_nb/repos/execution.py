@@ -51,13 +51,16 @@ class Opened:
     """A repo's collection as one call sees it: its schema, and its rows where they are at hand.
 
     `table` is an immutable snapshot or a lazy frame; None when the source must be asked, or when
-    the rows are what `plan` makes of other repos, its `sources`.
+    the rows are what `plan` makes of other repos, its `sources`. `stamp` is the same object as long as
+    the rows are. `narrowed`: only what the caller's rules show of them is in it.
     """
 
     schema: Schema
     table: Table | None = None
     plan: Plan | None = None
     sources: Mapping[str, XRepo[Any]] = field(default_factory=dict)
+    stamp: Any = None
+    narrowed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,10 +25,13 @@ from xrepo_nb.query.plan import Plan
 from xrepo_nb.repos import narrowing
 from xrepo_nb.repos.change import Change, Current
 from xrepo_nb.repos.constraints import Constraints
+from xrepo_nb.repos.deletion import DELETED_AT
 from xrepo_nb.repos.documents import key_of, known_id
 from xrepo_nb.repos.execution import Opened
 from xrepo_nb.repos.metadata import RepoMetadata
+from xrepo_nb.repos.visible import Kept
 from xrepo_nb.resources.base import WriteResult, XResource
+from xrepo_nb.schema.redescribing import Untyped
 from xrepo_nb.schema.report import InferenceReport
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -39,6 +42,9 @@ if TYPE_CHECKING:
 
 _MEASURED = 256
 """Effective policies for which the last counts are kept."""
+
+_VISIBLE = 32
+"""Effective policies for which the rows that they leave are kept, where those are kept apart."""
 
 User = str | Identity | None
 """Who asks: a user id, an identity, or None for whoever `acting_as` names."""
@@ -66,6 +72,8 @@ class RepoFoundation(XObjPrototype, ABC):
         _declared: frozenset[str]
         _key: tuple[str, ...]
         _report: InferenceReport | None
+        _given: Schema | None
+        _visible: Bounded[str, Kept]
 
     def __init__(
         self,
@@ -87,6 +95,8 @@ class RepoFoundation(XObjPrototype, ABC):
         self._events = Events()
         self._measured = Bounded(_MEASURED)
         self._report = None
+        self._given = None
+        self._visible = Bounded(_VISIBLE)
         self._initialize_components()
 
     def _initialize_components(self) -> None:
@@ -223,23 +233,52 @@ class RepoFoundation(XObjPrototype, ABC):
         """The schema before this repo's own rules: of a view, what its sources show the identity."""
         return self._schema
 
+    # Where the rows themselves tell the types (see `repos.visible`).
+
+    @property
+    def _infers(self) -> bool:
+        """Whether the rows may tell the types, so that `_untyped` gives something."""
+        return False
+
+    @property
+    def _reads_by_plan(self) -> bool:
+        """Whether single records, as the source gives them, may be of types that hidden rows tell."""
+        return False
+
+    def _untyped(self, found: Opened) -> Untyped | None:
+        """The opened rows before all of them decided on types; None where the source or a schema that
+        was given states the types, whatever the rows hold."""
+        return None
+
+    def _as_stated(self, found: Opened) -> Opened:
+        """Of stated types: the collection without what the rows tell of their absence."""
+        return found
+
+    def _stated(self, schema: Schema) -> Schema:
+        """What is known of the fields before a row is read for the caller."""
+        return schema
+
+    def _glanced(self, identity: Identity) -> Opened | None:
+        """What `_open` gives, where that needs no waiting."""
+        return None
+
     def _id_of(self, document: dict[str, Any]) -> Any:
         """The id of a new record; raises `XRepoValidationError` when it has none and needs one."""
         return known_id(key_of(document, self._key)) if self._key else None
 
-    def _completed(self, document: dict[str, Any]) -> dict[str, Any]:
+    def _completed(self, document: dict[str, Any], schema: Schema) -> dict[str, Any]:
         """A new document with what the collection itself adds, in the types of its fields."""
         return document
 
-    def _fitted(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Values in the types of the fields they are for."""
+    def _fitted(self, values: dict[str, Any], schema: Schema) -> dict[str, Any]:
+        """Values in the types of the fields they are for, which `schema` has as the writer sees them."""
         return values
 
     def _known_fields(self) -> Schema | None:
         """The schema, when it has every field that rules may be about; None when it cannot tell."""
         schema = self._schema
-        if schema.fields and self.metadata.soft_delete and schema.field(narrowing.DELETED_AT) is None:
-            mark = Field(narrowing.DELETED_AT, DataType("datetime"))
+        if schema.fields and self.metadata.soft_delete and schema.field(DELETED_AT) is None:
+            mark = Field(DELETED_AT, DataType("datetime"))
             return schema.replace(fields=(*schema.fields, mark))
         return schema if schema.fields else None
 
@@ -251,11 +290,11 @@ class RepoFoundation(XObjPrototype, ABC):
 
     def _marks_deleted(self, schema: Schema | None = None) -> bool:
         """Whether rows may carry the mark of a soft deletion."""
-        return self.metadata.soft_delete and (schema or self._schema).field(narrowing.DELETED_AT) is not None
+        return self.metadata.soft_delete and (schema or self._schema).field(DELETED_AT) is not None
 
     def _hides_mark(self) -> bool:
         """Whether that mark is the repo's own, and no field of the collection."""
-        return self.metadata.soft_delete and narrowing.DELETED_AT not in self._declared
+        return self.metadata.soft_delete and DELETED_AT not in self._declared
 
     def _must_take_writes(self) -> None:
         """Raises `XRepoUnsupportedError` when nothing can ever be written here."""

@@ -18,32 +18,32 @@ _EXACT = 2**53
 
 
 def grown(
-    frame: pl.DataFrame, schema: Schema, documents: Sequence[dict[str, Any]]
+    frame: pl.DataFrame, schema: Schema, documents: Sequence[dict[str, Any]], *, apart: bool = False
 ) -> tuple[pl.DataFrame, Schema]:
     """The frame with the documents as new rows at its end, and its schema.
 
     A column whose type cannot hold a new value becomes `mixed`, but ints widen to floats where
-    they stay the same numbers; a field that is new becomes a column, absent in the old rows.
+    they stay the same numbers, unless `apart`; a field that is new becomes a column, absent in the old rows.
     """
     if not documents:
         return frame, schema
     from xrepo_nb.schema.inference import infer
 
-    inferred = infer(documents)
+    inferred = infer(documents, apart=apart)
     added = Table(frame=inferred.frame, schema=inferred.schema)
-    return united(Table(frame=frame, schema=schema), added)
+    return united(Table(frame=frame, schema=schema), added, apart=apart)
 
 
-def united(old: Table, new: Table) -> tuple[pl.DataFrame, Schema]:
+def united(old: Table, new: Table, *, apart: bool = False) -> tuple[pl.DataFrame, Schema]:
     """The rows of both, one after the other, in columns that hold either exactly."""
     names = dict.fromkeys([*old.schema.names, *new.schema.names])
-    fields = tuple(_common(name, old, new) for name in names)
+    fields = tuple(_common(name, old, new, apart) for name in names)
     top, bottom = _as(old, fields), _as(new, fields)
     frame = pl.concat([top, bottom], how="vertical_relaxed", rechunk=False)
     return frame, old.schema.replace(fields=fields)
 
 
-def _common(name: str, old: Table, new: Table) -> Field:
+def _common(name: str, old: Table, new: Table, apart: bool) -> Field:
     """The field that holds the values of both."""
     a, b = old.schema.field(name), new.schema.field(name)
     if a is None or b is None:
@@ -52,7 +52,8 @@ def _common(name: str, old: Table, new: Table) -> Field:
         rows = len(new) if a is not None else len(old)
         absence = united_absence(there.absence, "missing") if rows else there.absence
         return replace(there, absence=absence, type=_MIXED if absence == "both" else there.type)
-    kind = united_type(a.type, b.type) or _as_floats(a, old, b, new) or _MIXED
+    floats = None if apart else _as_floats(a, old, b, new)
+    kind = united_type(a.type, b.type) or floats or _MIXED
     absence = b.absence if not len(old) and a.absence == "never" else united_absence(a.absence, b.absence)
     return replace(a, type=_MIXED if absence == "both" else kind, absence=absence)
 

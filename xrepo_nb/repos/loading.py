@@ -40,6 +40,8 @@ class Loaded:
     report: InferenceReport | None = None
     file: DurableFile | None = None
     declared: frozenset[str] = frozenset()
+    stated: Schema | None = None
+    """The fields whose types the data or a schema states, whatever the rows hold."""
 
 
 def load(
@@ -50,10 +52,12 @@ def load(
     primary_key: str | Sequence[str] | None = None,
     path: str | Path | None = None,
     on_reject: OnReject = "raise",
+    apart: bool = False,
 ) -> Loaded:
     """The rows of `data` as a frame, its schema and its key. Blocking.
 
-    `on_reject="report"` leaves out the documents that do not fit the schema, and reports them.
+    `on_reject="report"` leaves out the documents that do not fit the schema, and reports them. `apart`:
+    ints among floats stay ints, so that a row tells nothing of the others.
     """
     if on_reject not in ("raise", "report"):
         raise XRepoConfigurationError(
@@ -66,16 +70,18 @@ def load(
         found = file.load()
         if found is not None:
             return found
-        fresh = load(schema, data, model, primary_key=primary_key, on_reject=on_reject)
+        fresh = load(schema, data, model, primary_key=primary_key, on_reject=on_reject, apart=apart)
         return file.start(fresh)
     wanted = Schema.of(schema) if schema is not None else _schema_of(model)
-    table, report = _table(data, wanted, on_reject)
+    table, report = _table(data, wanted, on_reject, apart)
     names = (primary_key,) if isinstance(primary_key, str) else tuple(primary_key or ())
     found_schema = _described(table.schema, wanted, names)
     key = _key(table.frame, found_schema)
     found_schema = found_schema.replace(primary_key=key)
     closed = schema is not None
-    return Loaded(table.frame, found_schema, key, closed, report, None, frozenset(found_schema.names))
+    stated = wanted or (table.schema if isinstance(data, pl.DataFrame | pl.LazyFrame) else None)
+    declared = frozenset(found_schema.names)
+    return Loaded(table.frame, found_schema, key, closed, report, None, declared, stated)
 
 
 def _schema_of(model: type[Any] | None) -> Schema | None:
@@ -86,14 +92,16 @@ def _schema_of(model: type[Any] | None) -> Schema | None:
     return schema_of_model(model)
 
 
-def _table(data: Any, wanted: Schema | None, on_reject: OnReject) -> tuple[Table, InferenceReport | None]:
+def _table(
+    data: Any, wanted: Schema | None, on_reject: OnReject, apart: bool
+) -> tuple[Table, InferenceReport | None]:
     if isinstance(data, Sequence) and not isinstance(data, str | bytes):
         documents = [plain(item) if isinstance(item, BaseModel) else item for item in data]
-        return _documents(documents, wanted, on_reject)
+        return _documents(documents, wanted, on_reject, apart)
     made = table_of(data)
     if wanted is None or not made.table.is_frame or _keeps(made.table, wanted):
         return made.table, made.report
-    return _documents(list(made.table.documents), wanted, on_reject)
+    return _documents(list(made.table.documents), wanted, on_reject, apart)
 
 
 def _keeps(table: Table, wanted: Schema) -> bool:
@@ -109,7 +117,7 @@ def _keeps(table: Table, wanted: Schema) -> bool:
 
 
 def _documents(
-    documents: list[dict[str, Any]], wanted: Schema | None, on_reject: OnReject
+    documents: list[dict[str, Any]], wanted: Schema | None, on_reject: OnReject, apart: bool
 ) -> tuple[Table, InferenceReport | None]:
     wrong = next((i for i, item in enumerate(documents) if not isinstance(item, Mapping)), None)
     if wrong is not None:
@@ -119,7 +127,7 @@ def _documents(
         )
     if not documents:
         return Table.empty(wanted or Schema(())), None
-    inferred = infer(documents, schema=wanted, on_reject=on_reject)
+    inferred = infer(documents, schema=wanted, on_reject=on_reject, apart=apart)
     return Table(frame=inferred.frame, schema=inferred.schema), inferred.report
 
 

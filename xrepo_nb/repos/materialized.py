@@ -27,6 +27,7 @@ from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.storage import Edit, Storage
 from xrepo_nb.resources.base import WriteResult
 from xrepo_nb.schema.inference import OnReject
+from xrepo_nb.schema.redescribing import Untyped, untyped
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -77,7 +78,13 @@ class MaterializedRepo(XRepo[T]):
         loaded: Loaded | None = None,
     ) -> None:
         loaded = loaded or load(
-            schema, data, model_class, primary_key=primary_key, path=path, on_reject=on_reject
+            schema,
+            data,
+            model_class,
+            primary_key=primary_key,
+            path=path,
+            on_reject=on_reject,
+            apart=_under_rules(metadata),
         )
         metadata = metadata or default_metadata(name or loaded.schema.name or "data", model_class)
         super().__init__(None, model_class, metadata, loaded.schema)
@@ -86,13 +93,16 @@ class MaterializedRepo(XRepo[T]):
         self._loaded = loaded
         self._key = loaded.key
         self._report = loaded.report
-        self._storage = Storage(loaded.frame, loaded.schema, loaded.key)
+        self._storage = Storage(loaded.frame, loaded.schema, loaded.key, apart=self._acl_manager is not None)
 
     @classmethod
     async def of(cls, data: Any = (), **options: Any) -> MaterializedRepo[Any]:
         """The repo over `data`, made without holding up the event loop; options as of the class."""
         schema, model = options.pop("schema", None), options.pop("model_class", None)
-        how = {name: options.pop(name) for name in ("primary_key", "path", "on_reject") if name in options}
+        how: dict[str, Any] = {
+            name: options.pop(name) for name in ("primary_key", "path", "on_reject") if name in options
+        }
+        how["apart"] = _under_rules(options.get("metadata"))
         loaded = await offload(load, schema, data, model, **how)
         return cls(model_class=model, loaded=loaded, **options)
 
@@ -131,12 +141,32 @@ class MaterializedRepo(XRepo[T]):
         storage = self._storage
         table = storage.table() if storage.is_quick else await offload(storage.table)
         self._schema = table.schema
-        return Opened(table.schema, table)
+        return Opened(table.schema, table, stamp=table)
 
     def _at_hand(self, identity: Identity) -> Opened | None:
         """What `_open` gives, where that needs no waiting."""
         table = self._storage.table()
-        return Opened(table.schema, table)
+        return Opened(table.schema, table, stamp=table)
+
+    def _glanced(self, identity: Identity) -> Opened | None:
+        return self._at_hand(identity)
+
+    @property
+    def _infers(self) -> bool:
+        return not self._closed or self._loaded.stated is None
+
+    def _untyped(self, found: Opened) -> Untyped | None:
+        stated = self._given or self._loaded.stated
+        if found.table is None or (stated is not None and _keeps(found.schema, stated)):
+            return None
+        return untyped(found.table, stated)
+
+    def _as_stated(self, found: Opened) -> Opened:
+        if self._closed or found.table is None:
+            return found
+        fields = [replace(f, absence="null") if f.required else f for f in found.schema.fields]
+        schema = found.schema.replace(fields=tuple(fields))
+        return replace(found, schema=schema, table=Table(frame=found.table.frame, schema=schema))
 
     async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
         storage = self._storage
@@ -216,7 +246,8 @@ class MaterializedRepo(XRepo[T]):
                 f"$out cannot replace {self.metadata.name}, of which you reach only a part", hint="use $merge"
             )
         schema = self._schema if self._closed else None
-        loaded = await offload(load, schema, documents, self._model_class, primary_key=self._key)
+        apart = self._acl_manager is not None
+        loaded = await offload(load, schema, documents, self._model_class, primary_key=self._key, apart=apart)
         for document in documents:
             self._constraints.must_hold(document, self.metadata.name)
         self._constraints.must_differ(documents, self.metadata.name)
@@ -230,13 +261,13 @@ class MaterializedRepo(XRepo[T]):
         await offload_whole(self._storage.replace_all, loaded.frame, loaded.schema, before)
         self._schema = loaded.schema
 
-    def _completed(self, document: dict[str, Any]) -> dict[str, Any]:
+    def _completed(self, document: dict[str, Any], schema: Schema) -> dict[str, Any]:
         if self._key == ("_id",) and document.get("_id") is None:
             document = {"_id": fitting.new_id(self._schema, self._storage)} | document
-        return fitting.completed(document, self._schema, closed=self._closed, name=self.metadata.name)
+        return fitting.completed(document, schema, closed=self._closed, name=self.metadata.name)
 
-    def _fitted(self, values: dict[str, Any]) -> dict[str, Any]:
-        return fitting.fitted(values, self._schema, closed=self._closed, name=self.metadata.name)
+    def _fitted(self, values: dict[str, Any], schema: Schema) -> dict[str, Any]:
+        return fitting.fitted(values, schema, closed=self._closed, name=self.metadata.name)
 
     def _deletes_softly(self, soft: bool) -> bool:
         return soft and self.metadata.soft_delete
@@ -246,6 +277,17 @@ class MaterializedRepo(XRepo[T]):
 
     async def _size(self, identity: Identity) -> int | None:
         return int(self._storage.table().frame.estimated_size())
+
+
+def _under_rules(metadata: Any) -> bool:
+    """Whether the configuration, which may yet turn out to be none, has access rules."""
+    return bool(getattr(metadata, "acl_rules", ()))
+
+
+def _keeps(schema: Schema, stated: Schema) -> bool:
+    """Whether each field is of the type that was stated."""
+    types = {field.name: field.type for field in stated.fields}
+    return all(types.get(field.name) == field.type for field in schema.fields)
 
 
 def default_metadata(name: str, model: type[Any] | None, resource: str = "memory") -> RepoMetadata:

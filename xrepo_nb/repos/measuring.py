@@ -17,6 +17,7 @@ from xrepo_nb.query.plan import Scan
 from xrepo_nb.repos import asking, narrowing, reading
 from xrepo_nb.repos.auditing import visible_entries
 from xrepo_nb.repos.operation import Operation
+from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
 if TYPE_CHECKING:
@@ -65,8 +66,9 @@ async def _cardinalities(repo: XRepo[Any], operation: Operation) -> dict[str, in
     governed = await reading.lazily(repo, operation)
     if governed is not None and governed.schema.is_typed:
         return await offload(_unique_values, governed)
-    shown = narrowing.seen(repo, repo._schema, operation.policy)
-    return {name: await _values(repo, name, operation) for name in shown.names}
+    schema = await narrowing.current_schema(repo, operation)
+    shown = narrowing.seen(repo, schema, operation.policy)
+    return {name: await _values(repo, schema, name, operation) for name in shown.names}
 
 
 def _unique_values(table: Table) -> dict[str, int]:
@@ -77,7 +79,7 @@ def _unique_values(table: Table) -> dict[str, int]:
     return {name: int(count) for name, count in row.items()}
 
 
-async def _values(repo: XRepo[Any], name: str, operation: Operation) -> int:
-    plan = asking.distinct(repo, Scan(repo.metadata.name), name)
+async def _values(repo: XRepo[Any], schema: Schema, name: str, operation: Operation) -> int:
+    plan = asking.distinct(schema, Scan(repo.metadata.name), name)
     table = (await reading.answer(repo, plan, operation)).table
     return sum(row.get("_id") is not None for row in table.documents)

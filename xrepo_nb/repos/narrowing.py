@@ -11,8 +11,9 @@ from xrepo_nb.governance.identity import Identity
 from xrepo_nb.governance.policy import OPEN, Policy
 from xrepo_nb.governance.rewrite import govern
 from xrepo_nb.governance.rules import Permission
-from xrepo_nb.query.plan import Match, Plan, Scan, Unset
-from xrepo_nb.query.predicates import Compare
+from xrepo_nb.query.plan import Plan, Scan
+from xrepo_nb.repos import visible
+from xrepo_nb.repos.deletion import DELETED_AT, living
 from xrepo_nb.repos.execution import Opened
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.schema.schema import Schema
@@ -20,9 +21,6 @@ from xrepo_nb.schema.schema import Schema
 if TYPE_CHECKING:
     from xrepo_nb.repos.base import XRepo
     from xrepo_nb.repos.foundation import RepoFoundation
-
-DELETED_AT = "deleted_at"
-"""The field that marks a record as deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +51,34 @@ async def opened(reached: Mapping[str, XRepo[Any]], operation: Operation) -> Sco
         name: operation.policy if repo is operation.repo else policy_of(repo, identity)
         for name, repo in reached.items()
     }
-    found = await _all_opened(reached, identity)
-    return Scope(identity, reads_by(operation), reached, found, policies)
+    permission = reads_by(operation)
+    found = await _all_opened(reached, identity, policies, permission)
+    return Scope(identity, permission, reached, found, policies)
 
 
-async def _all_opened(repos: Mapping[str, XRepo[Any]], identity: Identity) -> dict[str, Opened]:
-    """Each repo opened, several side by side."""
+async def _all_opened(
+    repos: Mapping[str, XRepo[Any]],
+    identity: Identity,
+    policies: Mapping[str, Policy],
+    permission: Permission,
+) -> dict[str, Opened]:
+    """Each repo opened as its policy shows it, several side by side."""
     if len(repos) == 1:
-        return {name: await repo._open(identity) for name, repo in repos.items()}
-    found = await asyncio.gather(*(repo._open(identity) for repo in repos.values()))
-    return dict(zip(repos, found, strict=True))
+        return {n: await _opened(repo, identity, policies[n], permission) for n, repo in repos.items()}
+    ways = [_opened(repo, identity, policies[name], permission) for name, repo in repos.items()]
+    return dict(zip(repos, await asyncio.gather(*ways), strict=True))
+
+
+async def _opened(repo: XRepo[Any], identity: Identity, policy: Policy, permission: Permission) -> Opened:
+    found = await repo._open(identity)
+    return found if policy is OPEN else await visible.opened(repo, found, policy, permission)
+
+
+async def prepared(repo: XRepo[Any], identity: Identity) -> None:
+    """Makes known what the identity sees of the repo, which it must be allowed to list."""
+    policy = policy_of(repo, identity)
+    if policy is not OPEN:
+        await _opened(repo, identity, policy, Permission.LIST)
 
 
 def policy_of(repo: RepoFoundation, identity: Identity) -> Policy:
@@ -120,15 +136,17 @@ async def _definition(name: str, found: Opened, scope: Scope) -> tuple[Plan, Sco
     plan = found.plan.transform(lambda node: Scan(label[node.source]) if isinstance(node, Scan) else node)
     repos = {label[source]: repo for source, repo in found.sources.items()}
     policies = {key: policy_of(repo, scope.identity) for key, repo in repos.items()}
-    below = await _all_opened(repos, scope.identity)
+    below = await _all_opened(repos, scope.identity, policies, Permission.LIST)
     return await narrowed(plan, Scope(scope.identity, Permission.LIST, repos, below, policies))
 
 
 def governed(plan: Plan, scope: Scope) -> Plan:
     """The plan with each scan as its repo's own rules and deletions leave it."""
-    if any(policy is not OPEN for policy in scope.policies.values()):
-        plan = govern(plan, scope.policies, scope.permission)
-    marked = {n: repo for n, repo in scope.repos.items() if repo._marks_deleted(scope.opened[n].schema)}
+    left = {name: OPEN if scope.opened[name].narrowed else p for name, p in scope.policies.items()}
+    if any(policy is not OPEN for policy in left.values()):
+        plan = govern(plan, left, scope.permission)
+    whole = {n: repo for n, repo in scope.repos.items() if not scope.opened[n].narrowed}
+    marked = {n: repo for n, repo in whole.items() if repo._marks_deleted(scope.opened[n].schema)}
     return plan.transform(lambda node: _alive(node, marked)) if marked else plan
 
 
@@ -140,19 +158,75 @@ def reads_by(operation: Operation) -> Permission:
 def seen(
     repo: RepoFoundation, schema: Schema, policy: Policy, permission: Permission = Permission.LIST
 ) -> Schema:
-    """The schema as the policy shows it, without the repo's own mark of deleted rows."""
+    """The schema as the policy shows it, without the repo's own mark of deleted rows, and without the
+    schemas of a view's sources, which tell of what the view's rules hide."""
     if repo._hides_mark() and schema.field(DELETED_AT) is not None:
         schema = schema.select(name for name in schema.names if name != DELETED_AT)
-    return schema if policy is OPEN else policy.visible(schema, permission)
+    if policy is OPEN:
+        return schema
+    shown = policy.visible(schema, permission)
+    if policy.grant(permission).is_open:
+        return shown
+    return shown.replace(extra=tuple(item for item in shown.extra if item[0] != "source_schemas"))
 
 
 def visible_schema(repo: RepoFoundation, identity: Identity) -> Schema:
     """The schema that the identity sees, for listing or reading; empty when it may do neither."""
     policy = OPEN if repo._acl_manager is None else repo._acl_manager.policy(identity)
-    for permission in (Permission.LIST, Permission.READ):
+    for permission in _READS:
         if permission in policy.grants:
-            return seen(repo, _indexed(repo, repo._schema_for(identity)), policy, permission)
-    return repo._schema.select(())
+            return seen(
+                repo, _indexed(repo, schema_of(repo, identity, policy, permission)), policy, permission
+            )
+    return Schema((), name=repo._schema.name)
+
+
+def schema_of(repo: RepoFoundation, identity: Identity, policy: Policy, permission: Permission) -> Schema:
+    """The schema as the caller's rows give it, as far as that is known without asking a source."""
+    schema = repo._schema_for(identity)
+    if policy is OPEN:
+        return schema
+    found = repo._glanced(identity)
+    if found is not None:
+        return visible.at_hand(repo, found, policy, permission).schema
+    known = visible.last(repo, policy, permission)
+    if known is not None:
+        return known
+    return schema if visible.shows_all_rows(policy.grants[permission]) else repo._stated(schema)
+
+
+def as_written(repo: RepoFoundation, policy: Policy) -> Schema | None:
+    """The fields as a writer last saw them, where the rows tell their types; None where those are stated."""
+    for permission in _READS:
+        known = visible.last(repo, policy, permission)
+        if known is not None:
+            return known
+    return None
+
+
+async def prepare(operation: Operation) -> None:
+    """Makes known, before the operation begins, what its caller sees where the rows tell the types, and
+    the class of his records."""
+    repo, policy = operation.repo, operation.policy
+    permission = next((p for p in (reads_by(operation), *_READS) if p in policy.grants), None)
+    if permission is None or not repo._infers:
+        return
+    listing, generated = operation.permission is Permission.LIST, visible.is_generated(repo._model_class)
+    if listing or generated or visible.last(repo, policy, permission) is None:
+        await _opened(repo, operation.identity, policy, permission)
+    operation.model = visible.model_of(repo, policy, permission)
+
+
+_READS = (Permission.LIST, Permission.READ)
+
+
+async def current_schema(repo: XRepo[Any], operation: Operation) -> Schema:
+    """The schema as the operation's caller sees it now."""
+    if operation.policy is OPEN:
+        return repo._schema
+    permission = reads_by(operation)
+    found = await _opened(repo, operation.identity, operation.policy, permission)
+    return seen(repo, found.schema, operation.policy, permission)
 
 
 def _indexed(repo: RepoFoundation, schema: Schema) -> Schema:
@@ -166,5 +240,4 @@ def _alive(node: Plan, marked: Mapping[str, XRepo[Any]]) -> Plan:
     repo = marked.get(node.source) if isinstance(node, Scan) else None
     if repo is None:
         return node
-    living = Match(node, Compare((DELETED_AT,), "$eq", None))
-    return Unset(living, ((DELETED_AT,),)) if repo._hides_mark() else living
+    return living(repo, node)

@@ -117,6 +117,7 @@ class _Settings:
             primary_key=self.primary_key,
             path=path,
             on_reject=on_reject,
+            apart=bool(self.rules or (self.metadata is not None and self.metadata.acl_rules)),
         )
         name = self.name or loaded.schema.name or "data"
         model = await self._model(name, loaded.schema)
@@ -148,6 +149,7 @@ class _Settings:
             path=path,
         )
         repo._report = report
+        repo._given = Schema.of(self.schema) if self.schema is not None else None
         return repo
 
     async def _schema_of(

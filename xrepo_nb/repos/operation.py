@@ -40,7 +40,7 @@ class Operation:
 
     __slots__ = (
         "_entry", "_started", "changes", "details", "duration_ms", "grant", "id", "identity", "ids",
-        "name", "permission", "policy", "repo", "rows",
+        "model", "name", "permission", "policy", "repo", "rows",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +60,7 @@ class Operation:
         self.changes = changes
         self.policy: Policy = OPEN
         self.grant: Grant = OPEN.grants[permission]
+        self.model = repo._model_class
         self.rows = 0
         self.ids: tuple[Any, ...] = () if record_id is None else (record_id,)
         self.details: dict[str, Any] = {}
@@ -77,6 +78,8 @@ class Operation:
             try:
                 self.policy = acl.policy(self.identity)
                 self.grant = acl.require(self.permission, self.identity)
+                if self.policy is not OPEN and self.repo._infers:
+                    await _prepare(self)
             except BaseException as error:
                 self._finish(error)
                 raise
@@ -124,6 +127,12 @@ class Operation:
             repo.events.emit(
                 Event(name, repo.metadata.name, self.identity.user_id, self.ids, self.rows, self.duration_ms)
             )
+
+
+async def _prepare(operation: Operation) -> None:
+    from xrepo_nb.repos.narrowing import prepare
+
+    await prepare(operation)
 
 
 def _check_names(changes: Any) -> None:

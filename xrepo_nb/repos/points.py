@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from xrepo_nb.governance.policy import Grant
+from xrepo_nb.governance.policy import OPEN, Grant
 from xrepo_nb.governance.rewrite import governed
-from xrepo_nb.query.plan import Scan
+from xrepo_nb.query.plan import Match, Scan
 from xrepo_nb.query.predicates import EVERYTHING
+from xrepo_nb.repos.by_id import one_of, the_only
+from xrepo_nb.repos.deletion import DELETED_AT
 from xrepo_nb.repos.documents import as_key
 from xrepo_nb.repos.holding import holds
-from xrepo_nb.repos.narrowing import DELETED_AT
+from xrepo_nb.repos.narrowing import current_schema
 from xrepo_nb.repos.operation import Operation
-from xrepo_nb.repos.shaping import record_of
+from xrepo_nb.repos.reading import answer
+from xrepo_nb.repos.shaping import documents_of, record_of
 from xrepo_nb.repos.writing import required_key, visible
 from xrepo_nb.schema.table import Table
 
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 async def read(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
     """The record with that id as the operation's caller may see it, or None."""
+    if repo._reads_by_plan and operation.policy is not OPEN:
+        return await _asked(repo, given, operation)
     record_id = as_key(given, repo.key or required_key(repo), repo._schema)
     current = (await repo._current([record_id], operation.identity))[0]
     if current is None:
@@ -34,7 +39,17 @@ async def read(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
             return None
         document = shown(document, grant)
     operation.rows = 1
-    return record_of(document, repo.model_class, grant)
+    return record_of(document, operation.model, grant)
+
+
+async def _asked(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
+    """As `read`, of rows whose types are those of the visible ones."""
+    schema = await current_schema(repo, operation)
+    key = repo.key or required_key(repo)
+    plan = Match(Scan(repo.metadata.name), one_of(key, [as_key(given, key, schema)]))
+    document = the_only(repo, await documents_of((await answer(repo, plan, operation)).table))
+    operation.rows = int(document is not None)
+    return None if document is None else record_of(document, operation.model, operation.grant)
 
 
 def shown(document: dict[str, Any], grant: Grant) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from xrepo_nb.governance.policy import OPEN
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.expressions import Literal
 from xrepo_nb.query.plan import Accumulator, Group, Match, Plan, Scan
+from xrepo_nb.repos import visible
 from xrepo_nb.repos.asking import Window, bounded, matching, windowed
 from xrepo_nb.repos.execution import Answer, Opened, execute, gather, run_now, streamed
 from xrepo_nb.repos.narrowing import Scope, checked, governed, narrowed, opened, policy_of
@@ -105,7 +106,7 @@ async def stream(
         plan = windowed(matching(repo, filters, operation), sort, 0, None)
         async with closing(_batches(repo, plan, operation, batch_size, engine)) as tables:
             async for table in tables:
-                for record in await records_of(table, repo.model_class, operation.grant):
+                for record in await records_of(table, operation.model, operation.grant):
                     operation.rows += 1
                     yield record
 
@@ -154,24 +155,28 @@ def with_nulls(frame: pl.DataFrame) -> pl.DataFrame:
 
 def glimpse(repo: XRepo[Any], found: Opened, n: int | None) -> Table:
     """Up to `n` rows, at hand as `found`, for whoever acts now; not recorded."""
-    plan = governed(windowed(Scan(repo.metadata.name), None, 0, n), _own(repo, found))
-    assert found.table is not None
-    return found.table if isinstance(plan, Scan) else run_now(plan, {repo.metadata.name: found.table})
+    scope, name = _own(repo, found), repo.metadata.name
+    plan, table = governed(windowed(Scan(name), None, 0, n), scope), scope.opened[name].table
+    assert table is not None
+    return table if isinstance(plan, Scan) else run_now(plan, {name: table})
 
 
 def height(repo: XRepo[Any], found: Opened) -> int | None:
     """How many rows at hand whoever acts now may see; None where that takes going through many."""
-    plan = governed(Scan(repo.metadata.name), _own(repo, found))
-    assert found.table is not None
+    scope, name = _own(repo, found), repo.metadata.name
+    plan, table = governed(Scan(name), scope), scope.opened[name].table
+    assert table is not None
     if not any(isinstance(node, Match) for node in plan.walk()):
-        return len(found.table)
-    return len(run_now(plan, {repo.metadata.name: found.table})) if len(found.table) <= FEW else None
+        return len(table)
+    return len(run_now(plan, {name: table})) if len(table) <= FEW else None
 
 
 def _own(repo: XRepo[Any], found: Opened) -> Scope:
     """What whoever acts now reads of the repo's rows at hand."""
     identity, name = resolve(), repo.metadata.name
-    return Scope(identity, Permission.LIST, {name: repo}, {name: found}, {name: policy_of(repo, identity)})
+    policy = policy_of(repo, identity)
+    found = visible.at_hand(repo, found, policy, Permission.LIST)
+    return Scope(identity, Permission.LIST, {name: repo}, {name: found}, {name: policy})
 
 
 async def lazily(repo: XRepo[Any], operation: Operation) -> Table | None:

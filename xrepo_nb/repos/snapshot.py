@@ -66,13 +66,21 @@ class ResourceSnapshot(MaterializedRepo[T]):
         key, path = options.pop("primary_key", None), options.pop("path", None)
         table = await _read(origin)
         loaded = await offload(load, known, table, model_class, primary_key=key, path=path)
-        loaded = replace(loaded, closed=origin._closed)
+        stated = resource.stated(known) if await _states(resource, collection) else None
+        loaded = replace(loaded, closed=origin._closed, stated=stated)
         return cls(origin, loaded, model_class, wanted=known, **options)
 
     async def _refreshed(self, identity: Identity) -> None:
         table = await _read(self._origin)
         loaded = await offload(load, self._wanted, table, self._model_class, primary_key=self._key)
         await self._put(loaded)
+
+
+async def _states(resource: XResource, collection: str | None) -> bool:
+    """Whether the source states the types of the collection, whatever its rows hold."""
+    if not resource.capabilities.inferred:
+        return True
+    return resource.capabilities.lazy and (await resource.table(collection)).untyped is None
 
 
 async def _read(origin: ConnectedRepo[Any]) -> Table:

@@ -73,11 +73,15 @@ class Storage:
     snapshot is asked for. Safe for several threads and event loops: readers never wait for a
     computation, writers take turns for the microseconds that an `apply` takes.
 
-    Without a `key` records have no id: they can be read and added, not found.
+    Without a `key` records have no id: they can be read and added, not found. `apart`: ints stay ints
+    when floats come into their field.
     """
 
-    def __init__(self, frame: pl.DataFrame, schema: Schema, key: tuple[str, ...]) -> None:
+    def __init__(
+        self, frame: pl.DataFrame, schema: Schema, key: tuple[str, ...], *, apart: bool = False
+    ) -> None:
         self.key = key
+        self.apart = apart
         self._base = _Base(frame, schema)
         self._overlay: dict[Any, dict[str, Any] | None] = {}
         self._revisions: dict[Any, int] = {}
@@ -196,7 +200,7 @@ class Storage:
         with self._folding:
             with self._lock:
                 overlay, changes = dict(self._overlay), self._changes
-            base = _folded(self._base, overlay, self.key)
+            base = _folded(self._base, overlay, self.key, self.apart)
             table = Table(frame=_live(base), schema=base.schema)
             with self._lock:
                 for record_id, document in overlay.items():
@@ -227,13 +231,15 @@ def _live(base: _Base) -> pl.DataFrame:
     return base.frame.filter(alive)
 
 
-def _folded(base: _Base, overlay: dict[Any, dict[str, Any] | None], key: tuple[str, ...]) -> _Base:
+def _folded(
+    base: _Base, overlay: dict[Any, dict[str, Any] | None], key: tuple[str, ...], apart: bool
+) -> _Base:
     """The base with the overlay's documents in their rows or at the end, its tombstones dead."""
     if not overlay:
         return base
     put = {i: document for i, document in overlay.items() if document is not None}
     height = base.frame.height
-    frame, schema = grown(base.frame, base.schema, list(put.values()))
+    frame, schema = grown(base.frame, base.schema, list(put.values()), apart=apart)
     if not key:
         return _Base(_rechunked(frame), schema)
     if base.rows is None:

@@ -129,16 +129,16 @@ class ViewRepo(MaterializedRepo[T]):
 
     async def _open(self, identity: Identity) -> Opened:
         for repo in self._sources.values():
-            narrowing.policy_of(repo, identity)
+            await narrowing.prepared(repo, identity)
         shape = self._shape(identity)
         if not self._materialize:
             return Opened(shape.schema, plan=shape.plan, sources=self._sources)
         kept = await self._fresh(identity, shape)
-        return Opened(kept.table.schema, kept.table)
+        return Opened(kept.table.schema, kept.table, stamp=kept.table)
 
     def _at_hand(self, identity: Identity) -> Opened | None:
         kept = self._kept.get(self._sources_key(identity))
-        return None if kept is None else Opened(kept.table.schema, kept.table)
+        return None if kept is None else Opened(kept.table.schema, kept.table, stamp=kept.table)
 
     async def _fresh(self, identity: Identity, shape: Shape) -> _Kept:
         key = self._sources_key(identity)
@@ -205,7 +205,7 @@ class ViewRepo(MaterializedRepo[T]):
         try:
             return self._shape(identity).schema
         except XRepoPermissionError:  # what it needs of its sources is hidden
-            return self._schema.select(())
+            return Schema((), name=self._schema.name)
 
     # Following its sources.
 
@@ -251,7 +251,7 @@ class ViewRepo(MaterializedRepo[T]):
     async def _apply(self, change: Change, partial: bool = False) -> WriteResult:
         raise self._read_only()
 
-    def _completed(self, document: dict[str, Any]) -> dict[str, Any]:
+    def _completed(self, document: dict[str, Any], schema: Schema) -> dict[str, Any]:
         raise self._read_only()
 
     async def _replace_all(self, *_: Any) -> None:

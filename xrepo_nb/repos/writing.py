@@ -22,9 +22,10 @@ from xrepo_nb.query.check import names_below
 from xrepo_nb.query.typing.values import root_of
 from xrepo_nb.repos.change import Change, Current, Item, Kind, Stale
 from xrepo_nb.repos.constraints import applied
+from xrepo_nb.repos.deletion import DELETED_AT
 from xrepo_nb.repos.documents import as_key, copied, key_of, same_id
 from xrepo_nb.repos.holding import holds
-from xrepo_nb.repos.narrowing import DELETED_AT, seen
+from xrepo_nb.repos.narrowing import as_written, seen
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.shaping import document_of, record_of
 from xrepo_nb.repos.updates import merged, updated
@@ -47,6 +48,7 @@ class Writer:
         self.operation = operation
         self.grant = operation.grant
         self.now = datetime.now(UTC)
+        self.schema = as_written(repo, operation.policy) or repo._schema
         repo._must_take_writes()
 
     async def apply(self, change: Change, partial: bool = False) -> WriteResult:
@@ -65,12 +67,12 @@ class Writer:
             self._only_shown(given)
             given = {**given, **self._stamps(given, "created_at", "updated_at")}
         with self._naming_nothing_hidden():
-            document, instance = document_of(given, repo.model_class)
+            document, instance = document_of(given, self.operation.model)
         self._only_shown(document)
         added = self._stamps(document, "created_at", "updated_at")
         document.update(added)
         with self._naming_nothing_hidden():
-            document = repo._completed(document)
+            document = repo._completed(document, self.schema)
         record_id = repo._id_of(document)
         self._must_pass_check(document)
         return Item(record_id, document), (instance if not added and self.grant.is_open else None)
@@ -165,9 +167,7 @@ class Writer:
             path = (*above, name)
             if not fields.shows(path):
                 hidden = ".".join(path)
-                known = seen(
-                    self.repo, self.repo._schema, self.operation.policy, self.operation.permission
-                ).names
+                known = seen(self.repo, self.schema, self.operation.policy, self.operation.permission).names
                 raise XRepoValidationError(f"unknown field {hidden!r}", asked=hidden, exists=known)
             if not fields.reaches(path):
                 self._only_shown(value, path)
@@ -203,13 +203,15 @@ class Writer:
     # What the model and the schema ask for.
 
     def _validated(self, old: dict[str, Any], difference: dict[str, Any]) -> dict[str, Any]:
-        model = self.repo.model_class
+        model = self.operation.model
         new = merged(old, difference, self.grant.fields)
+        if model is not self.repo.model_class:  # it has the visible fields only
+            new = visible(new, self.grant.fields)
         if model is not None:
             new.pop(DELETED_AT, None) if self.repo._hides_mark() else None
             document = visible(document_of(new, model)[0], self.grant.fields)
             difference = {f: document.get(f, v) if v is not MISSING else v for f, v in difference.items()}
-        return self.repo._fitted(difference)
+        return self.repo._fitted(difference, self.schema)
 
     def _stamps(self, document: Mapping[str, Any], *names: str) -> dict[str, Any]:
         if not self.repo.metadata.auto_timestamps:
@@ -306,7 +308,7 @@ def shown_record(writer: Writer, document: dict[str, Any]) -> Any:
     if narrow.masks:
         hidden = frozenset(path for path, _ in narrow.masks)
         narrow = Grant(fields=FieldSet(narrow.fields.allow, narrow.fields.deny | hidden))
-    return record_of(visible(document, narrow.fields), repo.model_class, narrow)
+    return record_of(visible(document, narrow.fields), writer.operation.model, narrow)
 
 
 def visible(document: dict[str, Any], fields: FieldSet, above: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -29,6 +29,8 @@ class Capabilities:
     """Its rows stand in an order, as the lines of a file do; those of a table in a database do not."""
     lazy: bool = False
     """`lazy()` gives a Polars lazy frame: Polars itself pushes filters and columns into the scan."""
+    inferred: bool = False
+    """The rows tell the types of the columns: no header or catalogue does."""
     insert: bool = False
     """Takes new records."""
     update: bool = False
@@ -116,6 +118,14 @@ class XResource(ABC):
         `capabilities.lazy`. Its `origin` names Parquet files that hold just these rows, for
         engines that read such files themselves."""
         raise self._unsupported("hand out a lazy frame")
+
+    def stated(self, schema: Schema) -> Schema:
+        """A described collection as the source itself states it, whatever its rows hold."""
+        return schema
+
+    def as_stated(self, rows: Table, schema: Schema) -> Table:
+        """Some rows of the described collection, in the types that describing these alone gives."""
+        return rows
 
     def native_text(self, collection: str | None, plan: Plan, schema: Schema) -> str | None:
         """What a plan over the collection becomes in the source's own language, with places for the

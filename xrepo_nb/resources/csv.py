@@ -21,6 +21,7 @@ from xrepo_nb.resources.csv_types import (
     count_readings,
     decide,
     described,
+    of_text,
     typed,
 )
 from xrepo_nb.resources.files import FileResource, Format, Loaded, OnError
@@ -62,7 +63,10 @@ class CSVFormat(Format):
         schema, report = described(names, counts, list(chosen.values()), rows)
         report.rejected = [row for part in parts for row in part.rejected(named=len(parts) > 1)]
         frames = [aligned(part.frame(chosen), schema.to_polars()) for part in parts]
-        return Loaded(pl.concat(frames), schema, report)
+        texts = [aligned(part.text, dict.fromkeys(names, pl.String())) for part in parts]
+        return Loaded(
+            pl.concat(frames), schema, report, untyped=of_text(pl.concat(texts), chosen, self.readings)
+        )
 
     def dialect(self, path: Path) -> Dialect:
         """How that file is written: with tabs between the fields if its name says so."""
@@ -84,8 +88,8 @@ class _Part:
         whole = not self._lines.rejected and not self._lines.blank
         as_is = whole and is_plain(path, self._dialect.encoding)
         self._source = path if as_is else good_lines(path, self._dialect, self._lines)
-        text = self._scan(dict.fromkeys(self.names, TEXT))
-        self.rows, self.counts = count_readings(text, format.readings)
+        self.text = self._scan(dict.fromkeys(self.names, TEXT))
+        self.rows, self.counts = count_readings(self.text, format.readings)
 
     @property
     def kinds(self) -> dict[str, str]:

@@ -9,8 +9,10 @@ from typing import Any
 
 import polars as pl
 
+from xrepo_nb.schema.redescribing import Untyped
 from xrepo_nb.schema.report import FieldReport, InferenceReport
 from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
 from xrepo_nb.schema.types import DataType, Field, Kind
 
 Test = Callable[[pl.Expr], pl.Expr]
@@ -143,6 +145,40 @@ def typed(scanned: pl.LazyFrame, readings: Mapping[str, Reading]) -> pl.LazyFram
     return scanned.with_columns(
         reading.convert(pl.col(name)) for name, reading in readings.items() if reading.convert is not None
     )
+
+
+def of_text(text: pl.LazyFrame, chosen: Mapping[str, Reading], readings: Sequence[Reading]) -> Untyped:
+    """The rows as text, beside what they came to by the chosen readings, from which the types of some of
+    them can be decided anew. Rows that are picked out are looked at again, not held."""
+    names = list(chosen)
+
+    def rows() -> Table:
+        beside = [pl.col(name).alias(_TEXT_OF + name) for name in names]
+        lazy = text.select(*(_read(pl.col(n), r).alias(n) for n, r in chosen.items()), *beside)
+        fields = [Field(n, DataType(r.kind)) for n, r in chosen.items()]
+        return Table(lazy=lazy, schema=Schema((*fields, *(Field(_TEXT_OF + n, _TEXT) for n in names))))
+
+    def typed(table: Table) -> Table:
+        found = table.lazy.select(pl.col(_TEXT_OF + name).alias(name) for name in names)
+        rows, counts = count_readings(found, readings)
+        now = {name: decide(counts[name], readings) for name in names}
+        schema, _ = described(names, [counts[name] for name in names], list(now.values()), rows)
+        lazy = found.select(_read(pl.col(name), reading).alias(name) for name, reading in now.items())
+        return Table(lazy=lazy, schema=schema)
+
+    return Untyped(rows, typed)
+
+
+_TEXT_OF, _TEXT = "text of ", DataType("string")
+
+
+def _read(text: pl.Expr, reading: Reading) -> pl.Expr:
+    """The text as the reading has it; what is empty is null but for text."""
+    if reading.convert is not None:
+        return reading.convert(text)
+    if reading.kind == "bool":
+        return pl.when(text != "").then(text.str.to_lowercase() == "true")
+    return text if reading.kind == "string" else text.cast(reading.dtype, strict=False)
 
 
 def described(

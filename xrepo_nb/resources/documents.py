@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,6 +13,7 @@ from xrepo_nb.resources.json_text import NotJSON
 from xrepo_nb.resources.remote import selected
 from xrepo_nb.resources.union import require_equal
 from xrepo_nb.schema.inference import infer
+from xrepo_nb.schema.redescribing import Documents, inferred
 from xrepo_nb.schema.report import Rejected
 from xrepo_nb.schema.schema import Schema
 
@@ -64,13 +65,16 @@ class Read:
         return whole
 
 
-def held(paths: Sequence[Path], parts: Sequence[Read], union_by_name: bool) -> Loaded:
-    """The documents of all files as one collection in memory, exact for mixed fields too."""
+def held(
+    paths: Sequence[Path], parts: Sequence[Read], union_by_name: bool, again: Callable[[], Documents]
+) -> Loaded:
+    """The documents of all files as one collection in memory, exact for mixed fields too; `again` reads
+    them once more."""
     if len(parts) > 1 and not union_by_name:
         require_equal(paths, [kinds(infer(part.documents).schema) for part in parts])
     frame, schema, report = infer([document for part in parts for document in part.documents])
     report.rejected += [row for part in parts for row in part.rejected]
-    return Loaded(frame, schema, report)
+    return Loaded(frame, schema, report, untyped=inferred(frame, schema, report, again))
 
 
 def kinds(schema: Schema) -> dict[str, str]:

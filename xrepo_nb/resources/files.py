@@ -26,6 +26,7 @@ from xrepo_nb.resources.paths import extension
 from xrepo_nb.resources.remote import Selected
 from xrepo_nb.resources.running import reading, run
 from xrepo_nb.resources.selection import Stamp, one_of, stamp
+from xrepo_nb.schema.redescribing import Untyped
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -45,13 +46,21 @@ class Loaded:
     report: InferenceReport
     origin: tuple[Path, ...] = ()
     """The Parquet files that hold these rows as they are, if they come from such."""
+    untyped: Untyped | None = None
+    """The rows before all of them decided on the types, where they did."""
 
     def table(self, **described: Any) -> Table:
         """The rows, with the schema changed as the arguments say."""
         schema = self.schema.replace(**described)
         if isinstance(self.rows, pl.LazyFrame):
-            return Table(lazy=self.rows, schema=schema, origin=self.origin, height=self.report.rows)
-        return Table(frame=self.rows, schema=schema)
+            return Table(
+                lazy=self.rows,
+                schema=schema,
+                origin=self.origin,
+                height=self.report.rows,
+                untyped=self.untyped,
+            )
+        return Table(frame=self.rows, schema=schema, untyped=self.untyped)
 
 
 class Format(ABC):
@@ -80,7 +89,7 @@ class FileResource(XResource):
     changes. Rows are scanned lazily, except where a format's page says that they are held.
     """
 
-    capabilities = Capabilities(lazy=True)
+    capabilities = Capabilities(lazy=True, inferred=True)
     formats: tuple[Format, ...]
 
     def __init__(

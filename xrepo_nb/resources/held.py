@@ -81,6 +81,8 @@ class Collection:
     def _keyed(self) -> dict[Any, Document]:
         if self._documents is None:
             table = self.table()
+            if table.untyped is not None:
+                table = table.untyped.rows()
             key = self._schema.primary_key
             self._documents = {_identity(d, key) if key else object(): d for d in table.documents}
         return self._documents
@@ -265,4 +267,6 @@ def _is_key(columns: pl.DataFrame) -> bool:
 
 
 def _with(table: Table, schema: Schema) -> Table:
-    return Table(lazy=table.lazy, schema=schema) if table.is_lazy else Table(frame=table.frame, schema=schema)
+    if table.is_lazy:
+        return Table(lazy=table.lazy, schema=schema, untyped=table.untyped)
+    return Table(frame=table.frame, schema=schema, untyped=table.untyped)

@@ -23,7 +23,10 @@ class JSONFormat(DocumentFormat):
     extensions: ClassVar[tuple[str, ...]] = (".json",)
 
     def load(self, paths: Sequence[Path], union_by_name: bool = False) -> Loaded:
-        return held(paths, [self._read(path) for path in paths], union_by_name)
+        def parts() -> list[Read]:
+            return [self._read(path) for path in paths]
+
+        return held(paths, parts(), union_by_name, lambda: Read.joined(parts()).documents)
 
     def _read(self, path: Path) -> Read:
         try:

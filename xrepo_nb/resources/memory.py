@@ -34,7 +34,14 @@ class MemoryResource(XResource):
 
     connection_type = "memory"
     capabilities = Capabilities(
-        lazy=True, insert=True, update=True, delete=True, any_field=True, any_key=True, transactions=True
+        lazy=True,
+        inferred=True,
+        insert=True,
+        update=True,
+        delete=True,
+        any_field=True,
+        any_key=True,
+        transactions=True,
     )
 
     def __init__(

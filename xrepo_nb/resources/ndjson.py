@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import polars as pl
 
@@ -25,8 +25,11 @@ from xrepo_nb.resources.json_text import NotJSON, as_document, parse
 from xrepo_nb.resources.merging import merge_reports, merge_schemas
 from xrepo_nb.resources.union import require_equal
 from xrepo_nb.schema.inference import infer
+from xrepo_nb.schema.redescribing import Untyped, of_documents, redescribed
 from xrepo_nb.schema.report import InferenceReport, Rejected
 from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.table import Table
+from xrepo_nb.schema.unite import merged_names
 
 Inferred = tuple[Schema, InferenceReport]
 
@@ -60,7 +63,24 @@ class NDJSONFormat(DocumentFormat):
         schema, report = whole
         target = schema.to_polars()
         scans = [pl.scan_ndjson(glob.escape(str(path)), schema=target) for path in paths]
-        return Loaded(pl.concat(scans), schema, report)
+        return Loaded(pl.concat(scans), schema, report, untyped=self._untyped(paths, schema, report, scans))
+
+    def _untyped(
+        self, paths: Sequence[Path], schema: Schema, report: InferenceReport, scans: Sequence[pl.LazyFrame]
+    ) -> Untyped:
+        """The scan itself, whose values are of one type each; else the documents, read again."""
+        if any(entry.coerced for entry in report):
+            return of_documents(lambda: self._documents(paths))
+        return Untyped(lambda: self._in_order(paths, pl.concat(scans), schema), redescribed)
+
+    def _in_order(self, paths: Sequence[Path], rows: pl.LazyFrame, schema: Schema) -> Table:
+        """The rows, columns in an order that all documents keep, if there is one."""
+        shapes = {tuple(d): None for path in paths for read in self._blocks(path) for d in read.documents}
+        schema = schema.select(merged_names(shapes) or schema.names)
+        return Table(lazy=rows.select(schema.names), schema=schema)
+
+    def _documents(self, paths: Sequence[Path]) -> list[dict[str, Any]]:
+        return [document for path in paths for document in Read.joined(self._blocks(path)).documents]
 
     def _inferred(self, path: Path) -> Inferred | None:
         """The schema and report of one file, a block at a time; None when a scan would not be exact."""
@@ -72,7 +92,8 @@ class NDJSONFormat(DocumentFormat):
         return found
 
     def _held(self, paths: Sequence[Path], union_by_name: bool) -> Loaded:
-        return held(paths, [Read.joined(self._blocks(path)) for path in paths], union_by_name)
+        parts = [Read.joined(self._blocks(path)) for path in paths]
+        return held(paths, parts, union_by_name, lambda: self._documents(paths))
 
     def _blocks(self, path: Path) -> Iterator[Read]:
         """The documents of the file, block by block of lines."""

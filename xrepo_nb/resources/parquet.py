@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import polars as pl
 
 from xrepo_nb.core.errors import XRepoValidationError
+from xrepo_nb.resources.base import Capabilities
 from xrepo_nb.resources.files import FileResource, Format, Loaded
 from xrepo_nb.resources.remote import selected
 from xrepo_nb.resources.storage import stored
@@ -45,6 +46,7 @@ class ParquetResource(FileResource):
     """
 
     connection_type = "parquet"
+    capabilities = Capabilities(lazy=True)
 
     def __init__(
         self,

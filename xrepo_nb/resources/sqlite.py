@@ -24,6 +24,7 @@ from xrepo_nb.core.errors import (
 from xrepo_nb.resources.base import Capabilities
 from xrepo_nb.resources.sql_base import Batches, SQLFileResource
 from xrepo_nb.resources.sql_writes import ACCEPTED, Answers, RecordError, Statement, fits, misfit
+from xrepo_nb.resources.sqlite_declared import read_as_declared, stated
 from xrepo_nb.resources.sqlite_types import describe, parse
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -63,6 +64,12 @@ class SQLiteResource(SQLFileResource):
         any_key=True,
         transactions=True,
     )
+
+    def stated(self, schema: Schema) -> Schema:
+        return stated(schema)
+
+    def as_stated(self, rows: Table, schema: Schema) -> Table:
+        return read_as_declared(rows, schema)
 
     def _new_connection(self) -> sqlite3.Connection:
         mode = "ro" if self.read_only else "rw"

@@ -52,7 +52,7 @@ def _indexes(connection: sqlite3.Connection, table: str) -> tuple[Index, ...]:
     return tuple(found)
 
 
-class _Range(NamedTuple):
+class Range(NamedTuple):
     """The least and greatest storage class among a column's values, and whether nulls occur.
 
     By name blob < integer < real < text, so that the two tell which classes there are as far
@@ -69,7 +69,7 @@ class _Range(NamedTuple):
         return self.low if self.low == self.high else None
 
 
-def _ranges(connection: sqlite3.Connection, table: str, declared: dict[str, str]) -> dict[str, _Range]:
+def _ranges(connection: sqlite3.Connection, table: str, declared: dict[str, str]) -> dict[str, Range]:
     from sqlglot import exp
 
     columns: list[exp.Expression] = []
@@ -86,7 +86,7 @@ def _ranges(connection: sqlite3.Connection, table: str, declared: dict[str, str]
     answer = connection.execute(query.sql("sqlite")).fetchone()
     parts = zip(*(iter(answer),) * 4, strict=True)
     return {
-        name: _Range(low, high, bool(nulls), bool(odd))
+        name: Range(low, high, bool(nulls), bool(odd))
         for name, (low, high, nulls, odd) in zip(declared, parts, strict=True)
     }
 
@@ -97,7 +97,7 @@ def _odd(column: exp.Expression, native: str) -> exp.Expression:
 
     if _is_bool(native):
         return exp.Not(this=exp.In(this=column.copy(), expressions=[exp.Literal.number(n) for n in (0, 1)]))
-    if _declared(native) == "float":
+    if declared(native) == "float":
         whole = exp.EQ(this=exp.func("typeof", column.copy()), expression=exp.Literal.string("integer"))
         reach = exp.Literal.number(2**53)
         return exp.And(this=whole, expression=exp.GT(this=exp.Abs(this=column.copy()), expression=reach))
@@ -109,13 +109,13 @@ def _is_bool(native: str) -> bool:
 
 
 def _field(
-    connection: sqlite3.Connection, table: str, name: str, native: str, seen: _Range, required: bool
+    connection: sqlite3.Connection, table: str, name: str, native: str, seen: Range, required: bool
 ) -> Field:
     extra: tuple[tuple[str, Any], ...] = (("native_type", native),) if native else ()
     absence = "never" if required and not seen.nulls else "null"
-    kind = _kind(native, seen)
+    kind = kind_of(native, seen)
     field = Field(name, DataType(kind), absence=absence, extra=extra)  # type: ignore[arg-type]
-    wanted = _temporal(native)
+    wanted = temporal(native)
     if wanted is None or kind not in ("string", "null"):
         return field
     if seen.only == "text" and not _all_parse(connection, table, name, wanted):
@@ -123,18 +123,19 @@ def _field(
     return replace(field, type=DataType(wanted), extra=(*extra, ("stored_as", "text")))
 
 
-def _kind(native: str, seen: _Range) -> Kind:
+def kind_of(native: str, seen: Range) -> Kind:
+    """The kind of a column that is declared so and holds that."""
     if seen.low is None:
-        kind = _declared(native)
+        kind = declared(native)
         return "mixed" if kind == "null" else kind  # declared as nothing, it takes anything
     if seen.only == "integer" and _is_bool(native):
         return "bool" if not seen.odd else "int"
-    if _declared(native) == "float" and seen.high in ("integer", "real") and seen.low != "blob":
+    if declared(native) == "float" and seen.high in ("integer", "real") and seen.low != "blob":
         return "mixed" if seen.odd else "float"
     return _STORAGE[seen.only] if seen.only is not None else "mixed"
 
 
-def _declared(native: str) -> Kind:
+def declared(native: str) -> Kind:
     """The kind that a declaration asks for, by SQLite's own rules of affinity."""
     if _is_bool(native):
         return "bool"
@@ -146,10 +147,11 @@ def _declared(native: str) -> Kind:
         return "binary"
     if any(part in native for part in ("REAL", "FLOA", "DOUB", "NUMERIC", "DECIMAL")):
         return "float"
-    return "string" if _temporal(native) else "null"
+    return "string" if temporal(native) else "null"
 
 
-def _temporal(native: str) -> Kind | None:
+def temporal(native: str) -> Kind | None:
+    """The kind of time that a declaration asks for, of text that tells one."""
     if native.startswith(("DATETIME", "TIMESTAMP")):
         return "datetime"
     return {"DATE": "date", "TIME": "time"}.get(native)  # type: ignore[return-value]

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoValidationError, an
 from xrepo_nb.resources.storage import stored
 from xrepo_nb.schema.inference import infer
+from xrepo_nb.schema.redescribing import inferred
 from xrepo_nb.schema.report import FieldReport, InferenceReport
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -120,7 +121,9 @@ _ABSENT = ("NoneType", "NaTType", "NAType")
 def _from_documents(given: Sequence[Any]) -> Made:
     documents = [_document(item, at) for at, item in enumerate(given)]
     frame, schema, report = infer(documents)
-    return Made(Table(frame=frame, schema=schema), report)
+    return Made(
+        Table(frame=frame, schema=schema, untyped=inferred(frame, schema, report, lambda: documents)), report
+    )
 
 
 def _document(item: Any, at: int) -> dict[str, Any]:

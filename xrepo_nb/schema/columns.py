@@ -50,12 +50,13 @@ class Builder:
 
     `widen`: ints among floats become floats, other libraries' scalars Python's own, each
     reported; otherwise such columns are `Mixed`. `parse_dates`: text that is ISO 8601
-    throughout becomes dates or datetimes.
+    throughout becomes dates or datetimes. `apart`: ints among floats stay ints all the same.
     """
 
     report: InferenceReport
     widen: bool = True
     parse_dates: bool = False
+    apart: bool = False
 
     def field(self, name: str, values: list[Any], path: str, missing: int = 0, depth: int = 0) -> Nested:
         """The column of one field; of the None among its values, `missing` stand for no field."""
@@ -134,7 +135,7 @@ class Builder:
             values = [value if _known(type(value)) else plain(value, entry.coerce) for value in values]
             types = count_types(values)
             types.pop(NoneType, None)
-        if self.widen and types.keys() == {int, float}:
+        if self.widen and not self.apart and types.keys() == {int, float}:
             if any(type(value) is int and not -_EXACT <= value <= _EXACT for value in values):
                 raise Mixed(f"{entry.path} has floats, and ints beyond 2**53 that no float holds")
             entry.coerce("int read as float", types[int])

@@ -26,6 +26,7 @@ from xrepo_nb.schema.growing import (
 from xrepo_nb.schema.nesting import MAX_FIELDS, check_nesting, too_many
 from xrepo_nb.schema.report import InferenceReport, Rejected
 from xrepo_nb.schema.schema import Schema
+from xrepo_nb.schema.unite import merged_names
 
 OnReject = Literal["raise", "report", "keep"]
 
@@ -47,6 +48,7 @@ def infer(
     *,
     on_reject: OnReject = "raise",
     widen: bool = True,
+    apart: bool = False,
     parse_dates: bool = False,
     lines: Sequence[int] | None = None,
 ) -> Inferred:
@@ -54,9 +56,10 @@ def infer(
 
     A field that holds several types, or both null and missing, or what no column holds
     (integers beyond 64 bits), is `mixed` and keeps its values as they came. What is changed
-    stands in the report: ints among floats become floats (`widen`; ints beyond 2**53 never do),
-    datetimes aware UTC, numpy's and pandas' scalars Python's own. Text stays text unless
-    `parse_dates`, which reads fields that are ISO 8601 throughout.
+    stands in the report: ints among floats become floats (`widen`; not if rows are to be taken
+    `apart`, and ints beyond 2**53 never do), datetimes aware UTC, numpy's and pandas' scalars
+    Python's own. Text stays text unless `parse_dates`, which reads fields that are ISO 8601
+    throughout.
 
     With a `schema` the documents have to fit it; lossless conversions (`"12"` for an int, ISO
     text for a datetime) are made and reported. A row that does not fit, or is no document,
@@ -74,7 +77,7 @@ def infer(
     rejected: list[Rejected] = []
     while True:
         report = InferenceReport(len(documents))
-        loading = _Loading(documents, Builder(report, widen, parse_dates))
+        loading = _Loading(documents, Builder(report, widen, parse_dates, apart))
         columns, bad = loading.run(declared, keep=on_reject == "keep")
         if not bad:
             break
@@ -84,11 +87,25 @@ def infer(
     report.rejected = sorted(rejected, key=lambda row: row.line)
     if rejected and on_reject != "report":
         raise _refusal(report)
+    if apart and declared is None:
+        columns = _in_their_order(columns, documents)
     for column in columns:
         report.settle(column.field, len(documents))
     fields = tuple(column.field for column in columns)
     made = Schema(fields) if declared is None else declared.replace(fields=fields)
     return Inferred(_frame(columns, len(documents)), made, report)
+
+
+def _in_their_order(columns: list[Nested], documents: Sequence[Any]) -> list[Nested]:
+    """The columns in an order that all documents keep, where there is one: so no field has another place
+    because one document lacks it."""
+    if all(column.field.absence in ("never", "null") for column in columns):
+        return columns
+    names = merged_names(dict.fromkeys(map(tuple, documents)))
+    if names is None:
+        return columns
+    places = {name: place for place, name in enumerate(names)}
+    return sorted(columns, key=lambda column: places[column.field.name])
 
 
 def _frame(columns: Sequence[Nested], height: int) -> pl.DataFrame:

@@ -140,7 +140,12 @@ class XRegistry:
         found = self._entries.get(name) or self._entries.get(PREFIX + name)
         known = found.hints if found is not None and model in (None, found.model) else {}
         derived = derived_hints(schema)
-        hints = {field: known.get(field, derived[field]) for field in derived}
+        made_from: Schema | None = None if found is None else vars(found.model).get("__xrepo_schema__")
+        at_first = {} if made_from is None else derived_hints(made_from)
+        hints = {
+            field: _with_changes(derived[field], known.get(field, derived[field]), at_first.get(field))
+            for field in derived
+        }
         return dict(sorted(hints.items(), key=lambda item: item[1].order))
 
     def set_hint(self, name: str, field: str, **changes: Any) -> UIHint:
@@ -162,6 +167,18 @@ class XRegistry:
 def _schema_of(model: type[BaseModel]) -> Schema:
     known: Schema | None = getattr(model, "__xrepo_schema__", None)
     return known if known is not None else schema_of_model(model)
+
+
+def _with_changes(derived: UIHint, known: UIHint, at_first: UIHint | None) -> UIHint:
+    """What is registered; of a model that was made from a schema only what was changed since: the rest
+    follows from the fields as their viewer sees them."""
+    if at_first is None:
+        return known
+    names = [item.name for item in fields(UIHint)]
+    changed = {
+        name: getattr(known, name) for name in names if getattr(known, name) != getattr(at_first, name)
+    }
+    return replace(derived, **changed) if known is not derived else derived
 
 
 def _changed(entry: Registration, name: str, changes: Mapping[str, Any]) -> Registration:

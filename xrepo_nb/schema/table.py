@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from xrepo_nb.schema.schema import Schema
+
+if TYPE_CHECKING:
+    from xrepo_nb.schema.redescribing import Untyped
 
 
 class Table:
@@ -20,7 +23,7 @@ class Table:
     field's `absence` says, binary uuids and ObjectIds become those objects.
     """
 
-    __slots__ = ("__weakref__", "_documents", "_frame", "_height", "_lazy", "_schema", "origin")
+    __slots__ = ("__weakref__", "_documents", "_frame", "_height", "_lazy", "_schema", "origin", "untyped")
 
     def __init__(
         self,
@@ -31,6 +34,7 @@ class Table:
         schema: Schema | None = None,
         origin: Sequence[Path] = (),
         height: int | None = None,
+        untyped: Untyped | None = None,
     ) -> None:
         self._frame = frame
         self._lazy = lazy
@@ -39,6 +43,8 @@ class Table:
         self._height = height
         self.origin = tuple(origin)
         """The Parquet files that a lazy frame scans as they are, so that an engine may read them itself."""
+        self.untyped = untyped
+        """The rows before all of them decided on the types; None where types are stated, not found."""
 
     @classmethod
     def empty(cls, schema: Schema) -> Table:

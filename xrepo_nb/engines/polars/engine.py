@@ -28,7 +28,7 @@ _REGISTERED = (expressions, join, stages)
 
 # What the strict casts within a lowered plan raise when an int leaves 64 bits, and a join whose keys
 # repeat where `validate` forbids it.
-_INEXACT = (Inexact, RecursionError, pl.exceptions.InvalidOperationError, pl.exceptions.ComputeError)
+INEXACT = (Inexact, RecursionError, pl.exceptions.InvalidOperationError, pl.exceptions.ComputeError)
 
 
 def lower(
@@ -111,7 +111,7 @@ class PolarsEngine:
         """
         try:
             return settle(frame.lazy.collect(engine=how_to_run(plan, inputs)), frame.columns)
-        except _INEXACT:
+        except INEXACT:
             return get_engine("document").collect(plan, inputs, variables)
 
     def stream(
@@ -125,7 +125,7 @@ class PolarsEngine:
                 if batch.height:
                     given += batch.height
                     yield Table(frame=batch, schema=schema)
-        except _INEXACT:
+        except INEXACT:
             rows = get_engine("document").collect(plan, inputs, variables).documents
             for start in range(given, len(rows), batch_size):
                 yield Table(documents=rows[start : start + batch_size], schema=schema)
