@@ -22,6 +22,7 @@ from xrepo_nb.schema.table import Table
 NAN = math.nan
 TWO = [{"_id": 1, "i": 1}, {"_id": 2, "i": 4}]
 NESTED = [{"_id": 1, "l": [[1, 2], [3]]}]
+LISTS = [{"_id": 1, "l": [1, 2], "r": [{"x": 1}, {"x": 2}]}, {"_id": 2, "l": [3], "r": []}]
 FAR = [{"_id": 1, "d": datetime(9999, 12, 31, tzinfo=UTC)}, {"_id": 2, "d": None}]
 EARLY = [{"_id": 1, "d": datetime(1, 1, 1, tzinfo=UTC)}, {"_id": 2, "d": datetime(1800, 1, 1, tzinfo=UTC)}]
 LARGE = [{"_id": i, "i": i, "j": j} for i, j in enumerate([2**53 + 1, 2**63 - 1, -(2**63), 3, -1])]
@@ -117,6 +118,17 @@ CASES: list[tuple[str, Rows, list[dict[str, Any]]]] = [
     ("a date past the year 9999", FAR, _value({"$dateAdd": {"startDate": "$d", "unit": "day", "amount": 2}})),
     ("zones before they had rules", EARLY, _value({"$minute": {"date": "$d", "timezone": "Asia/Tokyo"}})),
     ("elements of an array at a place", NESTED, [{"$match": {"l.0": {"$gt": 0}}}]),
+    *(
+        (f"{step!r} in an array, which is {what}", LISTS, [{"$match": {f"l.{step}": {"$gt": 0}}}])
+        for step, what in (
+            ("0", "a position"),
+            ("00", "a name"),
+            ("01", "a name"),
+            ("²", "a name"),
+            ("9" * 4500, "far"),
+        )
+    ),
+    ("a number that is no position", LISTS, [{"$match": {"r.00.x": 1}}]),
     ("a date moved past all dates", FAR, _value({"$add": ["$d", 2**62]})),
     ("a date moved past 64 bits", MOVED, _value({"$add": ["$d", "$i"]})),
     ("a date moved back past 64 bits", MOVED, _value({"$subtract": ["$d", "$i"]})),

@@ -120,6 +120,19 @@ MAX_WRITTEN = 20_000
 """Parts beyond which an engine that writes variables out must not take an expression."""
 
 
+def is_position(step: str) -> bool:
+    """Whether a step of a path is the position of an array element; other numbers are only names.
+
+    >>> is_position("10"), is_position("00"), is_position("²"), is_position("9" * 20)
+    (True, False, False, False)
+    """
+    return step.isascii() and step.isdigit() and (step == "0" or step[0] != "0") and len(step) <= _DIGITS
+
+
+_DIGITS = 18
+"""Of the positions that 64 bits hold; no array is as long."""
+
+
 def overlap(a: Path, b: Path) -> bool:
     """Whether one path is the other, or lies above or below it; `WHOLE` overlaps all."""
     shorter = min(len(a), len(b))

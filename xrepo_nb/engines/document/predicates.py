@@ -18,6 +18,7 @@ from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.regexes import pattern
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.walk import is_position
 
 Scope = Mapping[str, Any]
 Test = Callable[[Any], bool]
@@ -103,11 +104,6 @@ def _among(path: Path, test: Test, below: Test, elements: bool) -> Test:
         return index < len(array) and at_index(array[index])
 
     return check
-
-
-def is_position(step: str) -> bool:
-    """Whether a step of a path is the position of an array element; `"00"` is only a name."""
-    return step.isascii() and step.isdigit() and (step == "0" or step[0] != "0")
 
 
 def _at_index(path: Path, test: Test, elements: bool) -> Test:
