@@ -36,11 +36,22 @@ def bracket_of(value: Any) -> str:
     found = _BRACKETS.get(type(value))
     if found == "string" and not is_unicode(value):
         decline("text that is not valid Unicode")
+    if isinstance(value, Decimal):
+        _decimal(value)
     if found is not None:
         return found
     if type(value).__name__ == "ObjectId":
         return "objectid"
     return decline(f"a constant of type {type(value).__name__} in a comparison")
+
+
+def _decimal(number: Any) -> Decimal:
+    """The number as a decimal; declines what no column of decimals holds, which has 38 digits."""
+    found = Decimal(number)
+    _, digits, exponent = found.as_tuple()
+    if not isinstance(exponent, int) or len(digits) + exponent > 38 or max(len(digits), -exponent) > 38:
+        decline("a decimal that no column holds")
+    return found
 
 
 def compares(op: str, wanted: Any, value: Value) -> Condition:
@@ -99,7 +110,7 @@ def _number(op: str, wanted: Any, value: Value) -> Condition:
     if isinstance(wanted, Decimal) or value.kind == "decimal":
         if value.kind != "decimal" or isinstance(wanted, float):
             decline("a comparison of a decimal with another number")
-        return relation(op, value.expr, pl.lit(Decimal(wanted)))
+        return relation(op, value.expr, pl.lit(_decimal(wanted)))
     if isinstance(wanted, float) and math.isnan(wanted):
         return value.expr.is_nan() if value.kind == "float" and op in ("$eq", "$gte", "$lte") else False
     if value.kind == "int":
@@ -158,12 +169,13 @@ def _add_other(item: Any, value: Value, others: dict[Any, Condition]) -> None:
     """The condition of a constant that stands in no list, each once."""
     if isinstance(item, dict | list):
         decline("a comparison with an object or array")
-    key = type(item), item
+    parts = pattern_parts(item, "") if is_pattern(item) else None
+    key = parts or (type(item), item)  # patterns of BSON have no hash
     if key in others:
         return
     if len(others) >= _MANY:
         decline(f"more than {_MANY:,} values of such a type")
-    found = finds(*pattern_parts(item, ""), value) if is_pattern(item) else compares("$eq", item, value)
+    found = finds(*parts, value) if parts else compares("$eq", item, value)
     if found is not False:
         others[key] = found
 
@@ -177,7 +189,6 @@ def _equals_one(plain: list[Any], dtype: Any, value: Value) -> list[Condition]:
 
 
 _CONSTANT = (pl.String, pl.Int64, pl.Float64)
-
 
 _FEW = 8
 """Up to so many constants are compared one by one: five times as fast as `is_in` for text, twice for ints."""
