@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,23 @@ async def test_what_is_unique_is_taken_once(people: Any) -> None:
     await people.update(1, {"email": "ann@x", "age": 35})
     await people.create(new | {"email": None})
     assert await people.count({"email": None}) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (1, 1.0, True), (1, True, False), ([1, 2], [1.0, 2], True), ([1], [True], False),
+        ({"x": 1}, {"x": 1.0}, True), ({"x": 1, "y": 2}, {"y": 2, "x": 1}, False), (math.nan, math.nan, True),
+    ],
+)  # fmt: skip
+async def test_values_are_the_same_where_a_filter_says_so(first: Any, second: Any, same: bool) -> None:
+    unique = RepoMetadata(name="values", constraints=[{"unique": "v"}])
+    repo = MaterializedRepo(data=[{"id": 0, "v": "text"}, {"id": 1, "v": first}], metadata=unique)
+    assert await repo.count({"v": second}) == same
+    if not same:
+        await repo.create({"id": 2, "v": second})
+    with pytest.raises(XRepoConflictError, match="has this v already"):
+        await repo.create({"id": 3, "v": second})
 
 
 async def test_the_rest_of_a_bulk_may_be_kept(people: Any) -> None:
