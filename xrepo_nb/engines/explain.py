@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from xrepo_nb.core.errors import counted
 from xrepo_nb.engines.base import Engine, Inputs
 from xrepo_nb.engines.select import ready
 from xrepo_nb.query.plan import Plan, Scan
@@ -61,7 +62,7 @@ def _lines(node: Explanation, first: str, rest: str) -> Iterator[tuple[str, str]
 def _facts(node: Explanation) -> str:
     parts = [f"{node.engine}, pushed down" if node.pushed else node.engine]
     if node.rows is not None:
-        parts.append(f"{node.rows:,} rows")
+        parts.append(counted(node.rows, "row"))
     if node.milliseconds is not None:
         parts.append(f"{node.milliseconds:.1f} ms")
     if node.reason:
@@ -87,7 +88,7 @@ def explain_plan(
     >>> people = Table(frame=pl.DataFrame({"name": ["Ann", "Bob"], "age": [41, 17]}))
     >>> plan = parse_pipeline([{"$match": {"age": {"$gte": 18}}}, {"$limit": 1}], Scan("people"))
     >>> print(str(explain_plan(plan, {"people": people}, analyze=True)).split("ms")[0])
-    $limit 1                       polars  1 rows  ...
+    $limit 1                       polars  1 row  ...
     """
     found = ready(plan, inputs, engine)
     chosen, reason = found.engine, found.reason
