@@ -11,9 +11,8 @@ from typing import Any
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document.expressions.registry import FUNCTIONS, SPECIALS, Evaluate, Variables
-from xrepo_nb.engines.document.expressions.weighing import weighed
 from xrepo_nb.engines.document.limits import MAX_DEPTH, exceeded
-from xrepo_nb.engines.document.meter import spend
+from xrepo_nb.engines.document.meter import spend, weighed
 from xrepo_nb.engines.document.paths import getter, value_getter
 from xrepo_nb.engines.document.values import copied, hash_key
 from xrepo_nb.query import expressions as e
@@ -39,7 +38,7 @@ def compile_expression(expression: e.Expr) -> Evaluate:
     """
     _load()
     try:
-        return weighed(expression, _compile(expression))
+        return weighed(expression.walk(), _compile(expression))
     except RecursionError:
         exceeded("the depth of an expression", MAX_DEPTH)
 
