@@ -22,14 +22,15 @@ def install(evaluate: Evaluate) -> None:
     _installed[:] = [evaluate]
 
 
-def is_constant(expr: Expr) -> bool:
-    """Whether the value depends on no document, variable or chance; `$$NOW` is one for a query."""
-    return not any(map(_varies, expr.walk()))
+def is_constant(expr: Expr, *, now: bool = True) -> bool:
+    """Whether the value depends on no document, variable or chance; `$$NOW`, which is one for a query,
+    counts as constant unless `now` is False."""
+    return not any(_varies(part, now) for part in expr.walk())
 
 
-def _varies(expr: Expr) -> bool:
+def _varies(expr: Expr, now: bool) -> bool:
     if isinstance(expr, Variable):
-        return expr.name != "NOW"
+        return not (now and expr.name == "NOW")
     return isinstance(expr, FieldRef) or getattr(expr, "op", "") == "$rand"
 
 
