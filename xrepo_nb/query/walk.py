@@ -116,6 +116,9 @@ def written_out(expr: Expr, sizes: Mapping[str, int] = {}) -> int:
     return 1 + sum(written_out(child, sizes) for child in expr.children())
 
 
+LONGEST = 100
+"""Stages beyond which planning takes seconds; no person writes as many."""
+
 MAX_WRITTEN = 20_000
 """Parts beyond which an engine that writes variables out must not take an expression."""
 
