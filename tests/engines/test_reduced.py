@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from bson import Decimal128
 
 from tests.engines.test_differential import plain
 from xrepo_nb.core.errors import XRepoError
@@ -59,6 +60,11 @@ TYPES = {"$project": {"v": {"$type": "$x"}, "i": "$x?"}}
 
 CASES: list[tuple[str, Rows, list[dict[str, Any]]]] = [
     ("a constant as the best", TWO, _group({"$top": {"sortBy": {"i": -1}, "output": None}})),
+    (
+        "an order of the best as a decimal",
+        TWO,
+        _group({"$top": {"sortBy": {"i": Decimal128("-1")}, "output": "$i"}}),
+    ),
     (
         "numbers as the best in groups",
         [{"_id": i, "i": i % 3, "k": i % 2} for i in range(6)],
