@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import xrepo_nb as xr
+from tests.databases import database
 from xrepo_nb import MaterializedRepo, RepoMetadata, XRepoConfigurationError, XRepoConflictError
 from xrepo_nb.core.errors import XRepoValidationError
 
@@ -37,14 +38,9 @@ async def people(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     if request.param == "memory":
         source: Any = xr.ResourceFactory.create("memory", data=ROWS, collection="people")
     else:
-        import duckdb
-
-        with duckdb.connect(str(tmp_path / "p.duckdb")) as connection:
-            connection.execute(
-                "CREATE TABLE people (id BIGINT PRIMARY KEY, email VARCHAR, city VARCHAR, age BIGINT)"
-            )
-            connection.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", [list(r.values()) for r in ROWS])
-        source = xr.ResourceFactory.create("duckdb", file_path=tmp_path / "p.duckdb")
+        table = "CREATE TABLE people (id BIGINT PRIMARY KEY, email VARCHAR, city VARCHAR, age BIGINT)"
+        path = database(tmp_path / "p.duckdb", table, people=[row.values() for row in ROWS])
+        source = xr.ResourceFactory.create("duckdb", file_path=path)
     return await xr.open(source, name="people", metadata=metadata(), model=False, register=False)
 
 

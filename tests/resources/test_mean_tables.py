@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import xrepo_nb as xr
+from tests.databases import database
 from xrepo_nb.core.errors import (
     XRepoConnectionError,
     XRepoError,
@@ -28,23 +29,9 @@ CREATE VIEW w AS SELECT * FROM g;
 """
 
 
-def _connect(kind: str, path: Path) -> Any:
-    if kind == "sqlite":
-        return sqlite3.connect(path)
-    import duckdb
-
-    return duckdb.connect(str(path))
-
-
-@pytest.fixture(params=["sqlite", "duckdb"])
+@pytest.fixture(params=["db", "duckdb"])
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    path = tmp_path / f"a.{'db' if request.param == 'sqlite' else request.param}"
-    connection = _connect(request.param, path)
-    for statement in SCRIPT.split(";"):
-        connection.execute(statement)
-    connection.commit()
-    connection.close()
-    return path
+    return database(tmp_path / f"a.{request.param}", SCRIPT)
 
 
 @pytest.fixture
@@ -159,10 +146,8 @@ async def test_a_locked_file_is_waited_for_and_then_told_of(tmp_path: Path) -> N
 
 
 async def test_a_column_of_no_declared_type_keeps_what_an_empty_table_is_given(tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / "a.db")
-    connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, x)")
-    connection.close()
-    repo = await xr.open(tmp_path / "a.db", model=False, register=False)
+    path = database(tmp_path / "a.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, x)")
+    repo = await xr.open(path, model=False, register=False)
     assert repo.resource is not None
     rows = [{"id": n, "x": x} for n, x in enumerate(["hi", 1, 1.5, b"x", None])]
     for row in rows:
