@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 import re
 from collections.abc import Callable
 from decimal import Decimal
@@ -63,6 +64,27 @@ def test_filters(engine: str, given: dict[str, Any]) -> None:
     exact = answer("document", plan, inputs)
     found = answer(engine, plan, inputs)
     assert found == exact or found == "XRepoUnsupportedError"
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize("op", ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"])
+@pytest.mark.parametrize(
+    ("field", "constant"),
+    [
+        ("a", "\ud800"),
+        ("d", dt.datetime(9999, 12, 31, 23, tzinfo=WEST)),
+        ("f", math.nan),
+        ("g", math.nan),
+        ("n", 10**400),
+        ("m", Decimal("sNaN")),
+    ],
+)
+def test_comparisons_with_a_constant(engine: str, op: str, field: str, constant: Any) -> None:
+    inputs = {"t": Table(frame=ROWS.with_columns(g=pl.Series([None, math.nan])))}
+    for args in ([f"${field}", {"$literal": constant}], [{"$literal": constant}, f"${field}"]):
+        plan = parse_pipeline([{"$project": {"v": {op: args}}}], Scan("t"))
+        found = answer(engine, plan, inputs)
+        assert found == answer("document", plan, inputs) or found == "XRepoUnsupportedError"
 
 
 @pytest.mark.parametrize("engine", ["polars", "duckdb"])

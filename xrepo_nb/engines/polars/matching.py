@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from xrepo_nb.core.plain import is_unicode
 from xrepo_nb.engines.polars.facts import INT64
 from xrepo_nb.engines.polars.logic import Condition, disjunction
 from xrepo_nb.engines.polars.patterns import finds
-from xrepo_nb.engines.polars.values import Value, constant
+from xrepo_nb.engines.polars.values import Value, constant, in_utc
 from xrepo_nb.engines.typed.kinds import is_called
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.parsing.patterns import pattern_parts
@@ -96,11 +96,7 @@ def _stored(wanted: Any) -> Any:
 
 
 def _date(op: str, wanted: datetime, value: Value) -> Condition:
-    try:
-        aware = wanted.replace(tzinfo=UTC) if wanted.tzinfo is None else wanted.astimezone(UTC)
-    except OverflowError:
-        decline("a date beyond the years 1 to 9999 in UTC")
-    expr = value.expr
+    aware, expr = in_utc(wanted), value.expr
     if value.kind == "date":
         expr = expr.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     return relation(op, expr, pl.lit(aware, dtype=pl.Datetime("us", "UTC")))
@@ -212,20 +208,11 @@ def _listed_float(item: Any) -> Any:
     return float(item) if type(item) is int and -(2**53) <= item <= 2**53 else None
 
 
-def _listed_date(item: Any) -> Any:
-    if type(item) is not datetime:
-        return None
-    try:
-        return item.replace(tzinfo=UTC) if item.tzinfo is None else item.astimezone(UTC)
-    except OverflowError:
-        return None
-
-
 _LISTED: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "string": (pl.String, _listed_text),
     "int": (pl.Int64, _listed_int),
     "float": (pl.Float64, _listed_float),
-    "datetime": (pl.Datetime("us", "UTC"), _listed_date),
+    "datetime": (pl.Datetime("us", "UTC"), lambda item: in_utc(item) if type(item) is datetime else None),
     "uuid": (pl.Binary, lambda item: item.bytes if type(item) is UUID else None),
     "binary": (pl.Binary, lambda item: item if type(item) is bytes else None),
     "objectid": (pl.Binary, lambda item: item.binary if type(item).__name__ == "ObjectId" else None),
