@@ -190,7 +190,7 @@ def _named(function: Callable[..., Any], options: list[tuple[str, Evaluate]], at
     def evaluate(document: Any, variables: Variables) -> Any:
         try:
             return function(**{name: value(document, variables) for name, value in options})
-        except XRepoQueryError as error:
+        except _FAILURES as error:
             raise _at(error, at) from None
 
     return evaluate
@@ -208,7 +208,7 @@ def _applied(function: Callable[..., Any], args: list[Evaluate], at: str) -> Eva
         spend(len(args))
         try:
             return function(*[arg(document, variables) for arg in args])
-        except XRepoQueryError as error:
+        except _FAILURES as error:
             raise _at(error, at) from None
 
     return evaluate
@@ -218,7 +218,7 @@ def _applied_to_one(function: Callable[..., Any], arg: Evaluate, at: str) -> Eva
     def evaluate(document: Any, variables: Variables) -> Any:
         try:
             return function(arg(document, variables))
-        except XRepoQueryError as error:
+        except _FAILURES as error:
             raise _at(error, at) from None
 
     return evaluate
@@ -228,14 +228,19 @@ def _applied_to_two(function: Callable[..., Any], left: Evaluate, right: Evaluat
     def evaluate(document: Any, variables: Variables) -> Any:
         try:
             return function(left(document, variables), right(document, variables))
-        except XRepoQueryError as error:
+        except _FAILURES as error:
             raise _at(error, at) from None
 
     return evaluate
 
 
-def _at(error: XRepoQueryError, at: str) -> XRepoQueryError:
+_FAILURES = (XRepoQueryError, ArithmeticError)  # the latter for numbers that MongoDB has no type for
+
+
+def _at(error: XRepoQueryError | ArithmeticError, at: str) -> XRepoQueryError:
     """The error with its place in the query, unless it has one."""
+    if isinstance(error, ArithmeticError):
+        return XRepoQueryError("a number is outside the range of doubles, or a signalling NaN", at=at)
     if error.at or not at:
         return error
     return type(error)(error.message, at=at, asked=error.asked, exists=error.exists, hint=error.hint)
