@@ -36,6 +36,7 @@ def change_settings(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., N
         for name, value in values.items():
             monkeypatch.setenv(f"XREPO_{name.upper()}", str(value))
         settings.cache_clear()
+        settings()  # read here, not within a loop
 
     yield change
     monkeypatch.undo()

@@ -1,4 +1,5 @@
-"""The public names, pinned: adding or removing one is a decision."""
+"""The public names, pinned: adding or removing one is a decision. They stand here once more on purpose, as a
+name that goes from the package by mistake would go from a list of its own too."""
 
 from __future__ import annotations
 

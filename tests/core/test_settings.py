@@ -1,4 +1,4 @@
-"""Every setting is one that something reads."""
+"""Every setting is one that something reads, and has a value that it can take."""
 
 from __future__ import annotations
 
@@ -25,3 +25,9 @@ TAKEN_BY_USERS = {"database"}
 @pytest.mark.parametrize("name", sorted(set(XSettings.model_fields) - TAKEN_BY_USERS))
 def test_a_setting_is_read(name: str) -> None:
     assert name in READ
+
+
+@pytest.mark.parametrize("wrong", ["lots", "80%", "", "GB", "4 XB", "-1GB", "4GBs"])
+def test_a_limit_of_memory_is_a_size(wrong: str) -> None:
+    with pytest.raises(ValueError, match="is no size.*512MiB"):
+        XSettings(memory_limit=wrong)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
 import polars as pl
 import pytest
+from bson import Regex
 
 import xrepo_nb as xr
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoError, XRepoQueryError, XRepoValidationError
@@ -26,6 +29,7 @@ ROWS = pl.DataFrame(
         "a": ["a" * 40 + "!", "b"],
         "d": [dt.datetime(2020, 1, 1, tzinfo=dt.UTC)] * 2,
         "f": [1.5, 2.5],
+        "m": [Decimal("1.5"), Decimal("2")],
     }
 )
 
@@ -43,6 +47,13 @@ ROWS = pl.DataFrame(
         {"d": {"$lt": dt.datetime(9999, 12, 31, 23, tzinfo=WEST)}},
         {"a": "\ud800"},
         {"a": {"$in": ["\ud800", "b"]}},
+        {"a": {"$in": [Regex("^B$", "i"), Regex("^B$", "i"), re.compile("x")]}},
+        {"m": {"$in": [Decimal("sNaN"), Decimal("1.5")]}},
+        {"m": {"$in": [Decimal("NaN"), Decimal("Infinity"), 2]}},
+        {"m": {"$lt": Decimal("Infinity")}},
+        {"m": {"$lt": 10**40}},
+        {"m": {"$gte": Decimal("1E-50")}},
+        {"m": {"$lt": Decimal("123456789012345678901234567890.123456789")}},
         {"a": {"$regex": "(" * 5000 + ")" * 5000}},
         {"a": {"$regex": "a{999999999}"}},
         {"a": {"$regex": "(a+)+$"}},
@@ -53,6 +64,27 @@ def test_filters(engine: str, given: dict[str, Any]) -> None:
     exact = answer("document", plan, inputs)
     found = answer(engine, plan, inputs)
     assert found == exact or found == "XRepoUnsupportedError"
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize("op", ["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"])
+@pytest.mark.parametrize(
+    ("field", "constant"),
+    [
+        ("a", "\ud800"),
+        ("d", dt.datetime(9999, 12, 31, 23, tzinfo=WEST)),
+        ("f", math.nan),
+        ("g", math.nan),
+        ("n", 10**400),
+        ("m", Decimal("sNaN")),
+    ],
+)
+def test_comparisons_with_a_constant(engine: str, op: str, field: str, constant: Any) -> None:
+    inputs = {"t": Table(frame=ROWS.with_columns(g=pl.Series([None, math.nan])))}
+    for args in ([f"${field}", {"$literal": constant}], [{"$literal": constant}, f"${field}"]):
+        plan = parse_pipeline([{"$project": {"v": {op: args}}}], Scan("t"))
+        found = answer(engine, plan, inputs)
+        assert found == answer("document", plan, inputs) or found == "XRepoUnsupportedError"
 
 
 @pytest.mark.parametrize("engine", ["polars", "duckdb"])

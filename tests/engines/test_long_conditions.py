@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,6 @@ import polars as pl
 import pytest
 
 from xrepo_nb.core.errors import XRepoError, XRepoUnsupportedError
-from xrepo_nb.core.settings import settings
 from xrepo_nb.engines.select import get_engine
 from xrepo_nb.query.parsing import parse_pipeline
 from xrepo_nb.query.plan import Scan
@@ -77,16 +77,10 @@ def test_values_that_no_list_holds_are_declined_soon(values: list[Any]) -> None:
     ],
 )
 def test_conditions_without_end_pass_the_time(
-    engine: str, given: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    engine: str, given: dict[str, Any], change_settings: Callable[..., None]
 ) -> None:
-    monkeypatch.setenv("XREPO_QUERY_TIMEOUT", "0.3")
-    settings.cache_clear()
-    try:
-        frame = pl.DataFrame({"n": range(20_000), "k": [0] * 20_000, "s": ["abc"] * 20_000})
-        plan = parse_pipeline([{"$match": given}], Scan("t"))
-        with pytest.raises(XRepoError, match=r"longer than 0\.3 s|more than 32 operators"):
-            get_engine(engine).collect(plan, {"t": Table(frame=frame)})
-    finally:
-        monkeypatch.undo()
-        settings.cache_clear()
-        settings()
+    change_settings(query_timeout=0.3)
+    frame = pl.DataFrame({"n": range(20_000), "k": [0] * 20_000, "s": ["abc"] * 20_000})
+    plan = parse_pipeline([{"$match": given}], Scan("t"))
+    with pytest.raises(XRepoError, match=r"longer than 0\.3 s|more than 32 operators"):
+        get_engine(engine).collect(plan, {"t": Table(frame=frame)})

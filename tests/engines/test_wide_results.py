@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import polars as pl
 import pytest
 
 from xrepo_nb.core.errors import XRepoLimitError, XRepoUnsupportedError
-from xrepo_nb.core.settings import settings
 from xrepo_nb.engines.select import get_engine
 from xrepo_nb.query.parsing import parse_pipeline
 from xrepo_nb.query.plan import Scan
@@ -62,34 +62,22 @@ LOOPS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", LOOPS)
-def test_loops_over_wide_values_pass_the_time(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XREPO_QUERY_TIMEOUT", "0.3")
-    settings.cache_clear()
+def test_loops_over_wide_values_pass_the_time(name: str, change_settings: Callable[..., None]) -> None:
+    change_settings(query_timeout=0.3)
     loop = {"$map": {"input": {"$range": [0, 1_000_000]}, "in": {"$type": LOOPS[name]}}}
     bound = {"$let": {"vars": {"wide": {"$arrayToObject": "$$big"}}, "in": loop}}
     given = {"$let": {"vars": {"big": NAMES, "numbers": {"$range": [0, 20_000]}}, "in": bound}}
-    try:
-        plan = parse_pipeline([{"$project": {"v": {"$size": given}}}], Scan("t"))
-        with pytest.raises(XRepoLimitError, match=r"longer than 0\.3 s"):
-            get_engine("document").collect(plan, {"t": Table(frame=FRAME)})
-    finally:
-        monkeypatch.undo()
-        settings.cache_clear()
-        settings()
+    plan = parse_pipeline([{"$project": {"v": {"$size": given}}}], Scan("t"))
+    with pytest.raises(XRepoLimitError, match=r"longer than 0\.3 s"):
+        get_engine("document").collect(plan, {"t": Table(frame=FRAME)})
 
 
 @pytest.mark.parametrize("wide", [{"x": {f"c{i}": "$n" for i in range(20_000)}}])
-def test_a_wide_object_passes_the_time(wide: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XREPO_QUERY_TIMEOUT", "0.3")
-    settings.cache_clear()
-    try:
-        plan = parse_pipeline([{"$addFields": wide}], Scan("t"))
-        with pytest.raises(XRepoLimitError, match=r"longer than 0\.3 s"):
-            get_engine("document").collect(plan, {"t": Table(frame=pl.concat([FRAME] * 100))})
-    finally:
-        monkeypatch.undo()
-        settings.cache_clear()
-        settings()
+def test_a_wide_object_passes_the_time(wide: dict[str, Any], change_settings: Callable[..., None]) -> None:
+    change_settings(query_timeout=0.3)
+    plan = parse_pipeline([{"$addFields": wide}], Scan("t"))
+    with pytest.raises(XRepoLimitError, match=r"longer than 0\.3 s"):
+        get_engine("document").collect(plan, {"t": Table(frame=pl.concat([FRAME] * 100))})
 
 
 @pytest.mark.parametrize(
@@ -101,15 +89,9 @@ def test_a_wide_object_passes_the_time(wide: dict[str, Any], monkeypatch: pytest
     ],
 )
 def test_one_long_loop_passes_the_time_on_its_way(
-    loop: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    loop: dict[str, Any], change_settings: Callable[..., None]
 ) -> None:
-    monkeypatch.setenv("XREPO_QUERY_TIMEOUT", "0.2")
-    settings.cache_clear()
-    try:
-        plan = parse_pipeline([{"$project": {"v": {"$type": loop}}}], Scan("t"))
-        with pytest.raises(XRepoLimitError, match=r"longer than 0\.2 s"):
-            get_engine("document").collect(plan, {"t": Table(frame=FRAME.head(1))})
-    finally:
-        monkeypatch.undo()
-        settings.cache_clear()
-        settings()
+    change_settings(query_timeout=0.2)
+    plan = parse_pipeline([{"$project": {"v": {"$type": loop}}}], Scan("t"))
+    with pytest.raises(XRepoLimitError, match=r"longer than 0\.2 s"):
+        get_engine("document").collect(plan, {"t": Table(frame=FRAME.head(1))})

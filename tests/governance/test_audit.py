@@ -4,7 +4,6 @@ from datetime import UTC
 
 import pytest
 
-from xrepo_nb.core.settings import settings
 from xrepo_nb.governance.audit import AuditEntry, AuditLogger
 from xrepo_nb.governance.identity import Identity
 
@@ -25,15 +24,11 @@ async def test_the_specifications_form_logs_an_entry():
     assert [e.operation for e in log.entries] == ["read"]
 
 
-def test_old_entries_leave_memory_but_are_counted(monkeypatch):
-    monkeypatch.setenv("XREPO_AUDIT_ENTRIES", "2")
-    settings.cache_clear()
-    try:
-        log = AuditLogger(None)
-        for n in range(5):
-            log.record(AuditEntry(operation=f"op{n}"))
-    finally:
-        settings.cache_clear()
+def test_old_entries_leave_memory_but_are_counted(change_settings):
+    change_settings(audit_entries=2)
+    log = AuditLogger(None)
+    for n in range(5):
+        log.record(AuditEntry(operation=f"op{n}"))
     assert [e.operation for e in log.entries] == ["op3", "op4"]
     assert log.entries.dropped == 3 and "3 older dropped" in repr(log.entries)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import xrepo_nb as xr
+from tests.databases import database
 from xrepo_nb.core.errors import XRepoConfigurationError
 from xrepo_nb.resources.memory import MemoryResource
 
@@ -93,9 +93,7 @@ async def test_rules_that_are_refused_leave_those_in_force() -> None:
 async def test_every_way_of_opening_refuses(tmp_path: Path) -> None:
     rules = [rule({"fields": {"deny": ["nmae"]}})]
     (tmp_path / "a.csv").write_text("id,name\n1,Ann\n")
-    connection = sqlite3.connect(tmp_path / "a.db")
-    connection.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)")
-    connection.close()
+    database(tmp_path / "a.db", "CREATE TABLE t (id INTEGER PRIMARY KEY, name TEXT)")
     for target in (tmp_path / "a.csv", tmp_path / "a.db", [{"id": 1, "name": "Ann"}]):
         for materialized in (None, True):
             with pytest.raises(XRepoConfigurationError, match="mean 'name'"):

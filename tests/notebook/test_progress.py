@@ -6,25 +6,20 @@ import asyncio
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from xrepo_nb.core import progress as core
-from xrepo_nb.core.settings import settings
 from xrepo_nb.notebook import progress as bars
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quick(monkeypatch: pytest.MonkeyPatch, change_settings: Callable[..., None]) -> Iterator[None]:
     monkeypatch.setattr(bars, "DELAY", 0.02)
-    monkeypatch.setenv("XREPO_PROGRESS", "1")
-    settings.cache_clear()
+    change_settings(progress=True)
     with core.reporting(bars.bars):
         yield
-    monkeypatch.undo()
-    settings.cache_clear()
-    settings()
 
 
 def test_short_work_shows_nothing(capfd: pytest.CaptureFixture[str]) -> None:
@@ -69,10 +64,9 @@ def test_steps_of_many_threads_are_all_counted(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_the_setting_turns_bars_off(
-    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    change_settings: Callable[..., None], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setenv("XREPO_PROGRESS", "0")
-    settings.cache_clear()
+    change_settings(progress=False)
     with core.progress("hidden", total=2) as step:
         time.sleep(0.1)
         step(2)

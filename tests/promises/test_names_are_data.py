@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import sqlite3
 import threading
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 import xrepo_nb as xr
+from tests.databases import database
 from tests.resources.sources import COLLECTION, SOURCES
 from xrepo_nb.core.errors import XRepoError
 
@@ -30,18 +29,6 @@ hostile = st.one_of(
         st.sampled_from(["'", '"', "')", '")', "`"]), st.sampled_from(["--", "/*", ""]),
     ),
 )  # fmt: skip
-
-
-def database(kind: str, folder: Path) -> Path:
-    path = folder / f"a.{'db' if kind == 'sqlite' else 'duckdb'}"
-    if kind == "sqlite":
-        with sqlite3.connect(path) as connection:
-            connection.executescript(ROWS + SENTINEL)
-        connection.close()
-    else:
-        with duckdb.connect(str(path)) as connection:
-            connection.execute(ROWS + SENTINEL)
-    return path
 
 
 async def asked(repo: xr.XRepo[Any], text: str) -> None:
@@ -76,7 +63,7 @@ def test_no_text_is_ever_sql(kind: str, examples: int, tmp_path: Path) -> None:
         assert [r["id"] for r in await repo.list(sort="id", limit=2)] == [1, 2]
         await repo.resource.close()
 
-    path = database(kind, tmp_path)
+    path = database(tmp_path / f"a.{kind}", ROWS + SENTINEL)
 
     @settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(hostile)

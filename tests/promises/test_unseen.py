@@ -5,18 +5,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sqlite3
 import tempfile
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import xrepo_nb as xr
+from tests.databases import database
 from xrepo_nb.core.errors import XRepoError
 from xrepo_nb.viewers import view
 
@@ -99,17 +98,8 @@ def source_of(kind: str, rows: list[dict[str, Any]], folder: Path) -> Any:
     """The rows in a source of that kind."""
     values = [tuple(row[name] for name in SCHEMA["fields"]) for row in rows]
     table = "CREATE TABLE people (id INTEGER PRIMARY KEY, team VARCHAR, n INTEGER, pay INTEGER)"
-    if kind == "sqlite":
-        with sqlite3.connect(folder / "a.db") as connection:
-            connection.execute(table)
-            connection.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", values)
-        connection.close()
-        return folder / "a.db"
-    if kind == "duckdb":
-        with duckdb.connect(str(folder / "a.duckdb")) as connection:
-            connection.execute(table)
-            connection.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", values)
-        return folder / "a.duckdb"
+    if kind in ("sqlite", "duckdb"):
+        return database(folder / f"a.{kind}", table, people=values)
     if kind == "parquet":
         types = dict.fromkeys(SCHEMA["fields"], pl.Int64) | {"team": pl.String}
         pl.DataFrame(values, schema=types, orient="row").write_parquet(folder / "a.parquet")

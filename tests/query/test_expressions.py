@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -331,6 +332,9 @@ def test_an_error_names_the_place_and_the_nearest_name(stages: Any, place: str, 
         {"$bucket": {"groupBy": "$a", "boundaries": [3, {"$add": [1, 2]}]}},
         {"$bucket": {"groupBy": "$a", "boundaries": [1, {"$divide": [1, 0]}]}},
         {"$bucket": {"groupBy": "$a", "boundaries": [1, 5], "default": {"$add": [1, 2]}}},
+        {"$bucket": {"groupBy": "$a", "boundaries": [1, Decimal("sNaN")]}},
+        {"$sort": {"a": 10**400}},
+        {"$densify": {"field": "a", "range": {"step": Decimal("sNaN"), "bounds": "full"}}},
         {"$bucketAuto": {"groupBy": "$a", "buckets": 0}},
         {"$bucketAuto": {"groupBy": "$a", "buckets": 2, "granularity": "R6"}},
         {"$densify": {"field": "a", "range": {"step": 0, "bounds": "full"}}},

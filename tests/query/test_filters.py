@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
+from decimal import Decimal
 from typing import Any
 
+import bson.regex
 import pytest
 
 from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
@@ -175,6 +178,9 @@ def test_an_error_names_the_place_and_the_way_out(given: Any, place: str, hint: 
         {"$jsonSchema": {"typo": 1}},
         {"$jsonSchema": {"type": "integer"}},
         {"$jsonSchema": {"enum": [1, {"a": 1}, {"a": 1.0}]}},
+        {"$jsonSchema": {"enum": [bson.regex.Regex("x"), {"a": 1}, bson.regex.Regex("x")]}},
+        {"$jsonSchema": {"enum": [Decimal("sNaN"), math.nan]}},
+        {"$sampleRate": 10**400},
         {"$sampleRate": 2},
         {"a__in": 3},
         {"a__range": [1]},
@@ -232,3 +238,15 @@ def test_a_large_in_is_taken_as_it_is() -> None:
 def test_a_pipeline_in_place_of_a_filter_is_told_where_it_goes() -> None:
     with pytest.raises(XRepoQueryError, match=r"not array.*pipeline=\[\.\.\.\]"):
         parse_filter([{"$match": {"a": 1}}])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [1, True, "1", None],
+        [bson.regex.Regex("x"), bson.regex.Regex("x", "i"), re.compile("x")],
+        [[1], {"0": 1}],
+    ],
+)
+def test_an_enum_takes_values_of_every_type_that_differ(values: Any) -> None:
+    assert parse_filter({"$jsonSchema": {"enum": values}}) is not None

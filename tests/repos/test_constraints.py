@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import xrepo_nb as xr
+from tests.databases import database
 from xrepo_nb import MaterializedRepo, RepoMetadata, XRepoConfigurationError, XRepoConflictError
 from xrepo_nb.core.errors import XRepoValidationError
 
@@ -36,14 +38,9 @@ async def people(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     if request.param == "memory":
         source: Any = xr.ResourceFactory.create("memory", data=ROWS, collection="people")
     else:
-        import duckdb
-
-        with duckdb.connect(str(tmp_path / "p.duckdb")) as connection:
-            connection.execute(
-                "CREATE TABLE people (id BIGINT PRIMARY KEY, email VARCHAR, city VARCHAR, age BIGINT)"
-            )
-            connection.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", [list(r.values()) for r in ROWS])
-        source = xr.ResourceFactory.create("duckdb", file_path=tmp_path / "p.duckdb")
+        table = "CREATE TABLE people (id BIGINT PRIMARY KEY, email VARCHAR, city VARCHAR, age BIGINT)"
+        path = database(tmp_path / "p.duckdb", table, people=[row.values() for row in ROWS])
+        source = xr.ResourceFactory.create("duckdb", file_path=path)
     return await xr.open(source, name="people", metadata=metadata(), model=False, register=False)
 
 
@@ -75,6 +72,23 @@ async def test_what_is_unique_is_taken_once(people: Any) -> None:
     await people.update(1, {"email": "ann@x", "age": 35})
     await people.create(new | {"email": None})
     assert await people.count({"email": None}) == 2
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        (1, 1.0, True), (1, True, False), ([1, 2], [1.0, 2], True), ([1], [True], False),
+        ({"x": 1}, {"x": 1.0}, True), ({"x": 1, "y": 2}, {"y": 2, "x": 1}, False), (math.nan, math.nan, True),
+    ],
+)  # fmt: skip
+async def test_values_are_the_same_where_a_filter_says_so(first: Any, second: Any, same: bool) -> None:
+    unique = RepoMetadata(name="values", constraints=[{"unique": "v"}])
+    repo = MaterializedRepo(data=[{"id": 0, "v": "text"}, {"id": 1, "v": first}], metadata=unique)
+    assert await repo.count({"v": second}) == same
+    if not same:
+        await repo.create({"id": 2, "v": second})
+    with pytest.raises(XRepoConflictError, match="has this v already"):
+        await repo.create({"id": 3, "v": second})
 
 
 async def test_the_rest_of_a_bulk_may_be_kept(people: Any) -> None:

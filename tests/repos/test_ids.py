@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-import sqlite3
 import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 import pytest
 
 import xrepo_nb as xr
+from tests.databases import database
 from xrepo_nb import XRepoConflictError, XRepoValidationError
 
 DAY = dt.datetime(2024, 1, 1, tzinfo=dt.UTC)
@@ -34,20 +33,14 @@ def _parquet(folder: Path) -> Any:
 
 
 def _sqlite(folder: Path) -> Any:
-    connection = sqlite3.connect(folder / "events.db")
-    connection.executescript("""
-        CREATE TABLE events (at DATETIME PRIMARY KEY, n INTEGER);
-        INSERT INTO events VALUES ('2024-01-01 00:00:00', 1), ('2024-01-02 03:04:05.678', 2);
-    """)
-    connection.close()
-    return folder / "events.db"
+    table = "CREATE TABLE events (at DATETIME PRIMARY KEY, n INTEGER)"
+    rows = [("2024-01-01 00:00:00", 1), ("2024-01-02 03:04:05.678", 2)]
+    return database(folder / "events.db", table, events=rows)
 
 
 def _duckdb(folder: Path, kind: str = "TIMESTAMPTZ") -> Any:
-    with duckdb.connect(str(folder / "events.duckdb")) as connection:
-        connection.execute(f'CREATE TABLE events ("at" {kind} PRIMARY KEY, n INTEGER)')
-        connection.executemany("INSERT INTO events VALUES (?, ?)", [(r["at"], r["n"]) for r in ROWS])
-    return folder / "events.duckdb"
+    table = f'CREATE TABLE events ("at" {kind} PRIMARY KEY, n INTEGER)'
+    return database(folder / "events.duckdb", table, events=[(r["at"], r["n"]) for r in ROWS])
 
 
 SOURCES: dict[str, tuple[Callable[[Path], Any], dict[str, Any]]] = {
@@ -148,9 +141,10 @@ async def test_a_file_keeps_true_and_1_apart(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("declared", [True, False])
 async def test_nan_is_no_id_of_a_new_record(declared: bool, tmp_path: Path) -> None:
-    with duckdb.connect(str(tmp_path / "a.duckdb")) as connection:
-        connection.execute(f"CREATE TABLE t (id DOUBLE {'PRIMARY KEY' if declared else ''}, n INTEGER)")
-    in_duckdb = await xr.open(tmp_path / "a.duckdb", primary_key="id", model=False, register=False)
+    table = f"CREATE TABLE t (id DOUBLE {'PRIMARY KEY' if declared else ''}, n INTEGER)"
+    in_duckdb = await xr.open(
+        database(tmp_path / "a.duckdb", table), primary_key="id", model=False, register=False
+    )
     rows = [{"id": 0.5, "n": 0}]
     in_memory = await xr.open(rows, primary_key="id", model=False, register=False, materialized=False)
     for repo in (in_duckdb, in_memory):

@@ -6,7 +6,6 @@ import polars as pl
 import pytest
 
 import xrepo_nb as xr
-from xrepo_nb.core.settings import settings
 
 PIPELINE = [
     {"$match": {"n": {"$gte": 10}}},
@@ -16,14 +15,8 @@ PIPELINE = [
 
 
 @pytest.fixture
-def small_limit(monkeypatch):
-    monkeypatch.setenv("XREPO_MEMORY_LIMIT", "20MB")
-    settings.cache_clear()
-    settings()
-    yield
-    monkeypatch.undo()
-    settings.cache_clear()
-    settings()
+def small_limit(change_settings):
+    change_settings(memory_limit="20MB")
 
 
 def write(path, zone):

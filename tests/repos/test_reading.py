@@ -148,11 +148,11 @@ async def test_read_without_a_key_names_candidates() -> None:
 
 async def test_explain_tells_the_engine_and_the_push_down(users: MaterializedRepo[Any], table: Any) -> None:
     told = await users.explain({"age__gt": 30}, sort="age", limit=2, analyze=True)
-    assert [node.stage.split()[0] for node in told.walk()] == ["limit", "sort", "match", "scan"]
+    assert [node.stage.split()[0] for node in told.walk()] == ["$limit", "$sort", "$match", "scan"]
     assert [node.rows for node in told.walk()] == [2, 2, 2, 4]
     pushed = await table.explain({"age__gt": 30})
     scan = [node for node in pushed.walk() if node.pushed]
-    assert {node.engine for node in scan} == {"sqlite"} and "age > 30" in scan[0].stage
+    assert {node.engine for node in scan} == {"sqlite"} and "{age: {$gt: 30}}" in scan[0].stage
     text = scan[0].native
     assert text is not None and '"age" >' in text and "30" not in text
 

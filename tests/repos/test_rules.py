@@ -274,10 +274,10 @@ async def test_explain_tells_nothing_of_what_is_hidden(analyze: bool) -> None:
     ann, eve = xr.Identity("ann", roles={"staff"}), xr.Identity("eve", roles={"boss", "staff"})
     found = await repo.explain({"dept": "eu"}, user_id=ann, analyze=analyze)
     told = f"{found} {found!r}"
-    assert "pay" not in told and "< 800" not in told
-    assert "dept = 'eu'" in told and "as the rules leave it" in told
+    assert "pay" not in told and "800" not in told
+    assert "{dept: {$eq: 'eu'}}" in told and "as the rules leave it" in told
     if analyze:
-        assert "1 rows" in str(found)
+        assert "1 row " in str(found)
     assert "pay" in str(await repo.explain({"pay": 777}, user_id=eve))
     with pytest.raises(xr.XRepoQueryError, match="unknown field 'pay'"):
         await repo.explain({"pay": 777}, user_id=ann)

@@ -176,7 +176,7 @@ async def test_it_is_read_where_it_lies(things: Any, server: Server) -> None:
 async def test_explain_tells_what_the_server_is_asked(things: Any) -> None:
     told = await things.explain({"city": "Oslo"}, sort="n")
     assert [(node.stage.split()[0], node.pushed) for node in told.walk()] == [
-        ("sort", False), ("match", True), ("scan", True),
+        ("$sort", False), ("$match", True), ("scan", True),
     ]  # fmt: skip
     assert [node.native for node in told.walk() if node.pushed and node.native] == ["GET /things?match"]
 

@@ -11,6 +11,7 @@ import pytest
 from pydantic import Field
 
 import xrepo_nb as xr
+from tests.databases import database
 from xrepo_nb import (
     MaterializedRepo,
     RepoMetadata,
@@ -340,8 +341,8 @@ async def test_a_read_only_source_says_so_whatever_is_written(
 
 @pytest.mark.parametrize("kind", ["sqlite", "duckdb"])
 async def test_a_database_skips_the_records_that_it_does_not_take(tmp_path: Path, kind: str) -> None:
-    path = tmp_path / f"a.{'db' if kind == 'sqlite' else 'duckdb'}"
-    make_table(kind, path, "CREATE TABLE a (id INTEGER PRIMARY KEY, n INTEGER NOT NULL CHECK (n < 10))")
+    table = "CREATE TABLE a (id INTEGER PRIMARY KEY, n INTEGER NOT NULL CHECK (n < 10))"
+    path = database(tmp_path / f"a.{kind}", table)
     repo = await xr.open(path, model=False, register=False)
     batch = [{"id": i, "n": n} for i, n in [(1, 1), (2, 99), (3, 3), (1, 4), (5, 5), (6, 99)]]
     made = await repo.bulk_create(batch, on_error="skip")
@@ -357,16 +358,6 @@ async def test_a_database_skips_the_records_that_it_does_not_take(tmp_path: Path
         await repo.bulk_create([{"id": 7, "n": 7}, {"id": 1, "n": 7}])
     assert await repo.distinct("id") == [1, 3, 5]
     await repo.source.close()
-
-
-def make_table(kind: str, path: Path, sql: str) -> None:
-    import sqlite3
-
-    import duckdb
-
-    connection: Any = sqlite3.connect(path) if kind == "sqlite" else duckdb.connect(str(path))
-    connection.execute(sql)
-    connection.close()
 
 
 async def test_what_is_known_of_changed_records_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:

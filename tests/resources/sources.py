@@ -6,7 +6,6 @@ must then fail, so that a gap which is mended has to leave the table.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from tests.databases import database
 from xrepo_nb.resources.base import XResource
 from xrepo_nb.resources.factory import ResourceFactory
 
@@ -73,26 +73,16 @@ _TABLE = (
     f"CREATE TABLE {COLLECTION} (id INTEGER PRIMARY KEY, name {{text}}, score {{float}}, active BOOLEAN,"
     " n BIGINT, code {text})"
 )
-_ROWS = [tuple(row.values()) for row in PEOPLE]
+_ROWS = {COLLECTION: [row.values() for row in PEOPLE]}
 
 
 def _sqlite(folder: Path) -> XResource:
-    path = folder / "a.db"
-    connection = sqlite3.connect(path)
-    with connection:
-        connection.execute(_TABLE.format(text="TEXT", float="REAL"))
-        connection.executemany(f"INSERT INTO {COLLECTION} VALUES (?, ?, ?, ?, ?, ?)", _ROWS)
-    connection.close()
+    path = database(folder / "a.db", _TABLE.format(text="TEXT", float="REAL"), **_ROWS)
     return ResourceFactory.create("sqlite", file_path=path)
 
 
 def _duckdb(folder: Path) -> XResource:
-    import duckdb
-
-    path = folder / "a.duckdb"
-    with duckdb.connect(str(path)) as connection:
-        connection.execute(_TABLE.format(text="VARCHAR", float="DOUBLE"))
-        connection.executemany(f"INSERT INTO {COLLECTION} VALUES (?, ?, ?, ?, ?, ?)", _ROWS)
+    path = database(folder / "a.duckdb", _TABLE.format(text="VARCHAR", float="DOUBLE"), **_ROWS)
     return ResourceFactory.create("duckdb", file_path=path)
 
 

@@ -43,7 +43,8 @@ async def test_a_few_are_kept_and_all_are_closed() -> None:
     assert all(one.is_closed for one in made) and len(made) == 6
 
 
-async def test_one_that_comes_when_its_caller_has_left_is_closed() -> None:
+@pytest.mark.parametrize("times", [1, 3])
+async def test_one_that_comes_when_its_caller_has_left_is_closed(times: int) -> None:
     made: list[Connection] = []
     begun, go_on = threading.Event(), threading.Event()
 
@@ -61,7 +62,9 @@ async def test_one_that_comes_when_its_caller_has_left_is_closed() -> None:
 
     leasing = asyncio.ensure_future(lease())
     await asyncio.to_thread(begun.wait, 10)
-    leasing.cancel()
+    for _ in range(times):
+        leasing.cancel()
+        await asyncio.sleep(0.01)
     go_on.set()
     with pytest.raises(asyncio.CancelledError):
         await leasing

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import xrepo_nb as xr
+from tests.databases import database
 from xrepo_nb.core.errors import XRepoConflictError, XRepoUnsupportedError, XRepoValidationError
 from xrepo_nb.resources.base import XResource
 from xrepo_nb.resources.duckdb import DuckDBResource
@@ -37,36 +38,26 @@ ROWS: dict[str, list[dict[str, Any]]] = {
 }
 
 
-def _sqlite(folder: Path) -> XResource:
-    path = folder / "a.db"
-    connection = sqlite3.connect(path)
-    connection.executescript(SCRIPT)
-    connection.close()
-    return SQLiteResource(path)
-
-
-def _duckdb(folder: Path) -> XResource:
-    import duckdb
-
-    path = folder / "a.duckdb"
-    with duckdb.connect(str(path)) as connection:
-        connection.execute(SCRIPT)
-    return DuckDBResource(path)
-
-
 MAKERS: dict[str, Callable[[Path], XResource]] = {
-    "sqlite": _sqlite,
-    "duckdb": _duckdb,
+    "sqlite": lambda folder: SQLiteResource(database(folder / "a.db", SCRIPT)),
+    "duckdb": lambda folder: DuckDBResource(database(folder / "a.duckdb", SCRIPT)),
     "memory": lambda folder: MemoryResource(ROWS),
 }
 
 
+@asynccontextmanager
+async def connected(source: XResource) -> AsyncIterator[XResource]:
+    await source.connect()
+    try:
+        yield source
+    finally:
+        await source.close()
+
+
 @pytest.fixture(params=list(MAKERS))
 async def source(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
-    resource = MAKERS[request.param](tmp_path)
-    await resource.connect()
-    yield resource
-    await resource.close()
+    async with connected(MAKERS[request.param](tmp_path)) as resource:
+        yield resource
 
 
 async def opened(source: XResource, collection: str = "t", key: Any = "id", **more: Any) -> xr.XRepo[Any]:
@@ -167,7 +158,7 @@ async def test_of_two_repos_creating_one_id_one_wins(source: XResource) -> None:
 async def test_of_two_resources_on_one_file_creating_one_id_one_wins(kind: str, tmp_path: Path) -> None:
     first = MAKERS[kind](tmp_path)
     second = type(first)(first.path)  # type: ignore[attr-defined,call-arg]
-    async with _closing(first), _closing(second):
+    async with connected(first), connected(second):
         repos = [await opened(source) for source in (first, second) * 3]
         ended = await asyncio.gather(*(r.create({"id": 7}) for r in repos), return_exceptions=True)
         assert sum(isinstance(end, XRepoConflictError) for end in ended) == 5
@@ -249,14 +240,11 @@ async def test_an_error_leaves_no_transaction_behind(kind: str, tmp_path: Path) 
 
 def _created(folder: Path, statement: str) -> SQLiteResource:
     """A SQLite file with the table that the statement makes."""
-    connection = sqlite3.connect(folder / "a.db")
-    connection.execute(statement)
-    connection.close()
-    return SQLiteResource(folder / "a.db")
+    return SQLiteResource(database(folder / "a.db", statement))
 
 
 async def test_ids_that_a_collation_takes_for_one_are_one(tmp_path: Path) -> None:
-    async with _closing(_created(tmp_path, "CREATE TABLE t (id TEXT COLLATE NOCASE, n INTEGER)")) as source:
+    async with connected(_created(tmp_path, "CREATE TABLE t (id TEXT COLLATE NOCASE, n INTEGER)")) as source:
         repo = await opened(source)
         await repo.create({"id": "a"})
         for rows in ([{"id": "A"}], [{"id": "b"}, {"id": "B"}]):
@@ -266,7 +254,7 @@ async def test_ids_that_a_collation_takes_for_one_are_one(tmp_path: Path) -> Non
 
 
 async def test_a_key_that_the_database_gives(tmp_path: Path) -> None:
-    async with _closing(_created(tmp_path, "CREATE TABLE t (id TEXT DEFAULT 'new', n INTEGER)")) as source:
+    async with connected(_created(tmp_path, "CREATE TABLE t (id TEXT DEFAULT 'new', n INTEGER)")) as source:
         repo = await opened(source)
         assert (await repo.create({"n": 1}))["id"] == "new"
         with pytest.raises(XRepoConflictError):
@@ -275,27 +263,15 @@ async def test_a_key_that_the_database_gives(tmp_path: Path) -> None:
 
 
 async def test_a_declared_key_of_sqlite_may_not_stay_empty(tmp_path: Path) -> None:
-    async with _closing(_created(tmp_path, "CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER)")) as source:
+    async with connected(_created(tmp_path, "CREATE TABLE t (id TEXT PRIMARY KEY, n INTEGER)")) as source:
         repo = await opened(source, key=None)
         with pytest.raises(XRepoValidationError, match="key"):
             await repo.create({"n": 1})
         assert await repo.count() == 0
 
 
-class _closing:
-    def __init__(self, source: XResource) -> None:
-        self.source = source
-
-    async def __aenter__(self) -> XResource:
-        await self.source.connect()
-        return self.source
-
-    async def __aexit__(self, *failure: object) -> None:
-        await self.source.close()
-
-
 async def test_many_records_at_once(tmp_path: Path) -> None:
-    async with _closing(_sqlite(tmp_path)) as source:
+    async with connected(MAKERS["sqlite"](tmp_path)) as source:
         repo = await opened(source)
         made = await repo.bulk_create([{"id": n} for n in range(10, 5_010)])
         assert len(made) == 5_000
@@ -323,14 +299,11 @@ async def test_a_source_that_knows_other_ids_is_not_written_by_them() -> None:
 async def test_times_are_utc_whatever_the_zone_of_the_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import duckdb
-
-    with duckdb.connect(str(tmp_path / "a.duckdb")) as connection:
-        connection.execute("CREATE TABLE t (id TIMESTAMP)")
+    path = database(tmp_path / "a.duckdb", "CREATE TABLE t (id TIMESTAMP)")
     monkeypatch.setenv("TZ", "America/New_York")
     time.tzset()
     try:
-        async with _closing(DuckDBResource(tmp_path / "a.duckdb")) as source:
+        async with connected(DuckDBResource(path)) as source:
             repo = await opened(source)
             moment = datetime(2024, 1, 1, 12, tzinfo=UTC)
             assert await repo.create({"id": moment}) == {"id": moment}

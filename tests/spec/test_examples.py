@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import inspect
 import re
-import sqlite3
 import sys
 import typing
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -22,6 +21,7 @@ import pytest
 from specification import Block, block, needs_specification
 
 import xrepo_nb as xr
+from tests.databases import database
 from xrepo_nb.cache.memory import InMemoryRepo
 from xrepo_nb.resources import factory
 from xrepo_nb.resources.memory import MemoryResource
@@ -45,16 +45,13 @@ TABLES = """
 
 
 def sqlite_app(folder: Path) -> xr.XResource:
-    with sqlite3.connect(folder / "app.db") as connection:
-        connection.executescript(TABLES.format(moment="TIMESTAMP"))
-    connection.close()
-    return xr.ResourceFactory.create("sqlite", file_path=folder / "app.db")
+    path = database(folder / "app.db", TABLES.format(moment="TIMESTAMP"))
+    return xr.ResourceFactory.create("sqlite", file_path=path)
 
 
 def duckdb_app(folder: Path) -> xr.XResource:
-    with duckdb.connect(str(folder / "app.duckdb")) as connection:
-        connection.execute(TABLES.format(moment="TIMESTAMP"))
-    return xr.ResourceFactory.create("duckdb", file_path=folder / "app.duckdb")
+    path = database(folder / "app.duckdb", TABLES.format(moment="TIMESTAMP"))
+    return xr.ResourceFactory.create("duckdb", file_path=path)
 
 
 def memory_app(folder: Path) -> xr.XResource:
@@ -177,11 +174,8 @@ def reordered(found: Block) -> str:
 
 
 async def test_the_start_up_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with sqlite3.connect(tmp_path / "app.db") as connection:
-        connection.executescript(TABLES.format(moment="TIMESTAMP"))
-        more = [(f"User {n}", f"{n}@example.com", "user") for n in range(30)]
-        connection.executemany("INSERT INTO users (name, email, role) VALUES (?, ?, ?)", more)
-    connection.close()
+    more = [(None, f"User {n}", f"{n}@example.com", "user", None) for n in range(30)]
+    database(tmp_path / "app.db", TABLES.format(moment="TIMESTAMP"), users=more)
     monkeypatch.setenv("XREPO_DATABASE", f"sqlite:///{tmp_path}/app.db")
     names: Names = {name: getattr(xr, name) for name in xr.__all__} | {"/data/": "/data/"}
     names["model_registry"] = XRegistry()

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import inspect
 import json
-import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import polars as pl
 import pytest
 from pydantic import ValidationError
 
 import xrepo_nb as xr
+from tests.databases import database
 from xrepo_nb import ConnectedRepo, MaterializedRepo, ResourceFactory, XInspector, XRepo, XRepoFactory
 from xrepo_nb.viewers import view
 
@@ -36,17 +35,8 @@ def a_file(kind: str, write: Callable[[Path], Any]) -> Callable[[Path], xr.XReso
     return make
 
 
-def in_sqlite(path: Path) -> None:
-    with sqlite3.connect(path) as connection:
-        connection.execute(TABLE)
-        connection.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", FRAME.rows())
-    connection.close()
-
-
-def in_duckdb(path: Path) -> None:
-    with duckdb.connect(str(path)) as connection:
-        connection.execute(TABLE)
-        connection.executemany("INSERT INTO people VALUES (?, ?, ?, ?)", FRAME.rows())
+def in_database(path: Path) -> None:
+    database(path, TABLE, people=FRAME.rows())
 
 
 def a_folder(folder: Path) -> xr.XResource:
@@ -61,8 +51,8 @@ SOURCES: dict[str, Callable[[Path], xr.XResource]] = {
     "parquet": a_file("parquet", FRAME.write_parquet),
     "folder": a_folder,
     "memory": lambda _: ResourceFactory.create("memory", data={"people": PEOPLE}),
-    "sqlite": a_file("sqlite", in_sqlite),
-    "duckdb": a_file("duckdb", in_duckdb),
+    "sqlite": a_file("sqlite", in_database),
+    "duckdb": a_file("duckdb", in_database),
 }
 
 

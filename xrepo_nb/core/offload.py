@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,10 +25,26 @@ async def offload(work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) ->
 async def offload_whole(work: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
     """As `offload`, but a cancelled caller leaves only when the thread has ended."""
     task = asyncio.ensure_future(offload(work, *args, **kwargs))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()  # looked at, so that asyncio does not complain
-        raise
+    await ended(task)
+    return task.result()
+
+
+async def ended(
+    task: asyncio.Future[Any], meanwhile: Callable[[], object] | None = None, every: float | None = None
+) -> None:
+    """Waits until the task has ended, however often the caller is cancelled; raises that only then.
+
+    `meanwhile` is called at first, and `every` so many seconds until then.
+    """
+    cancelled = False
+    while not task.done():
+        if meanwhile is not None:
+            meanwhile()
+        try:
+            await asyncio.wait({task}, timeout=every)
+        except asyncio.CancelledError:
+            cancelled = True
+    if not task.cancelled():
+        task.exception()  # looked at, so that asyncio does not complain
+    if cancelled:
+        raise asyncio.CancelledError

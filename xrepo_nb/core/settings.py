@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from xrepo_nb.core.errors import XRepoConfigurationError
 
 
 class XSettings(BaseSettings):
@@ -34,17 +37,30 @@ class XSettings(BaseSettings):
     query_timeout: float = Field(300.0, gt=0, description="Seconds that one query may compute.")
     threads: int | None = Field(None, ge=1, description="Threads of DuckDB; all cores if unset.")
 
+    @field_validator("memory_limit")
+    @classmethod
+    def _is_a_size(cls, text: str) -> str:
+        size_of(text)
+        return text
+
 
 def size_of(text: str) -> int:
     """The bytes that a size like `4GB` or `512MiB` names.
 
-    >>> size_of("4GB")
-    4000000000
+    Raises `XRepoConfigurationError` for a text that names none.
+
+    >>> size_of("4GB"), size_of("0.5 KiB"), size_of("100")
+    (4000000000, 512, 100)
     """
-    digits = text.rstrip("BbiKMGTkmgt ")
-    unit = text[len(digits) :].strip().upper().removesuffix("B")
-    factor = 1024 if unit.endswith("I") else 1000
-    return int(float(digits) * factor ** "KMGT".find(unit[0]) * factor) if unit else int(float(digits))
+    found = _SIZE.fullmatch(text.strip().upper())
+    if found is None:
+        raise XRepoConfigurationError(f"{text!r} is no size", asked=text, hint="write 4GB, or 512MiB")
+    factor = 1024 if found["binary"] else 1000
+    return int(float(found["number"]) * factor ** _UNITS.index(found["unit"]))
+
+
+_UNITS = ("", "K", "M", "G", "T")
+_SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?) ?(?P<unit>[KMGT]?)(?P<binary>I?)B?")
 
 
 @lru_cache(maxsize=1)

@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from xrepo_nb.core.errors import counted
 from xrepo_nb.engines.base import Engine, Inputs
-from xrepo_nb.engines.describe import describe
 from xrepo_nb.engines.select import ready
 from xrepo_nb.query.plan import Plan, Scan
+from xrepo_nb.query.text import describe_stage
 from xrepo_nb.schema.table import Table
 
 
@@ -61,7 +62,7 @@ def _lines(node: Explanation, first: str, rest: str) -> Iterator[tuple[str, str]
 def _facts(node: Explanation) -> str:
     parts = [f"{node.engine}, pushed down" if node.pushed else node.engine]
     if node.rows is not None:
-        parts.append(f"{node.rows:,} rows")
+        parts.append(counted(node.rows, "row"))
     if node.milliseconds is not None:
         parts.append(f"{node.milliseconds:.1f} ms")
     if node.reason:
@@ -87,7 +88,7 @@ def explain_plan(
     >>> people = Table(frame=pl.DataFrame({"name": ["Ann", "Bob"], "age": [41, 17]}))
     >>> plan = parse_pipeline([{"$match": {"age": {"$gte": 18}}}, {"$limit": 1}], Scan("people"))
     >>> print(str(explain_plan(plan, {"people": people}, analyze=True)).split("ms")[0])
-    limit 1                polars  1 rows  ...
+    $limit 1                       polars  1 row  ...
     """
     found = ready(plan, inputs, engine)
     chosen, reason = found.engine, found.reason
@@ -98,9 +99,23 @@ def explain_plan(
     return replace(tree, native=_native(plan, inputs, chosen), reason=told)
 
 
+def stage_text(plan: Plan) -> str:
+    """One line that tells what a stage does, in MongoDB's words, cut where it is long.
+
+    >>> from xrepo_nb.query.parsing import parse_pipeline
+    >>> stage_text(parse_pipeline([{"$sort": {"age": -1}}], Scan("people")))
+    '$sort {age: -1}'
+    """
+    text = describe_stage(plan)
+    return text if len(text) <= _LONG else text[: _LONG - 1] + "…"
+
+
+_LONG = 100
+
+
 def _explained(plan: Plan, inputs: Inputs, engine: Engine) -> Explanation:
     children = tuple(_explained(child, inputs, engine) for child in reads(plan).values())
-    return Explanation(describe(plan), engine.name, reason=_note(plan, inputs, engine), children=children)
+    return Explanation(stage_text(plan), engine.name, reason=_note(plan, inputs, engine), children=children)
 
 
 def reads(plan: Plan) -> dict[str, Plan]:

@@ -18,11 +18,9 @@ import polars as pl
 from xrepo_nb.engines.base import Inputs
 from xrepo_nb.query import expressions as e
 from xrepo_nb.query import plan as p
-from xrepo_nb.query.walk import parts_of
+from xrepo_nb.query.walk import LONGEST, parts_of
 from xrepo_nb.schema.table import Table
 
-MAX_STAGES = 100
-"""Stages of one plan beyond which planning itself takes seconds."""
 MAX_CELLS = 30_000_000
 """Cells beyond which a plan must not multiply what it was given."""
 TIMES = 16
@@ -75,8 +73,8 @@ class Size:
 def outgrows(plan: p.Plan, inputs: Inputs) -> str | None:
     """Why the plan is not for an engine that cannot stop; None for all usual ones, in microseconds."""
     nodes = list(plan.walk())
-    if len(nodes) > MAX_STAGES:
-        return f"a plan of more than {MAX_STAGES} stages"
+    if len(nodes) > LONGEST:
+        return f"a plan of more than {LONGEST} stages"
     if sum(map(_multiplies, nodes)) < _ENOUGH:
         return None
     estimate = _Estimate(inputs, sum(isinstance(node, p.Lookup) for node in nodes))
@@ -203,14 +201,12 @@ def _weight(expr: Any, size: Size, bound: dict[str, float]) -> float:
 
 def _call_weight(call: e.Call, size: Size, bound: dict[str, float]) -> float:
     if call.op in ("$map", "$filter", "$reduce"):
-        given, name = call.option("input"), call.option("as")
-        element = _weight(given, size, bound)
-        label = name.value if isinstance(name, e.Literal) else "this"
-        bound = {**bound, label: element, "value": element}
+        element = _weight(call.needed("input"), size, bound)
+        bound = {**bound, call.constant("as") or "this": element, "value": element}
     if call.op in ("$replaceAll", "$replaceOne"):
-        new = call.option("replacement")
-        length = len(new.value) if isinstance(new, e.Literal) and isinstance(new.value, str) else 1
-        return _weight(call.option("input"), size, bound) * max(1, length)
+        new = call.constant("replacement")
+        length = len(new) if isinstance(new, str) else 1
+        return _weight(call.needed("input"), size, bound) * max(1, length)
     parts = [_weight(part, size, bound) for part in call.children()]
     return max(size.rows, sum(parts) if call.op in _REPEATING else max(parts, default=0.0))
 

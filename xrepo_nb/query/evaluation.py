@@ -22,9 +22,10 @@ def install(evaluate: Evaluate) -> None:
     _installed[:] = [evaluate]
 
 
-def is_constant(expr: Expr) -> bool:
-    """Whether the value depends on no document, outer variable or chance; `$$NOW` is one for a query."""
-    return not _varies(expr, frozenset({"NOW"}))
+def is_constant(expr: Expr, *, now: bool = True) -> bool:
+    """Whether the value depends on no document, outer variable or chance; `$$NOW`, which is one for a
+    query, counts as constant unless `now` is False."""
+    return not _varies(expr, frozenset({"NOW"} if now else ()))
 
 
 def _varies(expr: Expr, known: frozenset[str]) -> bool:

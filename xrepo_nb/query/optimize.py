@@ -14,7 +14,7 @@ from xrepo_nb.query.rules.joins import Schemas
 from xrepo_nb.query.rules.limits import merge_skip, merge_sort, push_limit
 from xrepo_nb.query.rules.matches import push_match
 from xrepo_nb.query.splitting import Split, Takes, split
-from xrepo_nb.query.walk import over
+from xrepo_nb.query.walk import LONGEST, over
 
 
 def optimize(
@@ -35,16 +35,12 @@ def optimize(
     >>> optimize(before) == after
     True
     """
-    if _length(plan) > _LONGEST:
+    if _length(plan) > LONGEST:
         return plan
     known = schemas or {}
     better = _improved(plan, known)
     read = known if narrow is None else {name: known[name] for name in narrow if name in known}
     return columns.prune(better, read) if read else better
-
-
-_LONGEST = 100
-"""Longer chains of stages, which no person writes, are left as they are."""
 
 
 def _length(plan: s.Plan) -> int:

@@ -121,8 +121,24 @@ def written_out(expr: Expr, sizes: Mapping[str, int] = {}) -> int:
     return 1 + sum(written_out(child, sizes) for child in expr.children())
 
 
+LONGEST = 100
+"""Stages beyond which planning takes seconds; no person writes as many."""
+
 MAX_WRITTEN = 20_000
 """Parts beyond which an engine that writes variables out must not take an expression."""
+
+
+def is_position(step: str) -> bool:
+    """Whether a step of a path is the position of an array element; other numbers are only names.
+
+    >>> is_position("10"), is_position("00"), is_position("²"), is_position("9" * 20)
+    (True, False, False, False)
+    """
+    return step.isascii() and step.isdigit() and (step == "0" or step[0] != "0") and len(step) <= _DIGITS
+
+
+_DIGITS = 18
+"""Of the positions that 64 bits hold; no array is as long."""
 
 
 def overlap(a: Path, b: Path) -> bool:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConflictError, XRepoValidationError
+from xrepo_nb.core.turns import Turns
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.query.check import check_fields
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.parsing import parse_filter
 from xrepo_nb.query.plan import Match, Scan
-from xrepo_nb.query.predicates import And, Compare, Exists, Or, Predicate
+from xrepo_nb.query.predicates import Compare, Exists, Or, Predicate, conjunction
 from xrepo_nb.query.typing.comparable import moments_in
 from xrepo_nb.repos.change import Change, Item
 from xrepo_nb.repos.execution import execute, gather
@@ -52,7 +52,7 @@ class Constraints:
         self.checks = tuple(c for c in made if c.predicate is not None)
         self.uniques = tuple(c for c in made if c.paths)
         self.indexes = tuple(_indexes(repo.metadata.indexes, self.uniques, known))
-        self._turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+        self._turns = Turns()
 
     def must_hold(self, document: dict[str, Any], name: str) -> None:
         """Raises `XRepoValidationError` when a record of the repo `name` fails a check."""
@@ -68,9 +68,9 @@ class Constraints:
             if len(set(keys)) < len(keys):
                 raise XRepoConflictError(f"{name}: {_shared(unique)}")
 
-    def turn(self) -> asyncio.Lock:
+    def turn(self) -> AbstractAsyncContextManager[Any]:
         """Within it no other task of this loop writes what must be unique."""
-        return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        return self._turns.of()
 
 
 async def applied(repo: XRepo[Any], change: Change, identity: Identity, partial: bool = False) -> WriteResult:
@@ -138,25 +138,21 @@ async def _others(
 
 
 def _same(document: dict[str, Any], paths: Sequence[Path]) -> Predicate:
-    equal = tuple(Compare(path, "$eq", _value(document, path)) for path in paths)
-    return equal[0] if len(equal) == 1 else And(equal)
+    return conjunction(Compare(path, "$eq", _value(document, path)) for path in paths)
 
 
 def _key(document: dict[str, Any], paths: Sequence[Path]) -> tuple[Any, ...] | None:
-    """What must be unique; None where a part of it is absent, which nothing shares."""
+    """What must be unique, equal where filters say so; None where a part is absent, which nothing shares."""
+    from xrepo_nb.engines.document.values import hash_key
+
     values = [_value(document, path) for path in paths]
-    return None if any(value is None for value in values) else tuple(map(_told_apart, values))
+    return None if any(value is None for value in values) else tuple(map(hash_key, values))
 
 
 def _value(document: Any, path: Path) -> Any:
     for name in path:
         document = document.get(name) if isinstance(document, Mapping) else None
     return document
-
-
-def _told_apart(value: Any) -> Any:
-    """A hashable stand-in: 1 and 1.0 are one, True is another."""
-    return (type(value).__name__, repr(value)) if isinstance(value, bool | list | dict) else value
 
 
 def _paths(names: Sequence[str]) -> tuple[Path, ...]:

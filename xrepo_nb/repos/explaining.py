@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xrepo_nb.core.offload import offload
-from xrepo_nb.engines.explain import Explanation, explain_plan
+from xrepo_nb.engines.explain import Explanation, explain_plan, stage_text
 from xrepo_nb.governance.policy import OPEN, Policy
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.plan import Plan, Scan
@@ -90,8 +90,6 @@ def _grafted(tree: Explanation, native: Mapping[str, Explanation]) -> Explanatio
 
 def pushed(plan: Plan, source: str, text: str | None, table: Table | None) -> Explanation:
     """The stages of a plan that a source runs; rows as measured."""
-    from xrepo_nb.engines.describe import describe
-
     children = tuple(pushed(child, source, None, None) for child in plan.children())
     rows = None if table is None else len(table)
-    return Explanation(describe(plan), source, native=text, pushed=True, rows=rows, children=children)
+    return Explanation(stage_text(plan), source, native=text, pushed=True, rows=rows, children=children)

@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 from xrepo_nb.core.errors import XRepoTimeoutError
-from xrepo_nb.core.offload import offload
+from xrepo_nb.core.offload import ended, offload
 
 T = TypeVar("T")
 
 _IDLE = 4
 """Connections kept for the next operation."""
 _KNOCK = 0.05
-"""Seconds between two interrupts of a driver that has not let go."""
+"""Seconds between two interrupts of a driver that has not let go: one before its statement began is lost."""
 
 
 class Connections:
@@ -64,12 +64,12 @@ class Connections:
         """A new connection; closed again when the caller has left before it came."""
         opening = asyncio.ensure_future(offload(self._new))
         try:
-            return await asyncio.shield(opening)
+            await ended(opening)
         except asyncio.CancelledError:
-            await asyncio.wait({opening})
-            if opening.exception() is None:
+            if not opening.cancelled() and opening.exception() is None:
                 await offload(opening.result().close)
             raise
+        return opening.result()
 
 
 async def interruptible(connection: Any, work: Callable[[], T], patience: float, name: str) -> T:
@@ -81,26 +81,11 @@ async def interruptible(connection: Any, work: Callable[[], T], patience: float,
     try:
         await asyncio.wait({task}, timeout=patience)
     except asyncio.CancelledError:
-        await _interrupt(connection, task)
+        await ended(task, connection.interrupt, _KNOCK)
         raise
     if not task.done():
-        await _interrupt(connection, task)
+        await ended(task, connection.interrupt, _KNOCK)
         raise XRepoTimeoutError(
             f"{name} gave no answer within {patience} s", hint="allow more time by timeout=, or ask for less"
         )
     return task.result()
-
-
-async def _interrupt(connection: Any, task: asyncio.Future[Any]) -> None:
-    """Knocks until the driver lets go: an interrupt before its statement began would be lost."""
-    cancelled = False
-    while not task.done():
-        connection.interrupt()
-        try:
-            await asyncio.wait({task}, timeout=_KNOCK)
-        except asyncio.CancelledError:
-            cancelled = True
-    if not task.cancelled():
-        task.exception()  # looked at, so that asyncio does not complain
-    if cancelled:
-        raise asyncio.CancelledError

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
+from xrepo_nb.core.errors import counted
 from xrepo_nb.governance.audit import AuditEntry, AuditLog
 from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join, tag
-from xrepo_nb.viewers.parts import count, grid, heading, note
+from xrepo_nb.viewers.parts import grid, heading, note
 from xrepo_nb.viewers.values import show
 
 ENTRIES = 25
@@ -42,7 +43,7 @@ class AuditView(View):
     def body(self) -> Html:
         headers = ["when (UTC)", "who", "operation", "record", "outcome", "details"]
         table = grid(headers, map(_row, self.entries), "audit log, newest first")
-        facts = count(self.total, "entry")
+        facts = counted(self.total, "entry")
         return join([heading("audit log", self.name, facts), table, note(self.caption())])
 
     def caption(self) -> str:
@@ -54,7 +55,7 @@ class AuditView(View):
         return text + (f"; {self.dropped:,} older ones are no longer kept" if self.dropped else "")
 
     def to_text(self) -> str:
-        lines = [f"audit log {self.name}: {count(self.total, 'entry')}"]
+        lines = [f"audit log {self.name}: {counted(self.total, 'entry')}"]
         lines += [
             f"{_when(entry)}  {entry.user_id or 'anonymous'}  {entry.operation}  {entry.outcome}"
             for entry in self.entries

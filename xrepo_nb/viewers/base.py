@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +21,20 @@ _STYLE = _style()
 """Read once, at import: showing something reads nothing."""
 
 
-class View:
+class View(ABC):
     """Base of the view models. A subclass holds plain data and says how its body is built.
 
     Showing a view does no I/O and needs no kernel: the HTML carries its style, no script and
     no address of anything outside.
     """
 
+    @abstractmethod
     def body(self) -> Html:
         """The markup, without the frame and style around it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def to_text(self) -> str:
         """One or more lines for a terminal."""
-        raise NotImplementedError
 
     def to_html(self) -> str:
         """Self-contained HTML, a few kilobytes."""

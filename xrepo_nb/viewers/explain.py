@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from xrepo_nb.core.errors import counted
 from xrepo_nb.engines.explain import Explanation
 from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join, tag
-from xrepo_nb.viewers.parts import bar, count, fold, grid, heading, note, right
+from xrepo_nb.viewers.parts import bar, fold, grid, heading, note, right
 from xrepo_nb.viewers.statistics import milliseconds
 
 
@@ -39,7 +40,7 @@ class ExplainView(View):
         table = grid(headers + ["why"] * noted, rows, "stages of the plan")
         return join(
             [
-                heading("explain", "", count(len(stages), "stage")),
+                heading("explain", "", counted(len(stages), "stage")),
                 table,
                 self.natives(),
                 self.remark(measured),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xrepo_nb.core.errors import counted
 from xrepo_nb.schema.report import FieldReport, InferenceReport, counts
 from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join, tag
-from xrepo_nb.viewers.parts import count, grid, heading, note, right
+from xrepo_nb.viewers.parts import grid, heading, note, right
 
 REJECTED = 20
 
@@ -22,8 +23,8 @@ class InferenceView(View):
     def body(self) -> Html:
         report = self.report
         verdict = "clean" if report.clean else "needs a look"
-        refused = f"{count(len(report.rejected), 'row')} refused" if report.rejected else None
-        facts = [count(report.rows, "row"), refused, tag("span", verdict, class_=_tone(report.clean))]
+        refused = f"{counted(len(report.rejected), 'row')} refused" if report.rejected else None
+        facts = [counted(report.rows, "row"), refused, tag("span", verdict, class_=_tone(report.clean))]
         headers = ["field", "type", "seen", right("null"), right("missing"), "changed", "note"]
         table = grid(headers, [_row(found) for found in report], "what was seen in each field")
         return join([heading("inference report", self.name, *facts), table, self.rejected()])

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xrepo_nb.core.errors import counted
 from xrepo_nb.repos.join import JoinReport, JoinStep
 from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join, tag
-from xrepo_nb.viewers.parts import bar, count, grid, heading, right
+from xrepo_nb.viewers.parts import bar, grid, heading, right
 
 
 @dataclass(frozen=True, repr=False)
@@ -28,7 +29,9 @@ class JoinReportView(View):
             right("fan-out"),
         ]
         table = grid(headers, map(_row, self.report.steps), "what each join matched")
-        return join([heading("join report", self.name, f"{count(self.report.rows, 'row')} came out"), table])
+        return join(
+            [heading("join report", self.name, f"{counted(self.report.rows, 'row')} came out"), table]
+        )
 
     def to_text(self) -> str:
         return str(self.report)

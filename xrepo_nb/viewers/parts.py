@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from xrepo_nb.core.errors import counted
 from xrepo_nb.viewers.html import Html, join, tag
-
-count = counted
 
 
 def heading(kind: str, name: str, *facts: str | Html | None) -> Html:

@@ -30,9 +30,11 @@ _viewers: dict[str, Viewer | str] = {
 def register(kind: type | str, viewer: Viewer) -> None:
     """Shows objects of `kind` (a class, or its full name) and of its subclasses with `viewer`.
 
+    >>> from xrepo_nb.viewers.html import tag
     >>> class Note(View):
     ...     def __init__(self, text): self.text = text
     ...     def to_text(self): return self.text
+    ...     def body(self): return tag("p", self.text)
     >>> register(str, Note)
     >>> view("hello")
     hello

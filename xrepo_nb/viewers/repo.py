@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from xrepo_nb.core.errors import counted
 from xrepo_nb.observe.stats import RepoStats
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join
-from xrepo_nb.viewers.parts import count, fold, heading, note
+from xrepo_nb.viewers.parts import fold, heading, note
 from xrepo_nb.viewers.schema import SchemaView
 from xrepo_nb.viewers.statistics import milliseconds
 from xrepo_nb.viewers.table import ROWS, TableView
@@ -51,14 +52,14 @@ class RepoView(View):
 
     def body(self) -> Html:
         source = self.schema.source if self.schema.source != self.name else None
-        facts = [self._rows(), count(len(self.schema.fields), "field"), source]
+        facts = [self._rows(), counted(len(self.schema.fields), "field"), source]
         described = note(self.description) if self.description else None
         below = [note(said) for said in (*self.remarks, self._timed()) if said]
         return join([heading(self.kind, self.name, *facts), described, self._content(), below])
 
     def _rows(self) -> str | None:
         total = self.table.total if self.table else None
-        return None if total is None else count(total, "row")
+        return None if total is None else counted(total, "row")
 
     def _content(self) -> Html:
         if not self.schema.fields:
@@ -66,7 +67,7 @@ class RepoView(View):
         fields = SchemaView(self.schema).fields()
         if self.table is None:
             return fields
-        more = fold(f"schema: {count(len(self.schema.fields), 'field')}", fields)
+        more = fold(f"schema: {counted(len(self.schema.fields), 'field')}", fields)
         return join([self.table.grid(), note(self.table.caption()), more])
 
     def _timed(self) -> str | None:

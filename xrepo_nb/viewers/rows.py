@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from xrepo_nb.core.errors import counted
 from xrepo_nb.repos.rows import Rows
 from xrepo_nb.schema.table import Table
-from xrepo_nb.viewers.parts import count
 from xrepo_nb.viewers.table import ROWS, TableView, repo_of
 
 WHOLE = 20
@@ -27,7 +27,7 @@ def rows_view(rows: Rows[Any], *, shown: int | None = None) -> TableView:
     source = partial(repo_of, lambda: documents(rows), schema, name or "rows")
     remark = f"{rows.total:,} match in all" if rows.truncated else ""
     if rows.written is not None:
-        remark = f"{count(rows.written, 'record')} went to the target of the pipeline"
+        remark = f"{counted(rows.written, 'record')} went to the target of the pipeline"
     return TableView(schema, first, name, len(rows), kind="rows", remark=remark, source=source)
 
 

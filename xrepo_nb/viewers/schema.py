@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from xrepo_nb.core.errors import counted
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field
 from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join, tag
 from xrepo_nb.viewers.lineage import links, picture
-from xrepo_nb.viewers.parts import count, fold, grid, heading, note
+from xrepo_nb.viewers.parts import fold, grid, heading, note
 from xrepo_nb.viewers.values import show
 
 _ABSENCE = {
@@ -30,7 +31,10 @@ class SchemaView(View):
 
     def body(self) -> Html:
         schema = self.schema
-        facts = [count(len(schema.fields), "field"), schema.source if schema.source != schema.name else None]
+        facts = [
+            counted(len(schema.fields), "field"),
+            schema.source if schema.source != schema.name else None,
+        ]
         return join([heading("schema", schema.name, *facts), self.fields(), self.indexes(), self.lineage()])
 
     def fields(self) -> Html:

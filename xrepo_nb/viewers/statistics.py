@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from xrepo_nb.core.errors import counted
 from xrepo_nb.observe.stats import RepoStats
 from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join, tag
-from xrepo_nb.viewers.parts import bar, count, fold, grid, heading, note, right
+from xrepo_nb.viewers.parts import bar, fold, grid, heading, note, right
 
 _COUNTS = {
     "total_count": "rows",
@@ -71,14 +72,14 @@ class StatisticsView(View):
         rows = [_cardinality(name, distinct, self.stats.total_count) for name, distinct in known.items()]
         headers = ["field", right("distinct"), "of the rows"]
         return fold(
-            f"distinct values of {count(len(rows), 'field')}",
+            f"distinct values of {counted(len(rows), 'field')}",
             grid(headers, rows, "distinct values"),
             len(rows) <= 12,
         )
 
     def to_text(self) -> str:
         speed = ", ".join(f"{name} {milliseconds(ms)}" for name, ms in self.stats.query_performance.items())
-        rows = count(self.stats.total_count, "row") if self._counted() else "rows not counted"
+        rows = counted(self.stats.total_count, "row") if self._counted() else "rows not counted"
         return f"statistics: {rows}; {speed or 'nothing timed'}"
 
 

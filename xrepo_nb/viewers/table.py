@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from xrepo_nb.core.errors import counted
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 from xrepo_nb.schema.types import Field
 from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join, tag
-from xrepo_nb.viewers.parts import count, grid, heading, note
+from xrepo_nb.viewers.parts import grid, heading, note
 from xrepo_nb.viewers.text import text_table
 from xrepo_nb.viewers.values import decimals_of, digits_of, show
 
@@ -56,9 +57,9 @@ class TableView(View):
 
     def head(self) -> Html:
         """The first line."""
-        fields = count(len(self.schema.fields), "column")
+        fields = counted(len(self.schema.fields), "column")
         return heading(
-            self.kind, self.name, count(self.total, "row") if self.total is not None else None, fields
+            self.kind, self.name, counted(self.total, "row") if self.total is not None else None, fields
         )
 
     def grid(self, headers: Sequence[Html] | None = None) -> Html:
@@ -82,9 +83,9 @@ class TableView(View):
     def _which(self) -> str:
         shown = len(self.rows)
         if self.total is None:
-            return f"first {count(shown, 'row')}" if shown else "no rows shown"
+            return f"first {counted(shown, 'row')}" if shown else "no rows shown"
         if self.total <= shown:
-            return count(shown, "row") if shown else "no rows"
+            return counted(shown, "row") if shown else "no rows"
         if self.skip:
             return f"rows {self.skip + 1:,} to {self.skip + shown:,} of {self.total:,}"
         return f"first {shown:,} of {self.total:,} rows"

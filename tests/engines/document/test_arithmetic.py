@@ -236,3 +236,30 @@ def test_dates_move_by_the_nearest_millisecond(expression: Any, milliseconds: in
 def test_logarithms_check_the_argument_beside_nan(args: list[Any]) -> None:
     with pytest.raises(XRepoQueryError, match=r"\$log"):
         value({"$log": args})
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        {"$divide": [10**400, 3]},
+        {"$log10": 10**400},
+        {"$pow": [10**400, 0.5]},
+        {"$divide": [1, Decimal("sNaN")]},
+        {"$round": [1.5, 10**400]},
+        {"$arrayElemAt": [[1], Decimal("sNaN")]},
+        {"$arrayElemAt": [[1], 10**400]},
+    ],
+)
+def test_numbers_that_no_type_holds_are_errors_of_the_query(expression: Any) -> None:
+    with pytest.raises(XRepoQueryError):
+        value(expression)
+
+
+@pytest.mark.parametrize("number", [10**400, Decimal("sNaN"), math.nan])
+def test_numbers_that_no_type_holds_are_true(number: Any) -> None:
+    assert value({"$and": [number]}) is True
+
+
+@pytest.mark.parametrize("op", ["$round", "$trunc", "$ceil", "$floor"])
+def test_rounding_gives_a_signalling_nan_back(op: str) -> None:
+    assert value({op: Decimal("sNaN")}).is_nan()

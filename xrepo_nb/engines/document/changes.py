@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -19,6 +18,7 @@ from xrepo_nb.engines.document.sorting import sort_elements
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query import updates as u
 from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.walk import is_position
 
 Changer = Callable[[dict[str, Any], bool], dict[str, Any]]
 """The new document, from the old one and whether it is being inserted."""
@@ -152,7 +152,7 @@ class _Walk:
             key = name[2:-1]
             test = self.filters[key]
             return [i for i, item in enumerate(array) if test({key: item})]
-        if re.fullmatch(r"0|[1-9]\d{0,9}", name):
+        if is_position(name):
             return [int(name)]
         if self.creates:
             self._fail(f"no field {name!r} can be made in an array")

@@ -8,6 +8,7 @@ from typing import Any
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.query import updates as u
 from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.walk import is_position
 
 
 def check_kinds(changes: Sequence[u.Change]) -> None:
@@ -59,4 +60,4 @@ def in_order(changes: Sequence[u.Change]) -> list[u.Change]:
 
 
 def _rank(step: str) -> tuple[int, int, str]:
-    return (0, int(step), "") if step.isascii() and step.isdigit() else (1, 0, step)
+    return (0, int(step), "") if is_position(step) else (1, 0, step)

@@ -10,12 +10,16 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from itertools import islice
+from typing import Any, ParamSpec, TypeVar
 
 from xrepo_nb.core.errors import XRepoLimitError
 from xrepo_nb.core.settings import settings, size_of
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 STEP = 100_000
 """Values between two looks at the clock."""
@@ -58,6 +62,25 @@ def _in_pieces(array: list[Any]) -> Iterator[Any]:
     for start in range(0, len(array), _PIECE):
         spend(_PIECE)
         yield from array[start : start + _PIECE]
+
+
+def weighed(parts: Iterable[Any], evaluate: Callable[P, R]) -> Callable[P, R]:
+    """A compiled expression or predicate of these parts, which are counted each time where they are many."""
+    count = sum(1 for _ in islice(parts, _MANY))
+    if count <= _FEW:
+        return evaluate
+
+    def counting(*args: P.args, **kwargs: P.kwargs) -> R:
+        spend(count)
+        return evaluate(*args, **kwargs)
+
+    return counting
+
+
+_FEW = 64
+"""So many parts end with the documents or elements that they are evaluated for, which are counted."""
+_MANY = 4_096
+"""As many are counted at most."""
 
 
 def _look() -> None:

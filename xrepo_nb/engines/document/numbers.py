@@ -219,7 +219,7 @@ def rounded(value: Any, place: int, mode: str) -> Any:
             fail("rounding passes the range of a long")
         return integer(number, long=v.is_long(value))
     number = v.plain(value)
-    if not math.isfinite(number):
+    if v.is_nan(value) or not math.isfinite(number):
         return value
     if isinstance(number, float):
         return float(_at_place(CONTEXT.create_decimal(Decimal(number)), place, mode))
@@ -252,6 +252,6 @@ def _integral(value: Any, what: str) -> int:
     if not v.is_number(value):
         fail(f"{what} takes a whole number, not {v.type_name(value)}")
     given = v.plain(value)
-    if not math.isfinite(given) or given != int(given):
+    if not v.is_integral(value) and (v.is_nan(value) or not math.isfinite(given) or given != int(given)):
         fail(f"{what} takes a whole number")
     return int(given)

@@ -14,10 +14,11 @@ from typing import Any
 
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import values as v
-from xrepo_nb.engines.document.meter import spend
+from xrepo_nb.engines.document.meter import spend, weighed
 from xrepo_nb.engines.document.regexes import pattern
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.walk import is_position
 
 Scope = Mapping[str, Any]
 Test = Callable[[Any], bool]
@@ -36,20 +37,7 @@ def compile_predicate(predicate: p.Predicate, variables: Scope | None = None) ->
     True
     """
     test = _compiled(predicate, {} if variables is None else variables)
-    count = 1 if isinstance(predicate, p.Compare) else sum(1 for _ in predicate.walk())
-    return test if count <= _FEW else _metered(test, count)
-
-
-_FEW = 64
-"""So many conditions a document are not counted: they end with the documents."""
-
-
-def _metered(test: Test, count: int) -> Test:
-    def check(document: Any) -> bool:
-        spend(count)
-        return test(document)
-
-    return check
+    return test if isinstance(predicate, p.Compare) else weighed(predicate.walk(), test)
 
 
 def _compiled(predicate: p.Predicate, scope: Scope) -> Test:
@@ -103,11 +91,6 @@ def _among(path: Path, test: Test, below: Test, elements: bool) -> Test:
         return index < len(array) and at_index(array[index])
 
     return check
-
-
-def is_position(step: str) -> bool:
-    """Whether a step of a path is the position of an array element; `"00"` is only a name."""
-    return step.isascii() and step.isdigit() and (step == "0" or step[0] != "0")
 
 
 def _at_index(path: Path, test: Test, elements: bool) -> Test:

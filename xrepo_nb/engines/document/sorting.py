@@ -16,6 +16,7 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.plan import SortKey
+from xrepo_nb.query.walk import is_position
 
 SortValue = Callable[[Any], Any]
 _SIMPLE = (frozenset({int}), frozenset({str}), frozenset({float}), frozenset({int, float}))
@@ -51,7 +52,6 @@ def sort_reader(path: Path) -> SortValue:
 
     Array positions count as names when they are numbers.
     """
-
     name = path[0]
 
     def read(row: Any) -> Any:
@@ -85,7 +85,7 @@ def _reach(value: Any, path: Path) -> _Place:
             value = value.get(name, MISSING)
         elif not isinstance(value, list):
             return MISSING, ()
-        elif name.isdigit() and int(name) < len(value):
+        elif is_position(name) and int(name) < len(value):
             value = value[int(name)]
         else:
             return value, path[i:]

@@ -134,7 +134,7 @@ def truth(value: Any) -> bool:
         return value
     if value is None or value is MISSING:
         return False
-    return not (is_number(value) and plain(value) == 0)
+    return not is_number(value) or bool(plain(value))
 
 
 class _NaN:

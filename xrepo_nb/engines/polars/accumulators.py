@@ -8,6 +8,7 @@ from dataclasses import replace
 import polars as pl
 
 from xrepo_nb.core.errors import an
+from xrepo_nb.engines.document.expressions.arrays import element_order
 from xrepo_nb.engines.polars.facts import INT64, Facts, fits
 from xrepo_nb.engines.polars.frame import column
 from xrepo_nb.engines.polars.logic import as_expr, negation
@@ -19,7 +20,7 @@ from xrepo_nb.engines.polars.values import FLOAT, INT, NULL_VALUE, Value
 from xrepo_nb.engines.typed.kinds import SORTED
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Expr, FieldRef, Literal
-from xrepo_nb.query.plan import Accumulator, SortKey
+from xrepo_nb.query.plan import Accumulator
 from xrepo_nb.schema.types import Absence, DataType
 
 Lowering = Callable[[Accumulator, "Rows"], Value]
@@ -261,8 +262,8 @@ def _extremes(op: str, value: Value, count: int) -> pl.Expr:
 @accumulates("$top", "$bottom", "$topN", "$bottomN")
 def _best(accumulator: Accumulator, rows: Rows) -> Value:
     op, value = accumulator.op, rows.option(accumulator, "output").nullable()
-    by = accumulator.constant("sortBy").items()
-    keys = tuple(SortKey(tuple(path.split(".")), int(order) < 0) for path, order in by)
+    keys = element_order(accumulator.constant("sortBy"))
+    assert not isinstance(keys, int)
     expr = value.expr
     if expr.meta.root_names():  # Polars reads beyond a constant's end when it sorts one in groups
         expr = Order(keys, rows.scope).applied(expr)

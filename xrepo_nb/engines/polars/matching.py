@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,7 @@ from xrepo_nb.core.plain import is_unicode
 from xrepo_nb.engines.polars.facts import INT64
 from xrepo_nb.engines.polars.logic import Condition, disjunction
 from xrepo_nb.engines.polars.patterns import finds
-from xrepo_nb.engines.polars.values import Value, constant
+from xrepo_nb.engines.polars.values import Value, constant, in_utc
 from xrepo_nb.engines.typed.kinds import is_called
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.parsing.patterns import pattern_parts
@@ -36,11 +36,22 @@ def bracket_of(value: Any) -> str:
     found = _BRACKETS.get(type(value))
     if found == "string" and not is_unicode(value):
         decline("text that is not valid Unicode")
+    if isinstance(value, Decimal):
+        _decimal(value)
     if found is not None:
         return found
     if type(value).__name__ == "ObjectId":
         return "objectid"
     return decline(f"a constant of type {type(value).__name__} in a comparison")
+
+
+def _decimal(number: Any) -> Decimal:
+    """The number as a decimal; declines what no column of decimals holds, which has 38 digits."""
+    found = Decimal(number)
+    _, digits, exponent = found.as_tuple()
+    if not isinstance(exponent, int) or len(digits) + exponent > 38 or max(len(digits), -exponent) > 38:
+        decline("a decimal that no column holds")
+    return found
 
 
 def compares(op: str, wanted: Any, value: Value) -> Condition:
@@ -85,11 +96,7 @@ def _stored(wanted: Any) -> Any:
 
 
 def _date(op: str, wanted: datetime, value: Value) -> Condition:
-    try:
-        aware = wanted.replace(tzinfo=UTC) if wanted.tzinfo is None else wanted.astimezone(UTC)
-    except OverflowError:
-        decline("a date beyond the years 1 to 9999 in UTC")
-    expr = value.expr
+    aware, expr = in_utc(wanted), value.expr
     if value.kind == "date":
         expr = expr.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
     return relation(op, expr, pl.lit(aware, dtype=pl.Datetime("us", "UTC")))
@@ -99,7 +106,7 @@ def _number(op: str, wanted: Any, value: Value) -> Condition:
     if isinstance(wanted, Decimal) or value.kind == "decimal":
         if value.kind != "decimal" or isinstance(wanted, float):
             decline("a comparison of a decimal with another number")
-        return relation(op, value.expr, pl.lit(Decimal(wanted)))
+        return relation(op, value.expr, pl.lit(_decimal(wanted)))
     if isinstance(wanted, float) and math.isnan(wanted):
         return value.expr.is_nan() if value.kind == "float" and op in ("$eq", "$gte", "$lte") else False
     if value.kind == "int":
@@ -158,12 +165,13 @@ def _add_other(item: Any, value: Value, others: dict[Any, Condition]) -> None:
     """The condition of a constant that stands in no list, each once."""
     if isinstance(item, dict | list):
         decline("a comparison with an object or array")
-    key = type(item), item
+    parts = pattern_parts(item, "") if is_pattern(item) else None
+    key = parts or (type(item), item)  # patterns of BSON have no hash
     if key in others:
         return
     if len(others) >= _MANY:
         decline(f"more than {_MANY:,} values of such a type")
-    found = finds(*pattern_parts(item, ""), value) if is_pattern(item) else compares("$eq", item, value)
+    found = finds(*parts, value) if parts else compares("$eq", item, value)
     if found is not False:
         others[key] = found
 
@@ -177,7 +185,6 @@ def _equals_one(plain: list[Any], dtype: Any, value: Value) -> list[Condition]:
 
 
 _CONSTANT = (pl.String, pl.Int64, pl.Float64)
-
 
 _FEW = 8
 """Up to so many constants are compared one by one: five times as fast as `is_in` for text, twice for ints."""
@@ -201,20 +208,11 @@ def _listed_float(item: Any) -> Any:
     return float(item) if type(item) is int and -(2**53) <= item <= 2**53 else None
 
 
-def _listed_date(item: Any) -> Any:
-    if type(item) is not datetime:
-        return None
-    try:
-        return item.replace(tzinfo=UTC) if item.tzinfo is None else item.astimezone(UTC)
-    except OverflowError:
-        return None
-
-
 _LISTED: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "string": (pl.String, _listed_text),
     "int": (pl.Int64, _listed_int),
     "float": (pl.Float64, _listed_float),
-    "datetime": (pl.Datetime("us", "UTC"), _listed_date),
+    "datetime": (pl.Datetime("us", "UTC"), lambda item: in_utc(item) if type(item) is datetime else None),
     "uuid": (pl.Binary, lambda item: item.bytes if type(item) is UUID else None),
     "binary": (pl.Binary, lambda item: item if type(item) is bytes else None),
     "objectid": (pl.Binary, lambda item: item.binary if type(item).__name__ == "ObjectId" else None),

@@ -21,6 +21,7 @@ from xrepo_nb.engines.typed.kinds import WIDTHS
 from xrepo_nb.engines.typed.reasons import Unsupported, bounded, decline
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.walk import is_position
 
 Place = Scope | Value
 """Where the paths of a predicate begin: the document, or an element of an array."""
@@ -100,7 +101,7 @@ def _among(array: Value, path: Path, test: Test, elements: bool) -> Condition:
         found = any_element(
             array, lambda e: conjunction(e.is_present(), on_path(_present(e), path, test, elements=elements))
         )
-    if not (path[0].isascii() and path[0].isdigit()):
+    if not is_position(path[0]):
         return found
     if len(path) > 1 or item is None:
         decline("a path through a position of an array")

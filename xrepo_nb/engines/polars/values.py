@@ -12,6 +12,7 @@ from uuid import UUID
 import polars as pl
 
 from xrepo_nb.core.frozen import frozen
+from xrepo_nb.core.plain import is_unicode
 from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts
 from xrepo_nb.engines.polars.logic import Condition, as_expr, conjunction, negation
 from xrepo_nb.engines.typed.absence import NO_LITERAL, Absent
@@ -81,6 +82,8 @@ def literal(value: Any) -> Value:
     """A constant."""
     if value is None:
         return NULL_VALUE
+    if isinstance(value, str) and not is_unicode(value):
+        decline("text that is not valid Unicode")
     made: Value = _LITERALS.get(type(value), _special)(value)
     return made
 
@@ -100,8 +103,16 @@ def constant(value: Any) -> pl.Expr:
 _DTYPES: dict[type, Any] = {int: pl.Int64, float: pl.Float64, str: pl.String, bool: pl.Boolean}
 
 
+def in_utc(moment: datetime) -> datetime:
+    """The moment in UTC, which a naive one is taken to be in; declines one beyond the years of dates."""
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        return decline("a date beyond the years 1 to 9999 in UTC")
+
+
 def _datetime(value: datetime) -> Value:
-    aware = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    aware = in_utc(value)
     return Value(pl.lit(aware, dtype=pl.Datetime("us", "UTC")), DATETIME, "never", literal=aware)
 
 

@@ -25,6 +25,7 @@ from xrepo_nb.engines.sql.syntax import (
 from xrepo_nb.engines.sql.values import MISSING_VALUE, Value
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.walk import is_position
 from xrepo_nb.schema.types import DataType, Field
 
 
@@ -140,7 +141,7 @@ def any_at(ctx: Context, value: Value, path: Path, test: Callable[[Value], Condi
     for i, name in enumerate(path):
         if value.kind == "array":
             inside = partial(any_at, ctx, path=path[i:], test=test)
-            if not name.isdigit():
+            if not is_position(name):
                 return any_element(ctx, value, inside)
             item = value.type.item
             if i + 1 == len(path) and item is not None and item.kind == "array":

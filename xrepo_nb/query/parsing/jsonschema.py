@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from xrepo_nb.query.operators import TYPE_ALIASES
 from xrepo_nb.query.parsing.patterns import pattern_parts
-from xrepo_nb.query.parsing.values import array, as_float, document, fail, flag, is_number, string, whole
+from xrepo_nb.query.parsing.values import (
+    array,
+    as_float,
+    document,
+    fail,
+    flag,
+    is_number,
+    kind,
+    string,
+    whole,
+)
 
 _JSON_TYPES = frozenset({"object", "array", "number", "boolean", "string", "null"})
 
@@ -125,7 +136,9 @@ def _frozen(value: Any) -> Any:
         return frozenset((name, _frozen(item)) for name, item in value.items())
     if isinstance(value, (list, tuple)):
         return tuple(map(_frozen, value))
-    return isinstance(value, bool), getattr(value, "to_decimal", lambda: value)()
+    if not is_number(value):
+        return kind(value), repr(value)
+    return "NaN" if math.isnan(as_float(value)) else getattr(value, "to_decimal", lambda: value)()
 
 
 _KEYWORDS: dict[str, Callable[[Any, str], None]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from typing import Any
 
 from xrepo_nb.query.parsing.values import as_float, is_number, kind
@@ -18,7 +19,8 @@ def type_rank(value: Any) -> str:
 def ranked(value: Any) -> Any:
     """What Python compares as MongoDB compares the value, within one bracket of types."""
     if is_number(value):
-        return as_float(value) if hasattr(value, "to_decimal") else value
+        number = as_float(value)
+        return number if hasattr(value, "to_decimal") or math.isnan(number) else value
     if isinstance(value, datetime.datetime):
         return value if value.tzinfo is not None else value.replace(tzinfo=datetime.UTC)
     if isinstance(value, _ORDERED) or hasattr(value, "__lt__"):

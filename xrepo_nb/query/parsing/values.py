@@ -152,8 +152,14 @@ def is_number(value: Any) -> bool:
 
 
 def as_float(value: Any) -> float:
-    """A number of any kind as a float."""
-    return float(value.to_decimal()) if hasattr(value, "to_decimal") else float(value)
+    """A number of any kind as a float, infinite beyond the range of floats; NaN also of a signalling one."""
+    number = value.to_decimal() if hasattr(value, "to_decimal") else value
+    try:
+        return float(number)
+    except OverflowError:
+        return math.inf if number > 0 else -math.inf
+    except ValueError:
+        return math.nan
 
 
 def whole(

@@ -11,6 +11,7 @@ from typing import Any
 
 from xrepo_nb.core.frozen import frozen
 from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.walk import is_position
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import Absence, DataType, Field, Kind
 
@@ -156,7 +157,7 @@ def resolved(root: Value, path: Path, *, positions: bool = True) -> Value | None
     found = root
     for i, name in enumerate(path):
         kind = found.kind
-        if kind == "array" and name.isdecimal():
+        if kind == "array" and is_position(name):
             if not positions:
                 return Value(MIXED, "both", found.lineage)
             found = found.item.absent("both")

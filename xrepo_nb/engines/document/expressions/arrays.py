@@ -16,11 +16,10 @@ from xrepo_nb.engines.document.expressions.registry import (
     stops_at_absent,
     values,
 )
-from xrepo_nb.engines.document.expressions.weighing import weighed
-from xrepo_nb.engines.document.meter import counted, spend
+from xrepo_nb.engines.document.meter import counted, spend, weighed
 from xrepo_nb.engines.document.numbers import fail
 from xrepo_nb.engines.document.sorting import sort_elements
-from xrepo_nb.query.expressions import Call, Literal
+from xrepo_nb.query.expressions import Call
 from xrepo_nb.query.plan import SortKey
 
 
@@ -173,9 +172,7 @@ def slice_(array: Any, *bounds: Any) -> Any:
 
 @special("$sortArray")
 def sort_array(call: Call, compile: Compile) -> Evaluate:
-    given, order = call.option("input"), call.option("sortBy")
-    assert given is not None and isinstance(order, Literal)
-    read, by = compile(given), element_order(order.value)
+    read, by = compile(call.needed("input")), element_order(call.constant("sortBy"))
 
     def evaluate(document: Any, variables: Variables) -> Any:
         array = read(document, variables)
@@ -195,12 +192,10 @@ def element_order(given: Any) -> int | tuple[SortKey, ...]:
     return tuple(SortKey(tuple(path.split(".")), v.plain(order) < 0) for path, order in given.items())
 
 
-def _over(call: Call, compile: Compile, *names: str) -> tuple[Evaluate, Evaluate, str]:
+def _over(call: Call, compile: Compile, name: str) -> tuple[Evaluate, Evaluate, str]:
     """What `$map` and `$filter` share: the array, the inner expression, the element's variable."""
-    given, inner, name = call.option("input"), call.option(names[0]), call.option("as")
-    assert given is not None and inner is not None
-    variable = name.value if isinstance(name, Literal) else "this"
-    return compile(given), weighed(inner, compile(inner)), variable
+    inner = call.needed(name)
+    return compile(call.needed("input")), weighed(inner.walk(), compile(inner)), call.constant("as") or "this"
 
 
 @special("$map")
@@ -257,8 +252,8 @@ def _limit(value: Any) -> int | None:
 
 @special("$reduce")
 def reduce_(call: Call, compile: Compile) -> Evaluate:
-    parts = [call.option(name) for name in ("input", "initialValue", "in")]
-    read, initial, inner = (weighed(part, compile(part)) for part in parts if part is not None)
+    parts = [call.needed(name) for name in ("input", "initialValue", "in")]
+    read, initial, inner = (weighed(part.walk(), compile(part)) for part in parts)
 
     def evaluate(document: Any, variables: Variables) -> Any:
         array = read(document, variables)
@@ -277,12 +272,9 @@ def reduce_(call: Call, compile: Compile) -> Evaluate:
 
 @special("$zip")
 def zip_(call: Call, compile: Compile) -> Evaluate:
-    given, fill = call.option("inputs"), call.option("defaults")
-    assert given is not None
-    read = compile(given)
+    read, fill = compile(call.needed("inputs")), call.option("defaults")
     read_fill: Evaluate = (lambda d, s: None) if fill is None else compile(fill)
-    flag = call.option("useLongestLength")
-    longest = isinstance(flag, Literal) and flag.value is True
+    longest = call.constant("useLongestLength") is True
 
     def evaluate(document: Any, variables: Variables) -> Any:
         return _zipped(read(document, variables), longest, read_fill(document, variables))

@@ -11,11 +11,10 @@ from typing import Any
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document.expressions.registry import FUNCTIONS, SPECIALS, Evaluate, Variables
-from xrepo_nb.engines.document.expressions.weighing import weighed
 from xrepo_nb.engines.document.limits import MAX_DEPTH, exceeded
-from xrepo_nb.engines.document.meter import spend
+from xrepo_nb.engines.document.meter import spend, weighed
 from xrepo_nb.engines.document.paths import getter, value_getter
-from xrepo_nb.engines.document.places import at_place, placed
+from xrepo_nb.engines.document.places import FAILURES, at_place, placed
 from xrepo_nb.engines.document.values import copied, hash_key
 from xrepo_nb.query import expressions as e
 
@@ -40,7 +39,7 @@ def compile_expression(expression: e.Expr) -> Evaluate:
     """
     _load()
     try:
-        return weighed(expression, _compile(expression))
+        return weighed(expression.walk(), _compile(expression))
     except RecursionError:
         exceeded("the depth of an expression", MAX_DEPTH)
 
@@ -199,7 +198,7 @@ def _named(function: Callable[..., Any], options: list[tuple[str, Evaluate]], at
     def evaluate(document: Any, variables: Variables) -> Any:
         try:
             return function(**{name: value(document, variables) for name, value in options})
-        except XRepoQueryError as error:
+        except FAILURES as error:
             raise at_place(error, at) from None
 
     return evaluate
@@ -217,7 +216,7 @@ def _applied(function: Callable[..., Any], args: list[Evaluate], at: str) -> Eva
         spend(len(args))
         try:
             return function(*[arg(document, variables) for arg in args])
-        except XRepoQueryError as error:
+        except FAILURES as error:
             raise at_place(error, at) from None
 
     return evaluate
@@ -227,7 +226,7 @@ def _applied_to_one(function: Callable[..., Any], arg: Evaluate, at: str) -> Eva
     def evaluate(document: Any, variables: Variables) -> Any:
         try:
             return function(arg(document, variables))
-        except XRepoQueryError as error:
+        except FAILURES as error:
             raise at_place(error, at) from None
 
     return evaluate
@@ -237,7 +236,7 @@ def _applied_to_two(function: Callable[..., Any], left: Evaluate, right: Evaluat
     def evaluate(document: Any, variables: Variables) -> Any:
         try:
             return function(left(document, variables), right(document, variables))
-        except XRepoQueryError as error:
+        except FAILURES as error:
             raise at_place(error, at) from None
 
     return evaluate

@@ -10,11 +10,12 @@ from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.expressions import compile_expression
 from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.paths import getter, with_value
-from xrepo_nb.engines.document.predicates import is_position, on_path
+from xrepo_nb.engines.document.predicates import on_path
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, compile_plan, rows_once, stage
 from xrepo_nb.query import plan as p
 from xrepo_nb.query import predicates as q
 from xrepo_nb.query.expressions import Call, Expr, FieldRef, Path, Variable
+from xrepo_nb.query.walk import is_position
 
 Right = Callable[[], list[Row]]
 Find = Callable[[Row], list[Row]]

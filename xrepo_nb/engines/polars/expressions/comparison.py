@@ -98,7 +98,7 @@ def _with_nan(op: str, left: pl.Expr, right: pl.Expr) -> pl.Expr:
         left, right, op = right, left, _FLIPPED[op]
     first, second = left.cast(pl.Float64), right.cast(pl.Float64)
     if op == "$lte":
-        return first.is_nan() | ((first <= second) & second.is_not_nan())
+        return (first.is_nan() & second.is_not_null()) | ((first <= second) & second.is_not_nan())
     return (first.is_nan() & second.is_not_nan()) | ((first < second) & second.is_not_nan())
 
 

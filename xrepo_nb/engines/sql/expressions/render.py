@@ -17,6 +17,7 @@ from xrepo_nb.engines.sql.paths import column_of, follow
 from xrepo_nb.engines.sql.values import MISSING_VALUE, Value, unified
 from xrepo_nb.engines.typed.reasons import Unsupported, bounded, decline
 from xrepo_nb.query import expressions as e
+from xrepo_nb.query.evaluation import is_constant
 from xrepo_nb.query.rules.predicates import is_total
 from xrepo_nb.query.walk import MAX_WRITTEN, written_out
 from xrepo_nb.schema.types import DataType
@@ -80,7 +81,7 @@ def _variable(ctx: Context, node: e.Variable) -> Value:
 
 def _call(ctx: Context, node: e.Call) -> Value:
     bounded(node.args, "arguments")
-    if _is_constant(node):
+    if is_constant(node, now=False):
         return _folded(ctx, node)
     render = OPERATORS.get(node.op)
     if render is None or node.op not in ctx.dialect.expressions:
@@ -95,19 +96,9 @@ def _kept(node: e.Expr, value: Value) -> Value:
     return replace(value, stored=False) if value.stored else value
 
 
-def _is_constant(node: e.Expr) -> bool:
-    """Whether the expression has one value for all rows."""
-    for part in node.walk():
-        if isinstance(part, e.FieldRef | e.Variable | e.Let):
-            return False
-        if isinstance(part, e.Call) and part.op in ("$rand", "$sampleRate"):
-            return False
-    return True
-
-
 def output(ctx: Context, node: e.Expr) -> Value:
     """Like `expression`, for a field that is given out: a constant without SQL form is kept apart."""
-    if not ctx.dialect.nested or not _is_constant(node):
+    if not ctx.dialect.nested or not is_constant(node, now=False):
         return ctx.value(node)
     value = _computed(node)
     if value is MISSING:
