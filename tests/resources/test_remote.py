@@ -7,7 +7,7 @@ import gc
 import gzip
 import sys
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -63,7 +63,7 @@ def place(request: pytest.FixtureRequest) -> Place:
 
 
 @pytest.fixture
-def copies(tmp_path: Path, change_settings: Any) -> Path:
+def copies(tmp_path: Path, change_settings: Callable[..., None]) -> Path:
     """The folder in which copies are made."""
     folder = tmp_path / "copies"
     folder.mkdir()
@@ -351,8 +351,13 @@ async def test_a_server_that_fails_or_is_gone(server: Web) -> None:
         await xr.open("http://127.0.0.1:9/a.csv")
 
 
-async def test_a_server_that_says_nothing(server: Web, change_settings: Any) -> None:
+@pytest.fixture
+def impatient(change_settings: Callable[..., None]) -> None:
     change_settings(timeout=0.2)
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_server_that_says_nothing(server: Web) -> None:
     stopped = asyncio.Event()
 
     async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

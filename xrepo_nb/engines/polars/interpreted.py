@@ -26,6 +26,7 @@ from xrepo_nb.query.predicates import HasType, JsonSchema, Predicate, Truth
 from xrepo_nb.query.typing import values as typing
 from xrepo_nb.query.typing.expressions import Scope as TypeScope
 from xrepo_nb.query.typing.expressions import type_of
+from xrepo_nb.query.walk import is_random
 from xrepo_nb.schema.documents import to_documents
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import Field
@@ -58,11 +59,8 @@ def interpreted(expr: Expr, scope: Scope, reason: str) -> Value:
 
 def _folded(expr: Expr, evaluate: Callable[..., Any], constants: Mapping[str, Any]) -> Value | None:
     """The constant that an expression of constants is; None for other ones, or where it fails."""
-    for node in expr.walk():
-        if isinstance(node, FieldRef | Variable | SliceOf | FirstMatch | Let):
-            return None
-        if isinstance(node, Call) and node.op == "$rand":
-            return None
+    if is_random(expr) or any(isinstance(node, _READING) for node in expr.walk()):
+        return None
     try:
         value = evaluate({}, constants)
         if isinstance(value, list) and len(value) > _LONG:
@@ -72,6 +70,8 @@ def _folded(expr: Expr, evaluate: Callable[..., Any], constants: Mapping[str, An
         return None
 
 
+_READING = (FieldRef, Variable, SliceOf, FirstMatch, Let)
+"""What reads documents or variables."""
 _LONG = 100_000
 """Constant arrays that are longer are not made into a column's value, but made anew where they are used."""
 
