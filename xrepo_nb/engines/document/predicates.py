@@ -162,7 +162,11 @@ def _direct(name: str, op: str, value: Any, otherwise: Test) -> Test:
         given = document.get(name)
         return accepts(given, value) if type(given) in alike else otherwise(document)
 
-    return check
+    def is_equal(document: Any) -> bool:
+        given = document.get(name)
+        return given == value if type(given) in alike else otherwise(document)
+
+    return is_equal if op == "$eq" else check
 
 
 def equals(value: Any) -> Test:

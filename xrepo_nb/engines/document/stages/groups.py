@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from xrepo_nb.core.missing import MISSING
@@ -18,18 +19,21 @@ from xrepo_nb.engines.document.places import placed
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, stage
 from xrepo_nb.engines.document.values import hash_key
 from xrepo_nb.query import plan as p
-from xrepo_nb.query.expressions import Expr, Literal
+from xrepo_nb.query.expressions import Expr, FieldRef, Literal
 
 _KEYS = frozenset({str, int, type(None)})
 
 
 class Groups:
-    """Rows by the values of a key expression: the keys in the order met first, and for each row
-    the number of its group."""
+    """Rows by the values of a key expression: the keys in the order met first, for each row the number
+    of its group, and the columns of rows that have been read."""
 
-    __slots__ = ("keys", "numbers", "rows")
+    __slots__ = ("columns", "keys", "numbers", "rows")
 
-    def __init__(self, rows: list[Row], values: Sequence[Any]) -> None:
+    def __init__(
+        self, rows: list[Row], values: Sequence[Any], columns: Mapping[str, Sequence[Any]] | None = None
+    ) -> None:
+        self.columns = columns or {}
         hashed = values
         if not set(map(type, values)) <= _KEYS:
             values = [None if value is MISSING else value for value in values]
@@ -56,25 +60,52 @@ Accumulate = Callable[[Groups, Mapping[str, Any]], Sequence[Any]]
 
 @stage(p.Group)
 def group(node: p.Group, context: Context) -> Run:
-    keys, variables = column(node.key), context.variables
+    variables = context.variables
     outputs = [(output.name, _accumulate(output)) for output in node.accumulators]
     names = ["_id", *(name for name, _ in outputs)]
+    fields = {name: None for name in map(_field, _read_whole(node)) if name is not None}
+    keys, key = column(node.key), _field(node.key)
 
     def run(rows: Rows) -> Iterator[Row]:
         members = list(rows)
         spend(len(members) * len(names))
-        groups = Groups(members, keys(members, variables))
+        found = _columns(members, list(fields))
+        groups = Groups(members, keys(members, variables) if key is None else found[key], found)
         columns = [accumulate(groups, variables) for _, accumulate in outputs]
         return (dict(zip(names, values, strict=True)) for values in zip(groups.keys, *columns, strict=True))
 
     return run
 
 
+def _read_whole(node: p.Group) -> Iterator[Expr]:
+    """What is read of all rows: the key, and the arguments of accumulators that work by columns."""
+    yield node.key
+    for output in node.accumulators:
+        if output.op in VALUES:
+            yield output.args[0]
+
+
+def _field(expr: Expr) -> str | None:
+    """The name of a top-level field."""
+    return expr.path[0] if isinstance(expr, FieldRef) and len(expr.path) == 1 else None
+
+
+def _columns(rows: Sequence[Row], names: Sequence[str]) -> dict[str, list[Any]]:
+    """The values of fields, read in one visit to each row: rows lie far apart in memory."""
+    if len(names) < 2:
+        return {name: [row.get(name, MISSING) for row in rows] for name in names}
+    try:
+        read = list(map(itemgetter(*names), rows))
+    except KeyError:
+        read = [tuple([row.get(name, MISSING) for name in names]) for row in rows]
+    return {name: [values[at] for values in read] for at, name in enumerate(names)}
+
+
 def _accumulate(node: p.Accumulator) -> Accumulate:
     if node.op == "$sum" and isinstance(node.args[0], Literal) and type(node.args[0].value) is int:
         return _counted(node.args[0].value)
     if node.op in VALUES:
-        return placed(_reduced(node.op, column(node.args[0])), node.at)
+        return placed(_reduced(node.op, node.args[0]), node.at)
     aggregate = compile_accumulator(node)
     return lambda groups, variables: [
         aggregate(rows, variables, key)
@@ -82,12 +113,12 @@ def _accumulate(node: p.Accumulator) -> Accumulate:
     ]
 
 
-def _reduced(op: str, read: Callable[[Sequence[Row], Mapping[str, Any]], list[Any]]) -> Accumulate:
+def _reduced(op: str, argument: Expr) -> Accumulate:
     """An accumulator of values; of a column of one plain type, by the shortest way for that."""
-    general = VALUES[op]
+    general, name, read = VALUES[op], _field(argument), column(argument)
 
     def accumulate(groups: Groups, variables: Mapping[str, Any]) -> Sequence[Any]:
-        values = read(groups.rows, variables)
+        values = read(groups.rows, variables) if name is None else groups.columns[name]
         kinds = set(map(type, values))
         reduce = PLAIN.get((op, kinds.pop()), general) if len(kinds) == 1 else general
         return list(map(reduce, groups.dealt(values)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import reduce
 from itertools import chain, islice
 from typing import Any
 
@@ -16,6 +17,7 @@ from xrepo_nb.engines.document.sorting import best, sort_rows
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, compile_plan, stage
 from xrepo_nb.query import plan as p
 from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.predicates import And
 
 _TOP = 100_000
 """Up to this many rows a limited sort keeps only the best ones while it reads."""
@@ -23,8 +25,16 @@ _TOP = 100_000
 
 @stage(p.Match)
 def match(node: p.Match, context: Context) -> Run:
-    test = compile_predicate(node.predicate, context.variables)
-    return lambda rows: filter(test, rows)
+    predicate = node.predicate
+    # A few conditions that must all hold are filters one after the other: one call less a row.
+    few = isinstance(predicate, And) and len(predicate.items) <= _FEW
+    items = list(predicate.children()) if few else [predicate]
+    tests = [compile_predicate(item, context.variables) for item in items]
+    return lambda rows: reduce(lambda kept, test: filter(test, kept), tests, rows)
+
+
+_FEW = 8
+"""So many filters within each other: thousands would pass the end of the stack."""
 
 
 @stage(p.Sort)
