@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import xrepo_nb as xr
+from tests.databases import database
 from xrepo_nb import ACLRule, Identity, MaterializedRepo, XRepoConfigurationError, XRepoQueryError
 
 FLIGHTS = [
@@ -213,3 +215,21 @@ async def test_rules_of_a_dimension_hold_in_a_star(sources: Any) -> None:
     with pytest.raises(xr.XRepoPermissionError, match="keyless may not list in star") as refused:
         await view.list(user_id=keyless)
     assert "tail" not in str(refused.value)
+
+
+async def test_explain_knows_the_types_of_what_a_database_gives_a_view(tmp_path: Path) -> None:
+    path = database(
+        tmp_path / "planes.db",
+        "CREATE TABLE planes (tailnum TEXT NOT NULL, seats INTEGER)",
+        planes=[("N1", 180)],
+    )
+    planes = await xr.open(path, register=False)
+    flights = await xr.open([{"flight": 1, "tailnum": "N1"}], name="flights", register=False)
+    view = await xr.join(
+        "seen", {"flights": flights, "planes": planes}, on="tailnum", materialize=False, register=False
+    )
+    told = await view.explain({"planes_seats": {"$gt": 100}}, engine="polars")
+    assert {node.engine for node in told.walk() if not node.pushed} == {"polars"}
+    assert [node.stage for node in told.walk() if "seats" in node.stage and node.pushed]
+    rows = await view.list({"planes_seats": {"$gt": 100}}, engine="polars")
+    assert list(rows) == [{"flights_flight": 1, "tailnum": "N1", "planes_seats": 180}]

@@ -208,7 +208,7 @@ class ConnectedRepo(XRepo[T]):
                     yield table
             return
         rest, table = await self._scan(plan)
-        async with closing(streamed(rest, {self.metadata.name: table}, size)) as batches:
+        async with closing(streamed(rest, {_label(plan): table}, size)) as batches:
             async for batch in batches:
                 yield batch
 
@@ -220,7 +220,7 @@ class ConnectedRepo(XRepo[T]):
         if analyze:
             residual, table = await self._scan(plan)
         else:
-            schema = output_schema(native, {self.metadata.name: self._schema})
+            schema = output_schema(native, {_label(plan): self._schema})
             table = Table.empty(schema)
         kind = self.source.connection_type
         return residual, explaining.pushed(native, kind, text, table if analyze else None), table
@@ -235,8 +235,8 @@ class ConnectedRepo(XRepo[T]):
         """The plan over the schema's own fields, where the source's rows are tables and may have more."""
         if not self._closed or "Project" not in self.source.capabilities.stages:
             return native
-        shown = asking.projected(Scan(self.metadata.name), self._schema.names)
-        return narrowing.replaced_scan(native, self.metadata.name, shown)
+        name = _label(native)
+        return narrowing.replaced_scan(native, name, asking.projected(Scan(name), self._schema.names))
 
     async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
         name = self.metadata.name
@@ -421,3 +421,9 @@ def united(first: WriteResult, second: WriteResult) -> WriteResult:
     padded = (*first.documents, *[None] * (before - len(first.documents)))
     errors = {**first.errors, **{before + at: reason for at, reason in second.errors.items()}}
     return WriteResult(first.outcomes + second.outcomes, errors, (*padded, *second.documents))
+
+
+def _label(plan: Plan) -> str:
+    """The one name under which a plan scans the repo: a view gives its sources names of its own."""
+    (name,) = plan.sources()
+    return name
