@@ -9,6 +9,7 @@ import pytest
 
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoUnsupportedError
 from xrepo_nb.engines.explain import explain_plan
+from xrepo_nb.engines.polars import PolarsEngine
 from xrepo_nb.engines.polars.running import MANY, how_to_run
 from xrepo_nb.engines.select import FEW_DOCUMENTS, choose, engine_names
 from xrepo_nb.query.parsing import parse_pipeline
@@ -100,3 +101,11 @@ def test_a_streamed_sort_is_stable() -> None:
     plan = parse_pipeline([{"$sort": {"a": -1}}, {"$limit": 20_000}], Scan("t"))
     got = choose(plan, {"t": Table(frame=rows)}).collect(plan, {"t": Table(frame=rows)}).frame
     assert got.equals(rows.sort("a", descending=True, maintain_order=True).head(20_000))
+
+
+def test_the_native_plan_of_a_query_is_the_same_each_time() -> None:
+    plan = parse_pipeline([{"$match": {"k": {"$gt": 1}}}, {"$sort": {"v": 1}}, {"$limit": 2}], Scan("rows"))
+    rows = {"rows": Table(lazy=pl.LazyFrame({"k": [1, 2, 3], "v": [3, 2, 1]}))}
+    first, again = (PolarsEngine().native(plan, rows) for _ in range(2))
+    assert "SORT" in first
+    assert first == again

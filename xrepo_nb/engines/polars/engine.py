@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -61,6 +62,9 @@ def lower_frame(
             return lowering.frame(plan)
     except RecursionError:
         return decline("a plan that is nested too deeply")
+
+
+_ID = re.compile(r": [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class PolarsEngine:
@@ -138,8 +142,8 @@ class PolarsEngine:
         return notes
 
     def native(self, plan: Plan, inputs: Inputs) -> str:
-        """Polars' own optimised query plan."""
-        return str(self._lowered(plan, inputs, None).lazy.explain())
+        """Polars' own optimised query plan, the same each time: without the ids that it draws."""
+        return _ID.sub("", str(self._lowered(plan, inputs, None).lazy.explain()))
 
     def _lowered(self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None) -> Frame:
         try:
