@@ -195,9 +195,9 @@ def _series(values: list[Any], result: typing.Value) -> pl.Series:
     absent = None if result.absence == "null" else MISSING if result.absence == "missing" else _NEVER
     if any((value is None or value is MISSING) and value is not absent for value in values):
         raise Inexact("a result that is absent in another way than foretold")
-    if dtype == pl.Float64 and any(isinstance(value, int) and float(value) != value for value in values):
-        raise Inexact("an int that no double holds")
     try:
+        if dtype == pl.Float64 and any(isinstance(value, int) and float(value) != value for value in values):
+            raise Inexact("an int that no double holds")
         return pl.Series([None if value is MISSING else value for value in values], dtype=dtype, strict=True)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise Inexact("a result of another type than foretold") from error
