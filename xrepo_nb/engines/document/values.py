@@ -120,8 +120,11 @@ def is_nan(value: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """A number as Python's own type: `Decimal128` becomes `Decimal`, all others stay."""
-    return value.to_decimal() if hasattr(value, "to_decimal") else value
+    """A number as Python's own type: `Decimal128` becomes `Decimal`, and a NaN that signals a quiet one;
+    all others stay."""
+    if hasattr(value, "to_decimal"):
+        value = value.to_decimal()
+    return Decimal("NaN") if type(value) is Decimal and value.is_snan() else value
 
 
 def truth(value: Any) -> bool:
@@ -350,3 +353,11 @@ def owned(document: dict[str, Any]) -> dict[str, Any]:
 
 
 _CONTAINERS = frozenset({dict, list})
+
+
+def utf8(text: str) -> bytes:
+    """The bytes of a text; the error of a query for lone surrogates, which have none."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise XRepoQueryError("the bytes of a text that is not valid Unicode") from None

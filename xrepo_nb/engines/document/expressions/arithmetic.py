@@ -61,7 +61,8 @@ def subtract(left: Any, right: Any) -> Any:
     if v.type_name(left) != "date":
         return numbers.subtract(left, right)
     if v.type_name(right) == "date":
-        return numbers.integer((dates.micros(left) - dates.micros(right)) // 1000, long=True)
+        # Dates are milliseconds in MongoDB: each counts as whole ones, as `$toLong` has it.
+        return numbers.integer(dates.micros(left) // 1000 - dates.micros(right) // 1000, long=True)
     numbers.need_numbers("$subtract from a date", right)
     return _shifted(left, right, -1)
 
