@@ -52,8 +52,10 @@ SLOT = "a constant"
 EXPRESSIONS: list[Any] = [
     *({op: [f"${name}", SLOT]} for op in ("$ifNull", "$eq", "$lt", "$max") for name in ROWS[0]),
     {"$ifNull": ["$td", "$m", SLOT]},
-    *({op: [f"${name}", SLOT]} for op in ("$add", "$subtract", "$multiply", "$mod", "$pow") for name in "ifd"),
+    *({op: [f"${name}", SLOT]} for op in ("$add", "$subtract", "$multiply", "$mod") for name in "ifd"),
     *({op: ["$l", SLOT]} for op in ("$arrayElemAt", "$slice", "$concatArrays", "$indexOfArray", "$setUnion")),
+    {"$filter": {"input": "$no", "cond": True, "limit": SLOT}},
+    {"$avg": [["$td", SLOT]]},
     {"$slice": ["$l", SLOT, 2]},
     {"$slice": ["$l", 0, SLOT]},
     {"$substrCP": ["$s", SLOT, 1]},

@@ -141,16 +141,15 @@ def _map(ctx: Context, node: Call) -> Value:
 
 
 def _filter(ctx: Context, node: Call) -> Value:
-    value = ctx.value(node.needed("input"))
+    value, limit = ctx.value(node.needed("input")), constant(ctx, node, "limit")
+    if limit is not None and position(limit, "$filter with a limit") < 1:
+        decline("$filter with such a limit")
     if value.kind == "null":
         return NULL_VALUE
     parameter, item = element(ctx, _array(node.op, value))
     test = truth(ctx.with_variables({node.constant("as") or "this": item}).value(node.needed("cond")))
     sql = call("list_filter", value.sql, lambda_of(parameter, as_sql(test)))
-    limit = constant(ctx, node, "limit")
     if limit is not None:
-        if type(limit) is not int or limit < 1:
-            decline("$filter with such a limit")
         sql = _cut(sql, number(1), number(limit))
     return strict(sql, value.type, value)
 
