@@ -120,11 +120,16 @@ def is_nan(value: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """A number as Python's own type: `Decimal128` becomes `Decimal`, and a NaN that signals a quiet one;
-    all others stay."""
-    if hasattr(value, "to_decimal"):
-        value = value.to_decimal()
-    return Decimal("NaN") if type(value) is Decimal and value.is_snan() else value
+    """A number as Python's own type: `Decimal128` becomes `Decimal`, all others stay."""
+    return value.to_decimal() if hasattr(value, "to_decimal") else value
+
+
+def quiet(value: Any) -> Any:
+    """A number as `plain` gives it; the error of a query for a signalling NaN, which is never a double."""
+    number = plain(value)
+    if isinstance(number, Decimal) and number.is_snan():
+        raise XRepoQueryError("a number is a signalling NaN")
+    return number
 
 
 def truth(value: Any) -> bool:

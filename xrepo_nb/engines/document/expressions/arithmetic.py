@@ -42,7 +42,7 @@ def _sorted_out(value: Any, instants: list[Any], rest: list[Any]) -> None:
 
 
 def _shifted(date: Any, milliseconds: Any, sign: int) -> Any:
-    given = v.plain(milliseconds)
+    given = v.quiet(milliseconds)
     if not math.isfinite(given) or abs(given) > v.INT64_MAX:
         fail("a date plus a number that is no count of milliseconds")
     return dates.shifted(date, sign * _nearest(given) * 1000)
