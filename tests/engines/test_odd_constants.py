@@ -56,6 +56,7 @@ EXPRESSIONS: list[Any] = [
     *({op: ["$l", SLOT]} for op in ("$arrayElemAt", "$slice", "$concatArrays", "$indexOfArray", "$setUnion")),
     {"$filter": {"input": "$no", "cond": True, "limit": SLOT}},
     {"$avg": [["$td", SLOT]]},
+    {"$stdDevPop": [["$i", SLOT]]},
     {"$slice": ["$l", SLOT, 2]},
     {"$slice": ["$l", 0, SLOT]},
     {"$substrCP": ["$s", SLOT, 1]},
