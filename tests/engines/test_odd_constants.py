@@ -155,3 +155,12 @@ def test_an_operand_that_may_fail_is_computed_though_its_type_tells_its_truth() 
     given = {"$and": ["$i", {"$ltrim": {"input": "$f"}}]}
     assert answer("document", given, TABLE) is XRepoQueryError
     assert answer("polars", given, TABLE) is XRepoQueryError
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize("bound", [3, 2**31, -(2**53), 2**63 - 1])
+def test_ranges_between_fields(engine: str, bound: int) -> None:
+    table = Table(frame=Table(documents=[{"n": bound}]).frame, schema=Table(documents=[{"n": bound}]).schema)
+    given = {"$range": ["$n", "$n"]}
+    found = answer(engine, given, table)
+    assert found is None or found == answer("document", given, table)

@@ -181,7 +181,13 @@ def _range(ctx: Context, node: Call) -> Value:
     step = steps[0] if steps else ctx.literal(1)
     if any(v.kind != "int" or v.absence != "never" for v in (start, end, step)) or not step.is_constant:
         decline("$range with such bounds")
-    return Value(call("range", start.sql, end.sql, step.sql), DataType("array", item=INT), "never")
+    position(step.literal, "$range by a step")
+    low, high = number(-(2**31)), number(2**31 - 1)
+    within = conjunction(*(ctx.dialect.between(bound, low, high) for bound in (start, end)))
+    made = guarded(
+        ctx, negation(within), call("range", start.sql, end.sql, step.sql), "$range beyond 32 bits"
+    )
+    return Value(made, DataType("array", item=INT), "never")
 
 
 def _index_of(ctx: Context, node: Call) -> Value:
