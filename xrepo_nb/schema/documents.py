@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from itertools import accumulate, pairwise
 from typing import Any
 from uuid import UUID
@@ -107,16 +106,18 @@ def _arrays(column: pl.Series, kind: DataType) -> list[Any]:
 
 def _datetimes(column: pl.Series, _: DataType) -> list[Any]:
     moments = column.cast(pl.Datetime("us", "UTC"))
-    try:
+    micros = moments.to_physical()
+    least, greatest = micros.min(), micros.max()
+    if least is None or (least >= _PYTHONS_YEARS[0] and greatest <= _PYTHONS_YEARS[1]):  # type: ignore[operator]
         return moments.to_list()
-    except (OverflowError, ValueError):  # a date outside of Python's years
-        near = moments.is_between(*_PYTHONS_YEARS)
-        far = [None if value is None else _far_date(value) for value in moments.to_physical().to_list()]
-        plain = moments.set(~near.fill_null(True), None).to_list()
-        return [b if a is None else a for a, b in zip(plain, far, strict=True)]
+    near = micros.is_between(*_PYTHONS_YEARS)
+    far = [None if value is None else _far_date(value) for value in micros.to_list()]
+    plain = moments.set(~near.fill_null(True), None).to_list()
+    return [b if a is None else a for a, b in zip(plain, far, strict=True)]
 
 
-_PYTHONS_YEARS = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+_PYTHONS_YEARS = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""In microseconds since 1970."""
 
 
 def _far_date(micros: int) -> Any:

@@ -42,7 +42,7 @@ def mean(values: Sequence[Any]) -> Any:
 
 def deviation(values: Sequence[Any], *, sample: bool) -> Any:
     """The standard deviation of the numbers: of the population, or of a sample of it."""
-    found = [float(v.plain(value)) for value in numeric(values)]
+    found = [float(v.quiet(value)) for value in numeric(values)]
     if len(found) <= sample:
         return None
     if not all(map(math.isfinite, found)):

@@ -124,6 +124,14 @@ def plain(value: Any) -> Any:
     return value.to_decimal() if hasattr(value, "to_decimal") else value
 
 
+def quiet(value: Any) -> Any:
+    """A number as `plain` gives it; the error of a query for a signalling NaN, which is never a double."""
+    number = plain(value)
+    if isinstance(number, Decimal) and number.is_snan():
+        raise XRepoQueryError("a number is a signalling NaN")
+    return number
+
+
 def truth(value: Any) -> bool:
     """Truth by MongoDB's rule: all but false, null, missing and zero; NaN is true.
 
@@ -350,3 +358,11 @@ def owned(document: dict[str, Any]) -> dict[str, Any]:
 
 
 _CONTAINERS = frozenset({dict, list})
+
+
+def utf8(text: str) -> bytes:
+    """The bytes of a text; the error of a query for lone surrogates, which have none."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise XRepoQueryError("the bytes of a text that is not valid Unicode") from None

@@ -20,6 +20,8 @@ def data_failure(error: Exception) -> XRepoQueryError | None:
 
     if isinstance(error, duckdb.OutOfRangeException | duckdb.ConversionException):
         return XRepoQueryError("a number passes the range of 64 bits")
+    if isinstance(error, duckdb.InvalidInputException):
+        return failed_check(error) or XRepoQueryError("a value that a function of DuckDB does not take")
     if type(error).__module__.startswith("pyarrow"):
         return XRepoQueryError("a result that Arrow does not hold: it is nested too deeply")
     return failed_check(error)

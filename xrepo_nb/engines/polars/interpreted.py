@@ -7,6 +7,7 @@ of the type that the operator always gives, or a `mixed` one, which later stages
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import polars as pl
@@ -195,12 +196,17 @@ def _series(values: list[Any], result: typing.Value) -> pl.Series:
     absent = None if result.absence == "null" else MISSING if result.absence == "missing" else _NEVER
     if any((value is None or value is MISSING) and value is not absent for value in values):
         raise Inexact("a result that is absent in another way than foretold")
-    if dtype == pl.Float64 and any(isinstance(value, int) and float(value) != value for value in values):
-        raise Inexact("an int that no double holds")
     try:
+        if dtype == pl.Float64 and not all(map(_is_double, values)):
+            raise Inexact("a number that is no double")
         return pl.Series([None if value is MISSING else value for value in values], dtype=dtype, strict=True)
     except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError) as error:
         raise Inexact("a result of another type than foretold") from error
+
+
+def _is_double(value: Any) -> bool:
+    """Whether a double is what it is; of an int, whether one holds it."""
+    return float(value) == value if isinstance(value, int) else not isinstance(value, Decimal)
 
 
 _NEVER = object()

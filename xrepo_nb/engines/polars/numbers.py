@@ -104,8 +104,8 @@ def remainder(number: pl.Expr, divisor: pl.Expr) -> pl.Expr:
 
 def widened(value: Value, type_: DataType) -> pl.Expr:
     """The value's expression as the type that `unified` gave."""
-    if value.type == type_:
-        return value.expr
+    if value.type == type_ or (value.kind == "null" and type_.kind == "decimal"):
+        return value.expr  # nulls of another scale would give all of them that scale
     if value.type.holds("decimal"):
         decline("decimals within values of different types")  # a cast would give all one scale
     expr = exact_in_float(value) if value.kind == "int" and type_.kind == "float" else value.expr

@@ -15,4 +15,6 @@ def truth(value: Value) -> Condition:
         return bool(value.literal) if value.is_constant else value.expr
     if value.kind in ("int", "float", "decimal"):
         return bool(value.literal) if value.is_constant else value.expr != 0
-    return value.is_present()
+    there = value.is_present()
+    # What its type alone answers is computed all the same: it may fail.
+    return value.expr.is_not_null() if there is True and not value.is_constant else there

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as clock
@@ -12,9 +13,9 @@ from uuid import UUID
 import polars as pl
 
 from xrepo_nb.core.frozen import frozen
-from xrepo_nb.core.plain import is_unicode
-from xrepo_nb.engines.polars.facts import INT64, UNKNOWN, Facts
+from xrepo_nb.engines.polars.facts import UNKNOWN, Facts
 from xrepo_nb.engines.polars.logic import Condition, as_expr, conjunction, negation
+from xrepo_nb.engines.typed import constants
 from xrepo_nb.engines.typed.absence import NO_LITERAL, Absent
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.schema.types import Absence, DataType, Field
@@ -82,16 +83,12 @@ def literal(value: Any) -> Value:
     """A constant."""
     if value is None:
         return NULL_VALUE
-    if isinstance(value, str) and not is_unicode(value):
-        decline("text that is not valid Unicode")
     made: Value = _LITERALS.get(type(value), _special)(value)
     return made
 
 
 def _int(value: int) -> Value:
-    if not INT64[0] <= value <= INT64[1]:
-        decline("an integer literal beyond 64 bits")
-    return Value(constant(value), INT, "never", facts=Facts((value, value)), literal=value)
+    return Value(constant(constants.whole(value)), INT, "never", facts=Facts((value, value)), literal=value)
 
 
 @lru_cache(maxsize=1024, typed=True)
@@ -116,9 +113,9 @@ def _datetime(value: datetime) -> Value:
     return Value(pl.lit(aware, dtype=pl.Datetime("us", "UTC")), DATETIME, "never", literal=aware)
 
 
-def _plain(kind: str) -> Any:
+def _plain(kind: str, check: Callable[[Any], Any] = lambda value: value) -> Any:
     type_ = DataType(kind)  # type: ignore[arg-type]
-    return lambda value: Value(pl.lit(value), type_, "never", literal=value)
+    return lambda value: Value(pl.lit(check(value)), type_, "never", literal=value)
 
 
 def _list(value: list[Any]) -> Value:
@@ -132,7 +129,7 @@ def _list(value: list[Any]) -> Value:
 def _document(value: dict[str, Any]) -> Value:
     if not value:
         return EMPTY_DOCUMENT
-    parts = {name: literal(item) for name, item in value.items()}
+    parts = {constants.text(name): literal(item) for name, item in value.items()}
     struct = pl.struct(*(part.expr.alias(name) for name, part in parts.items()))
     fields = tuple(Field(name, part.type, part.absence) for name, part in parts.items())
     return Value(struct, DataType("object", fields), "never", literal=value)
@@ -142,12 +139,12 @@ _LITERALS: dict[type, Any] = {
     bool: lambda v: Value(constant(v), BOOL, "never", literal=v),
     int: _int,
     float: lambda v: Value(constant(v), FLOAT, "never", literal=v),
-    str: lambda v: Value(constant(v), STRING, "never", literal=v),
+    str: lambda v: Value(constant(constants.text(v)), STRING, "never", literal=v),
     bytes: _plain("binary"),
     datetime: _datetime,
     date: _plain("date"),
-    clock: _plain("time"),
-    timedelta: _plain("duration"),
+    clock: _plain("time", constants.clock),
+    timedelta: _plain("duration", constants.duration),
     UUID: lambda v: Value(pl.lit(v.bytes), DataType("uuid"), "never", literal=v),
     list: _list,
     dict: _document,

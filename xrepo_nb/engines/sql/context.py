@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
@@ -10,17 +10,15 @@ from uuid import UUID
 
 from sqlglot import exp
 
-from xrepo_nb.core.plain import is_unicode
 from xrepo_nb.engines.sql.syntax import Sql
 from xrepo_nb.engines.sql.values import NULL_VALUE, Value, unified
+from xrepo_nb.engines.typed import constants
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Expr
 from xrepo_nb.schema.types import DataType, Kind
 
 if TYPE_CHECKING:
     from xrepo_nb.engines.sql.dialects.base import Dialect
-
-INT64 = range(-(2**63), 2**63)
 
 MARK = "\0"
 """Encloses the number of a bound value in generated text; no identifier may hold it."""
@@ -82,7 +80,9 @@ class Context:
         if isinstance(value, dict):
             from xrepo_nb.engines.sql.expressions.objects import struct
 
-            return replace(struct([(k, self.literal(v)) for k, v in value.items()]), literal=value)
+            return replace(
+                struct([(constants.text(k), self.literal(v)) for k, v in value.items()]), literal=value
+            )
         kind = kind_of(value)
         sql = self.bind(self.dialect.encode(value, kind))
         return Value(self.dialect.typed(sql, kind), DataType(kind), "never", literal=value)
@@ -103,11 +103,10 @@ _LONG = 10_000
 def kind_of(value: Any) -> Kind:
     """The kind of a scalar constant; declines one that no typed column holds."""
     found = _KINDS.get(type(value))
-    if found == "string" and not is_unicode(value):
-        decline("text that is not valid Unicode")
-    if found == "int" and value not in INT64:
-        decline("an integer literal beyond 64 bits")
     if found is not None:
+        check = _CHECKS.get(found)
+        if check is not None:
+            check(value)
         return found
     name = type(value).__name__
     if name in ("ObjectId", "Int64"):
@@ -118,6 +117,9 @@ def kind_of(value: Any) -> Kind:
 _KINDS: dict[type, Kind] = {
     bool: "bool", int: "int", float: "float", str: "string", bytes: "binary", datetime: "datetime",
     date: "date", time: "time", timedelta: "duration", UUID: "uuid",
+}  # fmt: skip
+_CHECKS: dict[Kind, Callable[[Any], Any]] = {
+    "string": constants.text, "int": constants.whole, "duration": constants.duration, "time": constants.clock,
 }  # fmt: skip
 
 

@@ -362,7 +362,7 @@ _CONVERTED: dict[Any, Kind] = {
 def _convert(call: Call, scope: Scope) -> Value:
     source, wanted = _needed(call, "input", scope), call.constant("to")
     named = wanted.get("type") if isinstance(wanted, dict) else wanted
-    kind = _CONVERTED.get(named, "mixed") if isinstance(named, str | int | float) else "mixed"
+    kind = _CONVERTED.get(named, "mixed") if type(named) in (str, int, float) else "mixed"
     others = [v for v in (_option(call, "onError", scope), _option(call, "onNull", scope)) if v is not None]
     found = union([Value(DataType(kind), nullable([source])), *others])
     return Value(found.type, found.absence, lineage(source, found))

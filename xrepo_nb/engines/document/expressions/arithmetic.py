@@ -42,7 +42,7 @@ def _sorted_out(value: Any, instants: list[Any], rest: list[Any]) -> None:
 
 
 def _shifted(date: Any, milliseconds: Any, sign: int) -> Any:
-    given = v.plain(milliseconds)
+    given = v.quiet(milliseconds)
     if not math.isfinite(given) or abs(given) > v.INT64_MAX:
         fail("a date plus a number that is no count of milliseconds")
     return dates.shifted(date, sign * _nearest(given) * 1000)
@@ -61,7 +61,8 @@ def subtract(left: Any, right: Any) -> Any:
     if v.type_name(left) != "date":
         return numbers.subtract(left, right)
     if v.type_name(right) == "date":
-        return numbers.integer((dates.micros(left) - dates.micros(right)) // 1000, long=True)
+        # Dates are milliseconds in MongoDB: each counts as whole ones, as `$toLong` has it.
+        return numbers.integer(dates.micros(left) // 1000 - dates.micros(right) // 1000, long=True)
     numbers.need_numbers("$subtract from a date", right)
     return _shifted(left, right, -1)
 

@@ -113,7 +113,7 @@ def hashed(value: Any) -> int:
 def _feed(digest: Any, value: Any, name: str | None) -> None:
     digest.update(struct.pack("<i", v.rank(value)))
     if name is not None:
-        digest.update(name.encode() + b"\0")
+        digest.update(v.utf8(name) + b"\0")
     if isinstance(value, (dict, list)):
         items = value.items() if isinstance(value, dict) else ((str(i), item) for i, item in enumerate(value))
         for field, item in items:
@@ -145,7 +145,7 @@ def encoded(document: dict[str, Any]) -> bytes:
     options: Any = bson.codec_options.CodecOptions(uuid_representation=4)
     try:
         return bson.encode(_with_datetimes(document), codec_options=options)
-    except (bson.errors.BSONError, OverflowError) as error:
+    except (bson.errors.BSONError, OverflowError, UnicodeEncodeError) as error:
         fail(f"the value has no form in BSON: {error}")
 
 

@@ -130,7 +130,7 @@ def _whole_of(value: Any, target: str, form: Form) -> int:
         return _unpacked(value, (1, 2, 4, 8), form)
     if not v.is_number(value):
         _unsupported(v.type_name(value), target)
-    number = v.plain(value)
+    number = v.quiet(value)
     if not math.isfinite(number):
         fail(f"{number} does not convert to {target}")
     return int(number)
@@ -161,7 +161,7 @@ def _to_double(value: Any, form: Form) -> float:
         return _unpacked_double(value, form)
     if name != "bool" and not v.is_number(value):
         _unsupported(name, "double")
-    given = v.plain(value)
+    given = v.quiet(value)
     number = float(given)
     if math.isinf(number) and not (isinstance(given, float) or given.is_infinite()):
         fail("the number does not fit a double")

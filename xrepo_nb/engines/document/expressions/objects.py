@@ -108,7 +108,7 @@ def bson_size(value: Any) -> int:
 @nullable("$binarySize")
 def binary_size(value: Any) -> int:
     if isinstance(value, str):
-        return len(value.encode())
+        return len(v.utf8(value))
     if v.type_name(value) != "binData":
         fail(f"$binarySize takes a string or binary data, not {v.type_name(value)}")
     return 16 if hasattr(value, "hex") and not isinstance(value, bytes) else len(value)

@@ -76,7 +76,7 @@ def str_len_cp(value: Any) -> int:
 
 @values("$strLenBytes")
 def str_len_bytes(value: Any) -> int:
-    return len(need_text("$strLenBytes", value).encode())
+    return len(v.utf8(need_text("$strLenBytes", value)))
 
 
 @nullable("$split")
@@ -115,7 +115,7 @@ def substr_cp(value: Any, start: Any, length: Any) -> str:
 
 @values("$substr", "$substrBytes")
 def substr_bytes(value: Any, start: Any, length: Any) -> str:
-    data = _coerced(value).encode()
+    data = v.utf8(_coerced(value))
     first, count = _truncated(start), _truncated(length)
     if first < 0:
         fail(f"$substrBytes takes a start from zero on, not {first}")

@@ -12,6 +12,7 @@ from xrepo_nb.engines.polars.predicates import any_element
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
 from xrepo_nb.engines.polars.values import BOOL, FLOAT, INT, Value, absent_like, unified
+from xrepo_nb.engines.typed.constants import position
 from xrepo_nb.engines.typed.kinds import SORTED
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call, Expr, Literal
@@ -65,9 +66,7 @@ def _size(call: Call, scope: Scope) -> Value:
 @lowers("$arrayElemAt")
 def _element_at(call: Call, scope: Scope) -> Value:
     value, index = _array(scope, call.args[0], call.op), call.args[1]
-    if not isinstance(index, Literal) or type(index.value) is not int:
-        decline("$arrayElemAt at a computed position")
-    return _at(value, index.value)
+    return _at(value, _bound(index, "$arrayElemAt at a position"))
 
 
 @lowers("$first", "$last")
@@ -92,7 +91,7 @@ def _reversed(call: Call, scope: Scope) -> Value:
 @lowers("$slice")
 def _slice(call: Call, scope: Scope) -> Value:
     value = _array(scope, call.args[0], call.op)
-    bounds = [_bound(arg) for arg in call.args[1:]]
+    bounds = [_bound(arg, "$slice with bounds") for arg in call.args[1:]]
     first, array = bounds[0], value.expr.list
     if len(bounds) == 1:
         expr = array.head(first) if first >= 0 else array.tail(-first)
@@ -104,9 +103,8 @@ def _slice(call: Call, scope: Scope) -> Value:
     return Value(expr, value.type, absent_like([value]))
 
 
-def _bound(arg: Expr) -> int:
-    value = arg.value if isinstance(arg, Literal) else None
-    return value if type(value) is int else decline("$slice with computed bounds")
+def _bound(arg: Expr, what: str) -> int:
+    return position(arg.value if isinstance(arg, Literal) else None, what)
 
 
 @lowers("$in")

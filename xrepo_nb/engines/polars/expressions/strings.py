@@ -12,6 +12,7 @@ from xrepo_nb.engines.polars.expressions.comparison import boolean
 from xrepo_nb.engines.polars.patterns import finds
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.values import INT, NULL_VALUE, STRING, Value, absent_like, literal
+from xrepo_nb.engines.typed.constants import position
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call, Literal
 from xrepo_nb.schema.types import DataType
@@ -72,16 +73,14 @@ def _length(call: Call, scope: Scope) -> Value:
 @lowers("$substrCP")
 def _substring(call: Call, scope: Scope) -> Value:
     value = _text(scope.typed(call.args[0]), call.op)
-    start, count = (_whole(arg) for arg in call.args[1:])
-    if start is None or count is None or value.kind == "null":
-        decline(f"{call.op} with computed bounds")
+    start, count = (_bound(arg) for arg in call.args[1:])
+    if start < 0 or count < 0 or value.kind == "null":
+        decline(f"{call.op} of no text, or before its beginning")
     return Value(value.expr.str.slice(start, count).fill_null(""), STRING, "never")
 
 
-def _whole(arg: object) -> int | None:
-    """A literal int from zero on."""
-    value = arg.value if isinstance(arg, Literal) else None
-    return value if type(value) is int and value >= 0 else None
+def _bound(arg: object) -> int:
+    return position(arg.value if isinstance(arg, Literal) else None, "$substrCP with bounds")
 
 
 @lowers("$split")

@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.expressions.common import guarded, numbers, operands
+from xrepo_nb.engines.sql.expressions.common import guarded, milliseconds_of, numbers, operands
 from xrepo_nb.engines.sql.syntax import (
     Condition,
     Maker,
@@ -49,7 +49,7 @@ def _folded(node: Call, values: Sequence[Value], maker: Maker) -> Value:
 def _add(ctx: Context, node: Call) -> Value:
     values = operands(ctx, node)
     if any(v.bracket == "date" for v in values):
-        return _shifted(values)
+        return _shifted(ctx, values)
     return _folded(node, values, exp.Add)
 
 
@@ -65,7 +65,7 @@ def _subtract(ctx: Context, node: Call) -> Value:
         return strict(binary(exp.Sub, milliseconds(left), milliseconds(right)), INT, left, right)
     if right.kind != "int":
         decline(f"a date minus {an(right.kind)}")
-    moved = exp.Sub(this=left.sql, expression=call("to_milliseconds", right.sql))
+    moved = exp.Sub(this=left.sql, expression=milliseconds_of(ctx, right))
     return strict(exp.Paren(this=moved), DATETIME, left, right)
 
 
@@ -74,14 +74,14 @@ def milliseconds(value: Value) -> Sql:
     return call("epoch_ms", call("date_trunc", exp.Literal.string("millisecond"), value.sql))
 
 
-def _shifted(values: Sequence[Value]) -> Value:
+def _shifted(ctx: Context, values: Sequence[Value]) -> Value:
     dates = [v for v in values if v.bracket == "date"]
     others = [v for v in values if v.bracket != "date"]
     if len(dates) != 1 or dates[0].kind != "datetime" or any(v.kind != "int" for v in others):
         decline("a sum of a date and other than ints")
     sql = dates[0].sql
     for value in others:
-        sql = binary(exp.Add, sql, call("to_milliseconds", value.sql))
+        sql = binary(exp.Add, sql, milliseconds_of(ctx, value))
     return strict(sql, DATETIME, *values)
 
 

@@ -26,6 +26,7 @@ from xrepo_nb.engines.sql.syntax import (
     number,
 )
 from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value, strict, unified
+from xrepo_nb.engines.typed.constants import position
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
 from xrepo_nb.schema.types import DataType
@@ -53,16 +54,14 @@ def _element_at(ctx: Context, node: Call) -> Value:
     if value.kind == "null" or index.kind == "null":
         return NULL_VALUE
     _array(node.op, value)
-    if not index.is_constant or index.kind != "int":
-        decline("$arrayElemAt at a computed position")
-    return _at(value, index.literal)
+    return _at(value, position(index.literal, "$arrayElemAt at a position"))
 
 
-def _at(value: Value, position: int) -> Value:
+def _at(value: Value, index: int) -> Value:
     """The element at a position; null, not missing, where there is no array."""
     if value.absence == "never":
-        return item_at(value, position)
-    found = item_at(replace(value, absence="never", missing=None), position)
+        return item_at(value, index)
+    found = item_at(replace(value, absence="never", missing=None), index)
     missing = conjunction(value.is_present(), found.is_missing())
     return found.with_absence(disjunction(value.is_absent(), found.is_null()), missing)
 
@@ -86,16 +85,15 @@ def _slice(ctx: Context, node: Call) -> Value:
     if value.kind == "null":
         return NULL_VALUE
     _array(node.op, value)
-    if any(not b.is_constant or b.kind != "int" for b in bounds):
-        decline("$slice with computed bounds")
-    if len(bounds) == 1:
-        count = bounds[0].literal
+    places = [position(b.literal, "$slice with bounds") for b in bounds]
+    if len(places) == 1:
+        (count,) = places
         first, last = (1, count) if count >= 0 else (count, -1)
         if count == 0:
             first, last = 1, 0
         sql = _cut(value.sql, number(first), number(last)) if count >= 0 else _tail(value.sql, -count)
         return strict(sql, value.type, value)
-    start, count = (b.literal for b in bounds)
+    start, count = places
     if start < 0 or count <= 0:
         decline("$slice from the end with a count")
     return strict(_cut(value.sql, number(start + 1), number(start + count)), value.type, value)
@@ -143,16 +141,15 @@ def _map(ctx: Context, node: Call) -> Value:
 
 
 def _filter(ctx: Context, node: Call) -> Value:
-    value = ctx.value(node.needed("input"))
+    value, limit = ctx.value(node.needed("input")), constant(ctx, node, "limit")
+    if limit is not None and position(limit, "$filter with a limit") < 1:
+        decline("$filter with such a limit")
     if value.kind == "null":
         return NULL_VALUE
     parameter, item = element(ctx, _array(node.op, value))
     test = truth(ctx.with_variables({node.constant("as") or "this": item}).value(node.needed("cond")))
     sql = call("list_filter", value.sql, lambda_of(parameter, as_sql(test)))
-    limit = constant(ctx, node, "limit")
     if limit is not None:
-        if type(limit) is not int or limit < 1:
-            decline("$filter with such a limit")
         sql = _cut(sql, number(1), number(limit))
     return strict(sql, value.type, value)
 
@@ -184,7 +181,13 @@ def _range(ctx: Context, node: Call) -> Value:
     step = steps[0] if steps else ctx.literal(1)
     if any(v.kind != "int" or v.absence != "never" for v in (start, end, step)) or not step.is_constant:
         decline("$range with such bounds")
-    return Value(call("range", start.sql, end.sql, step.sql), DataType("array", item=INT), "never")
+    position(step.literal, "$range by a step")
+    low, high = number(-(2**31)), number(2**31 - 1)
+    within = conjunction(*(ctx.dialect.between(bound, low, high) for bound in (start, end)))
+    made = guarded(
+        ctx, negation(within), call("range", start.sql, end.sql, step.sql), "$range beyond 32 bits"
+    )
+    return Value(made, DataType("array", item=INT), "never")
 
 
 def _index_of(ctx: Context, node: Call) -> Value:

@@ -7,7 +7,7 @@ from typing import Any
 
 from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.syntax import Condition, Sql, choose
+from xrepo_nb.engines.sql.syntax import Condition, Sql, call, choose, negation, number
 from xrepo_nb.engines.sql.values import Value
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
@@ -34,6 +34,18 @@ def of_kinds(op: str, values: Sequence[Value], *kinds: str) -> Sequence[Value]:
 def guarded(ctx: Context, bad: Condition, result: Sql, message: str) -> Sql:
     """The result, but an error where the condition holds; the message tells no data."""
     return result if bad is False else choose(bad, ctx.dialect.fails(message), result)
+
+
+def milliseconds_of(ctx: Context, value: Value) -> Sql:
+    """An interval of so many milliseconds, which DuckDB takes as a double: an error where none holds it."""
+    made = call("to_milliseconds", value.sql)
+    if value.is_constant and abs(value.literal) <= _EXACT:
+        return made
+    within = ctx.dialect.between(value, number(-_EXACT), number(_EXACT))
+    return guarded(ctx, negation(within), made, "a date moved beyond all years")
+
+
+_EXACT = 2**53
 
 
 def constant(ctx: Context, node: Call, name: str, default: Any = None) -> Any:

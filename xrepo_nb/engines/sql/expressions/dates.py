@@ -10,8 +10,8 @@ from sqlglot import exp
 
 from xrepo_nb.core.errors import an
 from xrepo_nb.engines.sql.context import Context
-from xrepo_nb.engines.sql.expressions.common import constant
-from xrepo_nb.engines.sql.syntax import Sql, binary, call, cast, number, text
+from xrepo_nb.engines.sql.expressions.common import constant, milliseconds_of
+from xrepo_nb.engines.sql.syntax import Maker, Sql, binary, call, cast, number, text
 from xrepo_nb.engines.sql.values import DATETIME, INT, NULL_VALUE, STRING, Value, strict
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
@@ -122,11 +122,14 @@ def _shift(ctx: Context, node: Call) -> Value:
         return NULL_VALUE
     if amount.kind != "int" or (amount.is_constant and abs(amount.literal) > 100_000):
         decline(f"{node.op} by {an(amount.kind)}")
+    maker: Maker = exp.Add if node.op == "$dateAdd" else exp.Sub
+    if unit == "millisecond":
+        moved = binary(maker, value.sql, milliseconds_of(ctx, amount))
+        return strict(moved, DATETIME, value, amount)
     count = binary(exp.Mul, amount.sql, number(3)) if unit == "quarter" else amount.sql
     name = "to_months" if unit == "quarter" else INTERVALS[unit]
     if name not in ("to_hours", "to_minutes", "to_seconds", "to_milliseconds"):
         count = cast(count, "INT")
-    maker = exp.Add if node.op == "$dateAdd" else exp.Sub
     moved = binary(maker, value.sql, call(name, count))
     return strict(moved, DATETIME, value, amount)
 
@@ -171,7 +174,7 @@ def _to_string(ctx: Context, node: Call) -> Value:
     template = None if form is None else _format(form)
     if value.kind == "null" or template is None:
         return NULL_VALUE
-    return strict(call("strftime", value.sql, text(template)), STRING, value)
+    return strict(call("strftime", value.sql, ctx.literal(template).sql), STRING, value)
 
 
 def _format(form: str) -> str:
