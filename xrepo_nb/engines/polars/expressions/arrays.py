@@ -85,7 +85,11 @@ def _at(value: Value, index: int) -> Value:
 @lowers("$reverseArray")
 def _reversed(call: Call, scope: Scope) -> Value:
     value = _array(scope, call.args[0], call.op)
-    return Value(value.expr.list.reverse(), value.type, absent_like([value]))
+    # Out of Polars' sight, which takes the first of reversed lists for one of their last elements.
+    expr = value.expr.map_batches(
+        lambda lists: lists.list.reverse(), return_dtype=value.type.to_polars(), is_elementwise=True
+    )
+    return Value(expr, value.type, absent_like([value]))
 
 
 @lowers("$slice")
