@@ -94,8 +94,11 @@ _MULTIPLYING: dict[type, int] = {
 def _multiplies(node: Any) -> int:
     """How much a stage may multiply what it is given: three in all are worth an estimate."""
     kind = type(node)
-    if kind in (p.AddFields, p.Project):
-        return int(any(len(path) > 1 or _repeats(value) for path, value in node.fields))
+    if kind is p.AddFields or kind is p.Project:
+        for path, value in node.fields:
+            if len(path) > 1 or _repeats(value):
+                return 1
+        return 0
     if kind is p.ReplaceRoot:
         return int(_repeats(node.root))
     if kind is p.Group:

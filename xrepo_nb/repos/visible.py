@@ -39,11 +39,9 @@ class Kept:
 
 async def opened(repo: XRepo[Any], found: Opened, policy: Policy, permission: Permission) -> Opened:
     """The collection as the policy lets its caller see it, made once for each state of the rows."""
-    if policy is OPEN or permission not in policy.grants:
-        return found
-    untyped = repo._untyped(found)
-    if untyped is None:
-        return repo._as_stated(found)
+    untyped = _settled(repo, found, policy, permission)
+    if isinstance(untyped, Opened):
+        return untyped
     made = _at_once(repo, found, policy, permission)
     if made is None and found.table is None:
         name = repo.metadata.name
@@ -60,15 +58,21 @@ async def opened(repo: XRepo[Any], found: Opened, policy: Policy, permission: Pe
 
 def at_hand(repo: RepoFoundation, found: Opened, policy: Policy, permission: Permission) -> Opened:
     """As `opened`, of rows in memory, without waiting. Blocking."""
-    if policy is OPEN or permission not in policy.grants:
-        return found
-    untyped = repo._untyped(found)
-    if untyped is None:
-        return repo._as_stated(found)
+    untyped = _settled(repo, found, policy, permission)
+    if isinstance(untyped, Opened):
+        return untyped
     made = _at_once(repo, found, policy, permission)
     if made is None:
         made = _made(repo, found, untyped, policy, permission)
     return _kept(repo, found, made, policy, permission)
+
+
+def _settled(repo: RepoFoundation, found: Opened, policy: Policy, permission: Permission) -> Opened | Untyped:
+    """The collection, where no rule narrows it or its types are stated; else its rows without types."""
+    if policy is OPEN or permission not in policy.grants:
+        return found
+    untyped = repo._untyped(found)
+    return repo._as_stated(found) if untyped is None else untyped
 
 
 def _at_once(repo: RepoFoundation, found: Opened, policy: Policy, permission: Permission) -> Opened | None:
