@@ -21,8 +21,9 @@ _MANY = 10 * MAX_CELLS
 def most_rows(stage: p.Join, left: Frame, right: Frame, lowering: Lowering) -> int | None:
     """The greatest number of rows that a join gives; None where nobody has counted the sides.
 
-    Costs nothing where one side is small or has few equal keys, which is counted once for a
-    table; else the equal keys of both sides are counted. Declines what grows too large.
+    Costs nothing where one side is small or has few equal keys, which is counted once for a table,
+    and once for files as long as they stay the same; else the equal keys of both sides are counted.
+    Declines what grows too large.
     """
     if left.height is None or right.height is None:
         return None

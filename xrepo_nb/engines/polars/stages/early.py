@@ -41,7 +41,10 @@ class Early:
 
 
 def grouped_early(stage: p.Group, lowering: Lowering) -> Early | None:
-    """The rows of a group gathered before their join; None where they are better joined first."""
+    """The rows of a group gathered before their join; None where they are better joined first: where
+    not many meet few, where the key, an accumulator or a stage between reads both sides or chance, and
+    where an accumulator cannot be put together from parts. Reads no rows.
+    """
     joining = _joining(stage.input)
     if joining is None or not _pays(joining, lowering):
         return None
