@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import polars as pl
 
 from xrepo_nb.engines.base import Inputs
+from xrepo_nb.engines.polars.facts import SeriesFacts
 from xrepo_nb.query import plan as p
 from xrepo_nb.query.expressions import DocumentExpr, Expr, FieldRef
 from xrepo_nb.query.walk import WHOLE, paths_in, paths_of
@@ -25,7 +26,7 @@ MANY = 500_000
 REPEATED = 10
 """How often each text must occur, on average."""
 
-Codes = Mapping[str, Mapping[str, pl.Series]]
+Codes = Mapping[str, Mapping[str, SeriesFacts]]
 """By scan and column."""
 
 
@@ -35,7 +36,7 @@ def codes_for(plan: p.Plan, inputs: Inputs) -> Codes:
     Blocking: the second grouping by a column makes them, about 0.1 s a million rows.
     """
     big = {name: table for name, table in inputs.items() if not table.is_lazy and len(table) >= MANY}
-    found: dict[str, dict[str, pl.Series]] = {}
+    found: dict[str, dict[str, SeriesFacts]] = {}
     for source, name in _grouped(plan) if big else ():
         if source in big:
             codes = _CODES.setdefault(big[source], _Codes()).of(big[source], name)
@@ -49,9 +50,9 @@ class _Codes:
 
     def __init__(self) -> None:
         self.asked: set[str] = set()
-        self.made: dict[str, pl.Series | None] = {}
+        self.made: dict[str, SeriesFacts | None] = {}
 
-    def of(self, table: Table, name: str) -> pl.Series | None:
+    def of(self, table: Table, name: str) -> SeriesFacts | None:
         if name not in self.asked:
             self.asked.add(name)
             return None
@@ -63,7 +64,7 @@ class _Codes:
 _CODES: WeakKeyDictionary[Table, _Codes] = WeakKeyDictionary()
 
 
-def _encoded(text: pl.Series) -> pl.Series | None:
+def _encoded(text: pl.Series) -> SeriesFacts | None:
     if text.dtype != pl.String:
         return None
     distinct = text.approx_n_unique()
@@ -71,7 +72,7 @@ def _encoded(text: pl.Series) -> pl.Series | None:
     if distinct * REPEATED > len(text):
         return None
     # Categories of its own: those of the process would keep every text for ever.
-    return text.cast(pl.Categorical(pl.Categories.random()))
+    return SeriesFacts(text.cast(pl.Categorical(pl.Categories.random())))
 
 
 def _grouped(plan: p.Plan) -> Iterator[tuple[str, str]]:

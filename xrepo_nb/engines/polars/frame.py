@@ -120,12 +120,13 @@ class Frame:
         """The same columns over other rows of them."""
         return Frame(lazy, self.columns, self.height if height is None else height)
 
-    def with_codes(self, codes: Mapping[str, pl.Series]) -> Frame:
+    def with_codes(self, codes: Mapping[str, SeriesFacts]) -> Frame:
         """The same rows, with text columns replaced by categories."""
         if not codes:
             return self
-        coded = {name: replace(self.columns[name], dtype=pl.String) for name in codes}
-        return Frame(self.lazy.with_columns(codes.values()), {**self.columns, **coded}, self.height)
+        coded = {n: replace(self.columns[n], dtype=pl.String, facts=facts) for n, facts in codes.items()}
+        series = [facts.series for facts in codes.values()]
+        return Frame(self.lazy.with_columns(series), {**self.columns, **coded}, self.height)
 
     def schema(self) -> Schema:
         """The schema of the finished frame."""

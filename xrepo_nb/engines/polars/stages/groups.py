@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from itertools import pairwise
 
 import polars as pl
@@ -15,14 +14,15 @@ from xrepo_nb.engines.polars.frame import Column, Frame, assignments, column, co
 from xrepo_nb.engines.polars.logic import conjunction
 from xrepo_nb.engines.polars.numbers import guarded
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
+from xrepo_nb.engines.polars.running import MANY
 from xrepo_nb.engines.polars.scope import Scope, document
 from xrepo_nb.engines.polars.stages.early import grouped_early
+from xrepo_nb.engines.polars.stages.keys import CATEGORIES, PACKED, key_of, packed
 from xrepo_nb.engines.polars.values import NULL_VALUE, Value, literal
 from xrepo_nb.engines.typed.reasons import bounded, decline
-from xrepo_nb.query.expressions import DocumentExpr, Expr, FieldRef, Literal
+from xrepo_nb.query.expressions import DocumentExpr, Expr, Literal
 from xrepo_nb.query.plan import Bucket, Group
 from xrepo_nb.query.walk import is_random
-from xrepo_nb.schema.types import DataType
 
 _PART = "\0key\0"
 
@@ -45,27 +45,13 @@ def grouped(frame: Frame, key: Expr, outputs: Mapping[str, Value], scope: Scope)
     if isinstance(key, Literal):
         return _whole(frame, scope.typed(key), outputs)
     if isinstance(key, DocumentExpr) and key.items:
-        return _by_parts(frame, {name: _key(frame, item, scope) for name, item in key.items}, outputs)
-    return _by_value(frame, _key(frame, key, scope).nullable(), outputs)
+        return _by_parts(frame, {name: key_of(frame, item, scope) for name, item in key.items}, outputs)
+    return _by_value(frame, key_of(frame, key, scope).nullable(), outputs)
 
 
 def _must_be_fixed(key: Expr) -> None:
     if is_random(key):
         decline("a key that depends on chance, which would be drawn once for all rows")
-
-
-def _key(frame: Frame, key: Expr, scope: Scope) -> Value:
-    """The value of a key; text that is kept as categories is grouped as such."""
-    value = scope.typed(key)
-    if value.kind == "string" and isinstance(key, FieldRef) and len(key.path) == 1:
-        (name,) = key.path
-        if frame.columns[name].dtype is not None:
-            return replace(value, expr=column(name), type=CATEGORIES)
-    return value
-
-
-CATEGORIES = DataType("string")
-"""Text, of a key that is a column of categories: told apart by identity."""
 
 
 def _by_value(frame: Frame, key: Value, outputs: Mapping[str, Value]) -> Frame:
@@ -75,12 +61,27 @@ def _by_value(frame: Frame, key: Value, outputs: Mapping[str, Value]) -> Frame:
 
 def _by(frame: Frame, keys: Mapping[str, Value], outputs: Mapping[str, Value]) -> Frame:
     exprs = [e for name, value in outputs.items() for e in assignments(name, value)]
-    by = [value.expr.alias(name) for name, value in keys.items()]
     columns = {n: column_of(v) for n, v in keys.items()} | {n: column_of(v) for n, v in outputs.items()}
-    made = frame.lazy.group_by(by).agg(exprs)
+    made = _gathered(frame, keys, exprs)
     if texts := [column(name).cast(pl.String) for name, value in keys.items() if value.type is CATEGORIES]:
         made = made.with_columns(texts)
     return Frame(made, columns, frame.height)
+
+
+def _gathered(frame: Frame, keys: Mapping[str, Value], exprs: list[pl.Expr]) -> pl.LazyFrame:
+    """The keys and outputs of each group."""
+    by = {name: value.expr for name, value in keys.items()}
+    many = frame.height is None or frame.height >= MANY
+    packing = packed(keys) if many and len(keys) > 1 else None
+    if packing is None or len(packing.parts) == 1:
+        return frame.lazy.group_by(_named(by)).agg(exprs)
+    others = {name: expr for name, expr in by.items() if name not in packing.parts}
+    made = frame.lazy.group_by(packing.number.alias(PACKED), *_named(others)).agg(exprs)
+    return made.with_columns(_named(packing.parts))
+
+
+def _named(exprs: Mapping[str, pl.Expr]) -> list[pl.Expr]:
+    return [expr.alias(name) for name, expr in exprs.items()]
 
 
 def _by_parts(frame: Frame, parts: Mapping[str, Value], outputs: Mapping[str, Value]) -> Frame:
