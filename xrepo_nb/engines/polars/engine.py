@@ -56,7 +56,8 @@ def lower_frame(
     def rows(name: str) -> Frame:
         return scan(inputs[name]).with_codes(codes.get(name, {}))
 
-    lowering = Lowering(rows, constants(variables), notes, ordered=ordered)
+    in_memory = not any(table.is_lazy for table in inputs.values())
+    lowering = Lowering(rows, constants(variables), notes, ordered=ordered, in_memory=in_memory)
     try:
         with metered():
             return lowering.frame(plan)

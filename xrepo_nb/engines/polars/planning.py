@@ -41,13 +41,15 @@ def lowers_stage(*types: type[Plan]) -> Callable[[StageLowering], StageLowering]
 @frozen
 class Lowering:
     """One lowering of a plan: where scans find their rows, the caller's constants, notes for `explain`,
-    and whether the order of the rows matters, so that joins keep that of their left ones."""
+    whether the order of the rows matters, so that joins keep that of their left ones, and whether all
+    rows are in memory."""
 
     scan: Callable[[str], Frame]
     constants: Mapping[str, Any]
     notes: list[str] = field(default_factory=list)
     input: Frame | None = None
     ordered: bool = True
+    in_memory: bool = False
 
     def frame(self, plan: Plan) -> Frame:
         """The rows of a plan."""
@@ -73,4 +75,4 @@ class Lowering:
 
     def within(self, frame: Frame) -> Lowering:
         """The lowering of a sub-pipeline over these rows."""
-        return Lowering(self.scan, self.constants, self.notes, frame, self.ordered)
+        return replace(self, input=frame)
