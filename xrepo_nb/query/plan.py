@@ -393,6 +393,11 @@ class Join(Plan):
     how: str = "left"
     validate: str = "many_to_many"
 
+    @property
+    def repeats_left(self) -> bool:
+        """Whether several left rows may have the same key."""
+        return self.validate.startswith("many")
+
 
 @frozen
 class Out(Stage):

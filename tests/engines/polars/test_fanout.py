@@ -46,7 +46,7 @@ def test_files_are_counted_too() -> None:
 
 def test_files_of_which_nobody_knows_the_rows_are_joined() -> None:
     inputs = {"a": Table(lazy=ONE.lazy), "b": Table(lazy=UNIQUE.lazy)}
-    assert engine.lower_frame(join(), inputs).height is None
+    assert engine.lower_frame(join(), inputs).frame.height is None
 
 
 def counted(plan: Plan) -> Plan:
@@ -79,7 +79,7 @@ def test_usual_joins_count_no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fanout, "_pairs", lambda *given: pytest.fail("counted"))
     small = Table(frame=pl.DataFrame({"k": [1] * 200, "r": range(200)}))
     for inputs in ({"a": ONE, "b": UNIQUE}, {"a": ONE, "b": small}, {"a": ONE, "b": unread(UNIQUE)}):
-        found = engine.lower_frame(join(), inputs)
+        found = engine.lower_frame(join(), inputs).frame
         assert found.height is not None and found.height <= 200 * N + N + 200
 
 
@@ -87,7 +87,7 @@ def test_the_greatest_number_of_rows_is_never_less_than_there_are() -> None:
     left = Table(frame=pl.DataFrame({"k": [1, 1, 2, None, 5], "l": range(5)}))
     right = Table(frame=pl.DataFrame({"k": [1, 1, 3, None], "r": range(4)}))
     for how in ("inner", "left", "right", "outer"):
-        frame = engine.lower_frame(join(how=how), {"a": left, "b": right})
+        frame = engine.lower_frame(join(how=how), {"a": left, "b": right}).frame
         assert frame.height is not None
         assert frame.lazy.collect().height <= frame.height
 

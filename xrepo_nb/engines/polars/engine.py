@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from xrepo_nb.core.errors import XRepoUnsupportedError
+from xrepo_nb.core.frozen import frozen
 from xrepo_nb.engines.base import Inputs
 from xrepo_nb.engines.document.meter import metered
 from xrepo_nb.engines.document.variables import constants
@@ -18,7 +19,7 @@ from xrepo_nb.engines.polars.encoding import codes_for
 from xrepo_nb.engines.polars.frame import Frame, empty_scan, finish, scan, settle
 from xrepo_nb.engines.polars.planning import Lowering
 from xrepo_nb.engines.polars.reasons import Inexact
-from xrepo_nb.engines.polars.running import how_to_run, keeps_order
+from xrepo_nb.engines.polars.running import How, how_to_run, keeps_order
 from xrepo_nb.engines.select import get_engine
 from xrepo_nb.engines.typed.reasons import Unsupported, decline
 from xrepo_nb.query.plan import Plan
@@ -39,13 +40,21 @@ def lower(
 
     `notes` collects what runs in the interpreter. Raises `Unsupported` where no exact lowering is known.
     """
-    return finish(lower_frame(plan, inputs, variables, notes))
+    return finish(lower_frame(plan, inputs, variables, notes).frame)
+
+
+@frozen
+class Lowered:
+    """A plan as a frame, with what the columns mean still apart from them, and how it is best collected."""
+
+    frame: Frame
+    how: How
 
 
 def lower_frame(
     plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None = None, notes: list[str] | None = None
-) -> Frame:
-    """Like `lower`, with what the columns mean still apart from them."""
+) -> Lowered:
+    """Like `lower`, not yet finished."""
     grown = outgrows(plan, inputs)
     if grown is not None:
         decline(grown)
@@ -56,13 +65,14 @@ def lower_frame(
     def rows(name: str) -> Frame:
         return scan(inputs[name]).with_codes(codes.get(name, {}))
 
-    in_memory = not any(table.is_lazy for table in inputs.values())
-    lowering = Lowering(rows, constants(variables), notes, ordered=ordered, in_memory=in_memory)
+    files = frozenset(name for name, table in inputs.items() if table.is_lazy)
+    lowering = Lowering(rows, constants(variables), notes, ordered=ordered, files=files)
     try:
         with metered():
-            return lowering.frame(plan)
+            frame = lowering.frame(plan)
     except RecursionError:
         return decline("a plan that is nested too deeply")
+    return Lowered(frame, how_to_run(plan, inputs, placed=len(lowering.placed)))
 
 
 _ID = re.compile(r": [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -103,19 +113,21 @@ class PolarsEngine:
     ) -> Callable[[], Table] | str:
         """The plan lowered over these inputs, to be run once; or the reason why it cannot be."""
         try:
-            frame = lower_frame(plan, inputs, variables)
+            lowered = lower_frame(plan, inputs, variables)
         except Unsupported as declined:
             return declined.reason
-        return lambda: self._run(frame, plan, inputs, variables)
+        return lambda: self._run(lowered, plan, inputs, variables)
 
-    def _run(self, frame: Frame, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None) -> Table:
+    def _run(
+        self, lowered: Lowered, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None
+    ) -> Table:
         """The rows of a lowered plan.
 
         Rows that break an assumption (an int sum past 64 bits, a zero divisor) are found by
         guards within the frame; the interpreter then runs the plan, for the exact answer or error.
         """
         try:
-            return settle(frame.lazy.collect(engine=how_to_run(plan, inputs)), frame.columns)
+            return settle(lowered.frame.lazy.collect(engine=lowered.how), lowered.frame.columns)
         except INEXACT:
             return get_engine("document").collect(plan, inputs, variables)
 
@@ -123,7 +135,7 @@ class PolarsEngine:
         self, plan: Plan, inputs: Inputs, batch_size: int, variables: Mapping[str, Any] | None = None
     ) -> Iterator[Table]:
         """The result in batches, by Polars' streaming engine."""
-        lazy, schema = finish(self._lowered(plan, inputs, variables))
+        lazy, schema = finish(self._lowered(plan, inputs, variables).frame)
         given = 0
         try:
             for batch in lazy.collect_batches(chunk_size=batch_size, maintain_order=True):
@@ -144,9 +156,9 @@ class PolarsEngine:
 
     def native(self, plan: Plan, inputs: Inputs) -> str:
         """Polars' own optimised query plan, the same each time: without the ids that it draws."""
-        return _ID.sub("", str(self._lowered(plan, inputs, None).lazy.explain()))
+        return _ID.sub("", str(self._lowered(plan, inputs, None).frame.lazy.explain()))
 
-    def _lowered(self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None) -> Frame:
+    def _lowered(self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None) -> Lowered:
         try:
             return lower_frame(plan, inputs, variables)
         except Unsupported as declined:

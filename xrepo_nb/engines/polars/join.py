@@ -12,6 +12,7 @@ from xrepo_nb.engines.polars.facts import Bounds, Facts
 from xrepo_nb.engines.polars.fanout import most_rows
 from xrepo_nb.engines.polars.frame import Column, Frame, column, physical_names
 from xrepo_nb.engines.polars.numbers import as_float, exact_in_float
+from xrepo_nb.engines.polars.placing import Others, found_by_place
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.values import Value
 from xrepo_nb.engines.typed.kinds import KEYS
@@ -28,7 +29,7 @@ _VALIDATE: dict[str, Any] = {
 _ORDER: dict[str, Any] = {"left": "left", "inner": "left", "right": "right", "outer": "left_right"}
 
 
-_RIGHT = "\0right\0"
+_RIGHT, _KEY = "\0right\0", "\0other"
 
 
 @lowers_stage(Join)
@@ -42,6 +43,9 @@ def _join(stage: Join, lowering: Lowering) -> Frame:
     if stage.how == "asof":
         return _asof(stage, left, right)
     height = most_rows(stage, left, right, lowering)
+    placed = _placed(stage, left, right, lowering)
+    if placed is not None:
+        return _named(stage, left, right, placed, height)
     same = all(a == b for a, b in stage.on)
     joined = left.lazy.join(
         right.lazy,
@@ -54,6 +58,17 @@ def _join(stage: Join, lowering: Lowering) -> Frame:
         suffix=_RIGHT,
     )
     return _named(stage, left, right, joined, height)
+
+
+def _placed(stage: Join, left: Frame, right: Frame, lowering: Lowering) -> pl.LazyFrame | None:
+    """The rows joined by place, where few others can be found so."""
+    if len(stage.on) > 1 or stage.how not in ("left", "inner") or not stage.repeats_left:
+        return None
+    ((key, other),) = stage.on
+    names = [name for name in physical_names(right.columns) if name != other or name != key]
+    others = right.lazy.select(right.columns[other].value(other).expr.alias(_KEY), *map(column, names))
+    mine = left.columns[key].value(key)
+    return found_by_place(left, mine, Others(others, [stage.right], _KEY), lowering, keep=stage.how == "left")
 
 
 def _named(stage: Join, left: Frame, right: Frame, joined: pl.LazyFrame, height: int | None) -> Frame:

@@ -41,15 +41,16 @@ def lowers_stage(*types: type[Plan]) -> Callable[[StageLowering], StageLowering]
 @frozen
 class Lowering:
     """One lowering of a plan: where scans find their rows, the caller's constants, notes for `explain`,
-    whether the order of the rows matters, so that joins keep that of their left ones, and whether all
-    rows are in memory."""
+    whether the order of the rows matters, so that joins keep that of their left ones, and which sources
+    are files, where that is known. `placed` collects what is joined by place."""
 
     scan: Callable[[str], Frame]
     constants: Mapping[str, Any]
     notes: list[str] = field(default_factory=list)
     input: Frame | None = None
     ordered: bool = True
-    in_memory: bool = False
+    files: frozenset[str] | None = None
+    placed: list[Plan] = field(default_factory=list)
 
     def frame(self, plan: Plan) -> Frame:
         """The rows of a plan."""

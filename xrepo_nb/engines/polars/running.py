@@ -22,9 +22,10 @@ which is faster in memory."""
 _PLAIN = (p.Scan, p.Match, p.Project, p.AddFields, p.Unset, p.Limit, p.Skip, p.Sort, p.ReplaceRoot)
 
 
-def how_to_run(plan: p.Plan, inputs: Inputs) -> How:
+def how_to_run(plan: p.Plan, inputs: Inputs, *, placed: int = 0) -> How:
     """Streaming for lazy inputs, which may not fit into memory, for grouping by reducing accumulators, and
-    for joins of a big table; in memory for all else: sorts, limited or not, take as long either way."""
+    for joins of a big table, or where so many as are `placed` are all joins by place; in memory for all else:
+    sorts, limited or not, take as long either way."""
     tables = [inputs[name] for name in plan.sources()]
     if any(not table.schema.is_typed for table in tables):
         return "in-memory"
@@ -33,12 +34,13 @@ def how_to_run(plan: p.Plan, inputs: Inputs) -> How:
     if max((len(table) for table in tables), default=0) < MANY:
         return "in-memory"
     nodes = list(plan.walk())
-    if any(isinstance(node, p.Lookup | p.Join) for node in nodes):
+    joins = sum(isinstance(node, p.Lookup | p.Join) for node in nodes)
+    if joins > placed:
         return "in-memory" if keeps_order(plan, inputs) else "streaming"
     groups = [node for node in nodes if isinstance(node, p.Group)]
-    plain = all(isinstance(node, (p.Group, *_PLAIN)) for node in nodes)
+    plain = joins > 0 or all(isinstance(node, (p.Group, *_PLAIN)) for node in nodes)
     reducing = all(a.op in _REDUCING for group in groups for a in group.accumulators)
-    return "streaming" if groups and plain and reducing else "in-memory"
+    return "streaming" if (groups or joins) and plain and reducing else "in-memory"
 
 
 def keeps_order(plan: p.Plan, inputs: Inputs) -> bool:

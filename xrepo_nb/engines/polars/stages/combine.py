@@ -11,6 +11,7 @@ from xrepo_nb.engines.polars.frame import Column, Frame, assignments, column, co
 from xrepo_nb.engines.polars.join import comparable_keys
 from xrepo_nb.engines.polars.logic import as_expr
 from xrepo_nb.engines.polars.numbers import widened
+from xrepo_nb.engines.polars.placing import Others, found_by_place
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.scope import document
 from xrepo_nb.engines.polars.stages.fields import added
@@ -60,7 +61,9 @@ def unwound_lookup(stage: Lookup, lowering: Lowering, *, keep: bool) -> Frame:
     names = [name for name in physical_names(match.right.columns) if name != shared]
     found = [pl.lit(True).alias(_FOUND)] if keep else []
     right = match.right.lazy.select(column(_KEY), *(column(n).alias(_RIGHT + n) for n in names), *found)
-    lazy = match.joined(left, right, "left" if keep else "inner", ordered=lowering.ordered)
+    lazy = match.placed(left, right, stage, lowering, keep=keep)
+    if lazy is None:
+        lazy = match.joined(left, right, "left" if keep else "inner", ordered=lowering.ordered)
     parts = {
         name: replace(col.value(name), expr=match.key if name == shared else column(_RIGHT + name))
         for name, col in match.right.columns.items()
@@ -77,6 +80,7 @@ class _Match:
     """What a lookup joins: the key of these rows, the other rows with their key, and them as documents;
     `plain`: the keys are of one kind, and the other one still stands in its field."""
 
+    local: Value
     key: pl.Expr
     right: Frame
     root: Value
@@ -95,12 +99,21 @@ class _Match:
         root = lowering.scope(keyed).root()
         nulls = local.may_be_absent and foreign.may_be_absent
         stands = keyed.columns.get(stage.foreign[0]) is right.columns.get(stage.foreign[0])
-        return cls(key, canonical, root, nulls, local.kind == foreign.kind and stands)
+        return cls(local, key, canonical, root, nulls, local.kind == foreign.kind and stands)
 
     def shares_key(self, foreign: Path) -> bool:
         """Whether the other rows' key, a column, holds in each matched row the very value of ours."""
         key = self.right.columns.get(foreign[0]) if len(foreign) == 1 else None
         return key is not None and not self.nulls and key.type.kind != "float" and self.plain
+
+    def placed(
+        self, left: Frame, right: pl.LazyFrame, stage: Lookup, lowering: Lowering, *, keep: bool
+    ) -> pl.LazyFrame | None:
+        """These rows with the one found for each, where few others can be found by place."""
+        if self.nulls:
+            return None
+        plans = [stage.right] if stage.pipeline is None else [stage.right, stage.pipeline]
+        return found_by_place(left, self.local, Others(right, plans, _KEY), lowering, keep=keep)
 
     def joined(self, left: Frame, right: pl.LazyFrame, how: Any, *, ordered: bool) -> pl.LazyFrame:
         """These rows with those found for each."""

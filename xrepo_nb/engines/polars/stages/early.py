@@ -106,7 +106,7 @@ def _sets(stage: p.Stage) -> Iterable[Path]:
 
 
 def _join(plan: p.Plan) -> _Joining | None:
-    if isinstance(plan, p.Join) and plan.how in ("left", "inner") and plan.validate in _REPEATING:
+    if isinstance(plan, p.Join) and plan.how in ("left", "inner") and plan.repeats_left:
         keys = [key for key, _ in plan.on]
         return _Joining(plan.left, plan.right, keys, (), (), replace(plan, left=p.Input()))
     if isinstance(plan, p.Unwind) and isinstance(plan.input, p.Lookup) and plan.index_field is None:
@@ -115,10 +115,6 @@ def _join(plan: p.Plan) -> _Joining | None:
             whole = over(plan, over(found, p.Input()))
             return _Joining(found.input, found.right, key, [found.target], (), whole)
     return None
-
-
-_REPEATING = ("many_to_many", "many_to_one")
-"""Joins that do not check that their left keys are unique, as those of groups are."""
 
 
 def _pays(joining: _Joining, lowering: Lowering) -> bool:

@@ -52,7 +52,7 @@ def _group(stage: Group, lowering: Lowering) -> Frame:
     scope = lowering.scope(frame)
     rows = Rows(scope, frame.height, least=1)
     values = {a.name: accumulated(a, rows) for a in stage.accumulators}
-    totals = totals_of(stage.accumulators, rows) if lowering.in_memory else None
+    totals = totals_of(stage.accumulators, rows) if lowering.files == frozenset() else None
     return _grouped(frame, stage.key, _Outputs(values, totals), scope)
 
 
