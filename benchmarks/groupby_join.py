@@ -299,7 +299,7 @@ def _memory(kind: str, questions: Sequence[Question], frames: Frames) -> list[Ro
 def measure(*, quick: bool, rows: int | None = None, memory: bool | None = None) -> list[Row]:
     """All fifteen questions."""
     rows = rows or (200_000 if quick else ROWS)
-    runs = 3 if quick or rows > 2_000_000 else 5
+    runs = 3 if quick else 5
     out: list[Row] = []
     for kind, questions, data in (("grouping", GROUPING, grouping_data), ("joining", JOINING, joining_data)):
         frames = data(rows)

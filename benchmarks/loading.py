@@ -83,7 +83,7 @@ def _load(name: str, documents: list[Document]) -> list[Row]:
     for key in correct.keys() & ways.keys():
         made = ways[key]()
         assert (made if isinstance(made, pl.DataFrame) else pl.from_arrow(made)).equals(frame), key
-    times = interleaved({"ours": lambda: infer(documents)} | ways, 3)
+    times = interleaved({"ours": lambda: infer(documents)} | ways, 5)
     ours, *others = ((key, median(runs)) for key, runs in times.items())
     best = min((key for key in correct if key in ways), key=lambda key: median(times[key]))
     title = f"load {len(documents):,} documents, {name}"

@@ -30,7 +30,7 @@ from xrepo_nb.schema.unite import merged_names
 
 OnReject = Literal["raise", "report", "keep"]
 
-SLICE = 16384
+SLICE = 8192
 """Documents read in one go: few enough to stay in the processor's cache from one column to the next."""
 
 
