@@ -236,7 +236,7 @@ class ConnectedRepo(XRepo[T]):
         if not self._closed or "Project" not in self.source.capabilities.stages:
             return native
         name = _label(native)
-        return narrowing.replaced_scan(native, name, asking.projected(Scan(name), self._schema.names))
+        return narrowing.replaced_scan(native, name, asking.whole(Scan(name), self._schema.names))
 
     async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
         name = self.metadata.name

@@ -80,6 +80,6 @@ def _unique_values(table: Table) -> dict[str, int]:
 
 
 async def _values(repo: XRepo[Any], schema: Schema, name: str, operation: Operation) -> int:
-    plan = asking.distinct(schema, Scan(repo.metadata.name), name)
+    plan = asking.distinct(schema, Scan(repo.metadata.name), (name,))
     table = (await reading.answer(repo, plan, operation)).table
     return sum(row.get("_id") is not None for row in table.documents)
