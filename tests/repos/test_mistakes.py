@@ -127,3 +127,54 @@ async def test_a_sort_by_f_and_an_empty_one_are_taken(people: Any) -> None:
 async def test_a_list_where_one_value_is_compared_is_told_of_in(people: Any) -> None:
     with pytest.raises(xr.XRepoQueryError, match=r"compared with array.*Hint: .* write \$in"):
         await people.list({"name": ["Ann", "Bo"]})
+
+
+@pytest.mark.parametrize("field", [3, None, ["name"]])
+async def test_a_field_is_named_by_text(people: Any, field: Any) -> None:
+    with pytest.raises(XRepoConfigurationError, match=r"the name of a field is text, not an? \w+"):
+        await people.distinct(field)
+    with pytest.raises(XRepoConfigurationError, match=r"the name of a field is text"):
+        await people.frame(fields=[field])
+
+
+async def test_one_field_needs_no_list(people: Any) -> None:
+    assert (await people.frame(fields="name")).columns == ["name"]
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, 2**63, 10**30])
+async def test_a_window_beyond_all_rows(people: Any, number: int) -> None:
+    assert len(await people.list(limit=number)) == 2
+    assert await people.list(skip=number) == []
+
+
+@pytest.mark.parametrize("limit", [-1, "3", 1.5])
+async def test_a_limit_of_the_audit_log_is_a_number(people: Any, limit: Any) -> None:
+    with pytest.raises(XRepoConfigurationError, match="limit must be a whole number"):
+        await people.get_audit_log(limit=limit)
+
+
+async def test_an_unknown_way_with_errors_is_refused(people: Any) -> None:
+    for ask in (people.bulk_create([{"id": 3}], on_error="skipp"), people.bulk_update([], on_error="ignore")):
+        with pytest.raises(XRepoConfigurationError, match=r"on_error cannot be '\w+'; .*raise, skip"):
+            await ask
+    assert await people.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": int}, "<class 'int'> is no model"),
+        ({"model": "User"}, "'User' is no model"),
+        ({"name": 3}, "the name of a repo is text"),
+        ({"name": ""}, "the name of a repo is text"),
+        ({"collection": ["a"]}, "the name of a collection is text"),
+    ],
+)
+async def test_what_open_takes(options: Any, message: str) -> None:
+    with pytest.raises(XRepoConfigurationError, match=message):
+        await xr.open([{"id": 1}], register=False, **options)
+
+
+async def test_sources_of_one_name_are_no_join(people: Any) -> None:
+    with pytest.raises(XRepoConfigurationError, match=r"two sources are called 'people'\. Hint: name each"):
+        await xr.join("twice", [people, people], on="id")

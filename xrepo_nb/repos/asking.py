@@ -93,7 +93,11 @@ def bounded(value: SupportsIndex, name: str) -> int:
     if count < 0:
         hint = "limit=None reads all rows" if name == "limit" else None
         raise XRepoConfigurationError(f"{name} must be a whole number from 0 on", asked=name, hint=hint)
-    return count
+    return min(count, _MOST)
+
+
+_MOST = 2**63 - 1
+"""Rows that any source has at most."""
 
 
 def projected(plan: Plan, fields: str | Sequence[str] | Mapping[str, Any] | None) -> Plan:

@@ -8,6 +8,8 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from xrepo_nb.cache import namespace
 from xrepo_nb.core.errors import XRepoConfigurationError
 from xrepo_nb.core.offload import offload
@@ -62,6 +64,10 @@ async def open(
     if isinstance(target, XRepo):
         return target
     settings = _Settings(name, model, schema, primary_key, rules, metadata)
+    if collection is not None and not isinstance(collection, str):
+        raise XRepoConfigurationError(
+            "the name of a collection is text", asked=repr(collection), hint="open each of several on its own"
+        )
     with _shown(progress), reported(f"opening {name or _label(target)}"):
         if materialized is not False and is_data(target) and not isinstance(target, tuple):
             on_reject = config.pop("on_reject", "raise")
@@ -97,6 +103,16 @@ class _Settings:
         rules: Sequence[Any],
         metadata: RepoMetadata | None,
     ) -> None:
+        if name is not None and not (isinstance(name, str) and name):
+            raise XRepoConfigurationError(
+                "the name of a repo is text", asked=repr(name), hint='name="people"'
+            )
+        if not (isinstance(model, bool) or (isinstance(model, type) and issubclass(model, BaseModel))):
+            raise XRepoConfigurationError(
+                f"{model!r} is no model",
+                asked=repr(model),
+                hint="give a Pydantic model, True to generate one, or False for dicts",
+            )
         self.name = name
         self.model = model
         self.schema = schema
@@ -263,7 +279,14 @@ async def _joinable(sources: Mapping[str, Any] | Sequence[Any]) -> dict[str, XRe
         source = await repo_named(given) if isinstance(given, str) else given
         if not isinstance(source, XRepo):
             source = await open(source, name=name, register=False)
-        repos[name or source.metadata.name] = source
+        label = name or source.metadata.name
+        if label in repos:
+            raise XRepoConfigurationError(
+                f"two sources are called {label!r}",
+                asked=label,
+                hint='name each: {"flights": flights, "origin": airports, "dest": airports}',
+            )
+        repos[label] = source
     return repos
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from xrepo_nb.core.errors import (
     XRepoConfigurationError,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from xrepo_nb.repos.base import XRepo
 
 OnError = Literal["raise", "skip"]
+ON_ERROR = get_args(OnError)
 
 ATTEMPTS = 20
 """How often a change is made anew because somebody else's came in between."""

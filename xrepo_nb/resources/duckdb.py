@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -102,7 +103,7 @@ class DuckDBResource(SQLFileResource):
         except duckdb.Error as error:
             raise XRepoConnectionError(
                 f"{self.path.name} cannot be opened as a DuckDB database ({type(error).__name__})",
-                hint="another process may hold it; read_only=True lets several read",
+                hint=_hint(self.path),
             ) from None
         locked = database.execute("SELECT current_setting('lock_configuration')").fetchall()
         if locked != [(True,)]:  # else the file is open here already, and set up
@@ -242,6 +243,22 @@ class DuckDBResource(SQLFileResource):
             f"{self.path.name}: the query fits none of its tables",
             hint="a table may have changed since it was opened: open it again",
         )
+
+
+_MAGIC = slice(8, 12)
+"""Where a database of DuckDB says DUCK."""
+
+
+def _hint(path: Path) -> str:
+    """Why a file may not open: it is held by another process, or is none."""
+    try:
+        with path.open("rb") as file:
+            is_one = file.read(_MAGIC.stop)[_MAGIC] == b"DUCK"
+    except OSError:
+        is_one = True
+    if is_one:
+        return "another process may hold it; read_only=True lets several read"
+    return "it is no database of DuckDB; a file in another format opens by its own name"
 
 
 def _constraint(text: str) -> XRepoError:

@@ -97,8 +97,8 @@ def _by_parts(frame: Frame, parts: Mapping[str, Value], outputs: Mapping[str, Va
 def _whole(frame: Frame, key: Value, outputs: Mapping[str, Value]) -> Frame:
     """One group of all rows, and none when there are no rows."""
     exprs = [e for name, value in outputs.items() for e in assignments(name, value)]
-    counted = frame.lazy.select(*exprs, pl.len().alias(_PART)).filter(column(_PART) > 0).drop(_PART)
-    lazy = counted.with_columns(key.expr.alias("_id"))
+    counted = frame.lazy.select(*exprs, pl.len().alias(_PART)).filter(column(_PART) > 0)
+    lazy = counted.with_columns(key.expr.alias("_id")).select("_id", pl.exclude("_id", _PART))
     columns: dict[str, Column] = {"_id": column_of(key)}
     columns |= {name: column_of(value) for name, value in outputs.items()}
     return Frame(lazy, columns, 1)
