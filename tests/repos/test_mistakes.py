@@ -178,3 +178,20 @@ async def test_what_open_takes(options: Any, message: str) -> None:
 async def test_sources_of_one_name_are_no_join(people: Any) -> None:
     with pytest.raises(XRepoConfigurationError, match=r"two sources are called 'people'\. Hint: name each"):
         await xr.join("twice", [people, people], on="id")
+
+
+async def test_a_schema_names_fields_that_there_are(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("name,age\nAnn,34\n")
+    with pytest.raises(XRepoConfigurationError, match=r"has the field 'agee', and a has none; .*mean 'age'"):
+        await xr.open(tmp_path / "a.csv", schema={"fields": {"agee": {"type": "int"}}}, register=False)
+
+
+async def test_a_column_that_left_the_file_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("name,age\nAnn,34\n")
+    repo = await xr.open(path, register=False)
+    path.write_text("name,city\nAnn,Oslo in Norway\n")
+    with pytest.raises(
+        XRepoValidationError, match=r"'age' of a was there .* and is gone now; there are: name"
+    ):
+        await repo.list()
