@@ -195,3 +195,60 @@ async def test_a_column_that_left_the_file_is_named(tmp_path: Path) -> None:
         XRepoValidationError, match=r"'age' of a was there .* and is gone now; there are: name"
     ):
         await repo.list()
+
+
+async def test_an_unknown_field_of_a_record_is_named_with_the_nearest(people: Any) -> None:
+    expected = r"unknown field 'nam'; there are: id, name\. Hint: did you mean 'name'\?"
+    for write in (people.create({"id": 3, "nam": "Cy"}), people.update(1, {"nam": "Cy"})):
+        with pytest.raises(XRepoValidationError, match=expected):
+            await write
+    with pytest.raises(XRepoValidationError, match=f"record 0 of 1: {expected}"):
+        await people.bulk_create([{"id": 3, "nam": "Cy"}])
+    assert await people.count() == 2
+
+
+async def test_an_unknown_field_tells_nothing_of_hidden_ones() -> None:
+    rule = xr.ACLRule(
+        role="clerk", permissions=["list", "create", "update"], conditions={"fields": {"deny": ["salary"]}}
+    )
+    rows = [{"id": 1, "name": "Ann", "salary": None}]
+    staff = await xr.open(rows, name="staff", rules=[rule], register=False)
+    clerk = xr.Identity("cy", roles={"clerk"})
+    for field in ("salary", "salery"):
+        for write in (staff.create({"id": 2, field: 1}, clerk), staff.update(1, {field: 1}, clerk)):
+            with pytest.raises(XRepoValidationError, match=f"unknown field '{field}'; there are: id, name$"):
+                await write
+
+
+@pytest.mark.parametrize(
+    ("filters", "hint"),
+    [({"id": "1"}, "give a number"), ({"name": 3}, "give text"), ({"id__gt": "x"}, "num")],
+)
+async def test_a_constant_of_another_type_has_a_hint(people: Any, filters: Any, hint: str) -> None:
+    with pytest.raises(XRepoConfigurationError, match=f"is compared with .*Hint: .*{hint}"):
+        await people.list(filters)
+
+
+async def test_a_repo_over_a_file_is_closed_as_any_other(tmp_path: Path) -> None:
+    import duckdb
+
+    with duckdb.connect(str(tmp_path / "a.duckdb")) as database:
+        database.execute("CREATE TABLE a (x INTEGER)")
+    repo = await xr.open(tmp_path / "a.duckdb", register=False)
+    await repo.close()
+    with duckdb.connect(str(tmp_path / "a.duckdb")) as database:  # else it is held, in another configuration
+        assert database.execute("SELECT count(*) FROM a").fetchone() == (0,)
+
+
+async def test_counting_says_in_the_log_how_many(people: Any) -> None:
+    await people.get_statistics()
+    assert people.audit[-1].metadata["rows"] == 2
+
+
+async def test_reprs_are_short(people: Any) -> None:
+    wide = await xr.open([{f"c{i}": i for i in range(50)}], name="wide", register=False)
+    assert repr(people.schema).startswith("<Schema {id: int, name: string")
+    assert repr(wide.schema).endswith("c11: int, ... 38 more}>")
+    assert repr(wide.report) == "<InferenceReport: 1 row, 0 rejected, 50 fields>"
+    assert repr(xr.XRegistry()) == "<XRegistry: 0 models>"
+    assert repr(xr.CacheManager(backend="memory")) == "<CacheManager over InMemoryRepo>"

@@ -63,6 +63,9 @@ class CacheManager:
         self.hits = 0
         self.misses = 0
 
+    def __repr__(self) -> str:
+        return f"<CacheManager over {type(self._cache).__name__}>"
+
     # The namespace.
 
     async def register_ns(self, namespace_path: str, value: Any) -> None:

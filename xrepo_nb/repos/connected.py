@@ -109,6 +109,10 @@ class ConnectedRepo(XRepo[T]):
 
     # What XRepo asks of it: reading.
 
+    async def close(self) -> None:
+        """Closes its source, for all repos over it; a file or database is then free for others."""
+        await self.source.close()
+
     async def _open(self, identity: Identity) -> Opened:
         if not self.source.capabilities.lazy:
             return Opened(self._schema)
