@@ -165,9 +165,9 @@ async def test_an_unknown_way_with_errors_is_refused(people: Any) -> None:
     [
         ({"model": int}, "<class 'int'> is no model"),
         ({"model": "User"}, "'User' is no model"),
-        ({"name": 3}, "the name of a repo is text"),
-        ({"name": ""}, "the name of a repo is text"),
-        ({"collection": ["a"]}, "the name of a collection is text"),
+        ({"name": 3}, "the name of a repo is a text, not an int"),
+        ({"name": ""}, "the name of a repo is empty"),
+        ({"collection": ["a"]}, "the name of a collection is a text, not a list"),
     ],
 )
 async def test_what_open_takes(options: Any, message: str) -> None:
@@ -252,3 +252,57 @@ async def test_reprs_are_short(people: Any) -> None:
     assert repr(wide.report) == "<InferenceReport: 1 row, 0 rejected, 50 fields>"
     assert repr(xr.XRegistry()) == "<XRegistry: 0 models>"
     assert repr(xr.CacheManager(backend="memory")) == "<CacheManager over InMemoryRepo>"
+
+
+def test_metadata_take_their_own_options() -> None:
+    with pytest.raises(XRepoConfigurationError, match=r"no option 'cahce_enabled'; .*mean 'cache_enabled'"):
+        xr.RepoMetadata(name="people", cahce_enabled=True)
+
+
+async def test_an_event_that_never_comes_is_refused(people: Any) -> None:
+    with pytest.raises(
+        XRepoConfigurationError, match=r"cannot be 'creatd'; there are: created.*mean 'created'"
+    ):
+        people.events.on("creatd", print)
+
+
+async def test_names_of_the_namespace_are_text() -> None:
+    names = xr.CacheManager(backend="memory")
+    asks = (
+        names.register_ns(3, 4),
+        names.list_ns(3),
+        names.fuzzy_search("*", 3),
+        names.register_indirect(3, "x"),
+    )  # type: ignore[arg-type]
+    for ask in asks:
+        with pytest.raises(XRepoConfigurationError, match="is a text, not an int"):
+            await ask
+    assert await names.list_ns("*") == []
+
+
+async def test_only_strategies_are_registered() -> None:
+    with pytest.raises(XRepoConfigurationError, match="an int is no RepoCreationStrategy"):
+        xr.XRepoFactory.register_strategy(3)  # type: ignore[arg-type]
+    assert await (await xr.XRepoFactory.create(data=[{"id": 1}])).count() == 1
+
+
+async def test_factory_methods_take_what_they_name(people: Any) -> None:
+    with pytest.raises(XRepoConfigurationError, match="a str is no resource"):
+        await xr.XRepoFactory.create_from_resource("a.csv", None, schema={"fields": {}})  # type: ignore[arg-type]
+    config = {"group_by": "name", "aggregations": {"n": "count"}}
+    assert await (await xr.XRepoFactory.create_aggregate_repo("one", people, config)).count() == 2
+
+
+@pytest.mark.parametrize("size", [0, -1, "x"])
+async def test_a_stream_has_batches_of_some_rows(people: Any, size: Any) -> None:
+    with pytest.raises(XRepoConfigurationError, match="batch_size must be a whole number"):
+        async for _ in people.stream(batch_size=size):
+            pass
+
+
+@pytest.mark.parametrize("ttl", [-1, 0, "x"])
+async def test_a_view_is_of_some_age(people: Any, ttl: Any) -> None:
+    with pytest.raises(XRepoConfigurationError, match="ttl is a number of seconds above 0"):
+        await xr.join("aged", {"a": people, "b": people}, on="id", register=False, ttl=ttl)
+    with pytest.raises(XRepoConfigurationError, match="the name of a view is a text"):
+        await xr.join(3, {"a": people, "b": people}, on="id", register=False)  # type: ignore[arg-type]

@@ -170,6 +170,17 @@ def chosen(option: str, given: Choice, choices: Collection[str]) -> Choice:
     raise XRepoConfigurationError(f"{option} cannot be {given!r}", asked=given, exists=choices)
 
 
+def text(option: str, given: Any) -> str:
+    """The text given for an option.
+
+    >>> text("name", "people")
+    'people'
+    """
+    if isinstance(given, str):
+        return given
+    raise XRepoConfigurationError(f"{option} is a text, not {an(type(given).__name__)}", asked=repr(given))
+
+
 def texts(option: str, given: str | Iterable[str]) -> tuple[str, ...]:
     """The texts given for an option: one, or several.
 
@@ -179,6 +190,6 @@ def texts(option: str, given: str | Iterable[str]) -> tuple[str, ...]:
     if isinstance(given, str):
         return (given,)
     found = tuple(given) if isinstance(given, Iterable) else (given,)
-    if all(isinstance(text, str) for text in found):
+    if all(isinstance(item, str) for item in found):
         return found
     raise XRepoConfigurationError(f"{option} is a list of texts", asked=repr(given))

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from xrepo_nb.cache import namespace
-from xrepo_nb.core.errors import XRepoConfigurationError
+from xrepo_nb.core.errors import XRepoConfigurationError, text
 from xrepo_nb.core.offload import offload
 from xrepo_nb.core.progress import progress as reported
 from xrepo_nb.core.progress import reporting, silent
@@ -64,10 +64,8 @@ async def open(
     if isinstance(target, XRepo):
         return target
     settings = _Settings(name, model, schema, primary_key, rules, metadata)
-    if collection is not None and not isinstance(collection, str):
-        raise XRepoConfigurationError(
-            "the name of a collection is text", asked=repr(collection), hint="open each of several on its own"
-        )
+    if collection is not None:
+        text("the name of a collection", collection)
     with _shown(progress), reported(f"opening {name or _label(target)}"):
         if materialized is not False and is_data(target) and not isinstance(target, tuple):
             on_reject = config.pop("on_reject", "raise")
@@ -103,10 +101,8 @@ class _Settings:
         rules: Sequence[Any],
         metadata: RepoMetadata | None,
     ) -> None:
-        if name is not None and not (isinstance(name, str) and name):
-            raise XRepoConfigurationError(
-                "the name of a repo is text", asked=repr(name), hint='name="people"'
-            )
+        if name is not None and not text("the name of a repo", name):
+            raise XRepoConfigurationError("the name of a repo is empty", asked="name", hint='name="people"')
         if not (isinstance(model, bool) or (isinstance(model, type) and issubclass(model, BaseModel))):
             raise XRepoConfigurationError(
                 f"{model!r} is no model",
@@ -240,6 +236,7 @@ async def join(
     Raises `XRepoConfigurationError` for a key that is not there, keys of different types, a source
     without keys, and a view that would read itself; `XRepoQueryError` when `validate` does not hold.
     """
+    text("the name of a view", name)
     config = _join_config(on=on, left_on=left_on, right_on=right_on, type=how, validate=validate)
     repos = await _joinable(sources)
     with _shown(progress):
