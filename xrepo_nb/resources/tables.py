@@ -130,14 +130,11 @@ def _is_of_objects(dtype: Any) -> bool:
 
 def _from_arrow(given: Any) -> Made:
     """An Arrow stream; columns of types that Polars does not have are inferred like documents."""
+    if type(given).__name__ not in ("Table", "RecordBatch", "RecordBatchReader"):
+        return _from_frame(pl.DataFrame(given))
     import pyarrow as pa
 
-    if isinstance(given, pa.RecordBatch):
-        given = pa.Table.from_batches([given])
-    elif isinstance(given, pa.RecordBatchReader):
-        given = given.read_all()
-    if not isinstance(given, pa.Table):
-        return _from_frame(pl.DataFrame(given))
+    given = pa.RecordBatchReader.from_stream(given).read_all()
     _must_be_unique(given.column_names)
     others = [field.name for field in given.schema if _ONLY_ARROW.search(str(field.type))]
     typed = _from_frame(pl.DataFrame(given.drop_columns(others) if others else given))
