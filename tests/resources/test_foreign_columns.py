@@ -76,6 +76,11 @@ def test_two_columns_of_one_name_are_refused() -> None:
             table_of(given)
 
 
+def test_a_stream_that_is_no_table_is_refused() -> None:
+    with pytest.raises(XRepoValidationError, match=r"stream of a ChunkedArray is no table .* pyarrow\.table"):
+        table_of(pa.chunked_array([[1, 2]]))
+
+
 def test_a_lazy_frame_that_cannot_be_planned_is_refused() -> None:
     for given in (pl.LazyFrame({"a": [1]}).select("b"), pl.scan_csv("/nowhere/there-is-none.csv")):
         with pytest.raises(XRepoValidationError, match=r"frame cannot be planned: .*(\"b\"|No such file)"):

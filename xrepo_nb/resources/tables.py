@@ -131,7 +131,7 @@ def _is_of_objects(dtype: Any) -> bool:
 def _from_arrow(given: Any) -> Made:
     """An Arrow stream; columns of types that Polars does not have are inferred like documents."""
     if type(given).__name__ not in ("Table", "RecordBatch", "RecordBatchReader"):
-        return _from_frame(pl.DataFrame(given))
+        return _from_frame(_exported(given))
     import pyarrow as pa
 
     given = pa.RecordBatchReader.from_stream(given).read_all()
@@ -139,6 +139,18 @@ def _from_arrow(given: Any) -> Made:
     others = [field.name for field in given.schema if _ONLY_ARROW.search(str(field.type))]
     typed = _from_frame(pl.DataFrame(given.drop_columns(others) if others else given))
     return _together(typed, {name: given[name].to_pylist() for name in others}, given.column_names)
+
+
+def _exported(given: Any) -> pl.DataFrame:
+    try:
+        return pl.DataFrame(given)
+    except (pl.exceptions.PolarsError, TypeError) as error:
+        kind = type(given).__name__
+        raise XRepoValidationError(
+            f"the Arrow stream of {an(kind)} is no table that Polars takes ({type(error).__name__})",
+            asked=kind,
+            hint="name its columns: pyarrow.table({...})",
+        ) from None
 
 
 _ONLY_ARROW = re.compile(r"decimal256|interval|run_end_encoded|list_view|union")
