@@ -306,3 +306,28 @@ async def test_a_view_is_of_some_age(people: Any, ttl: Any) -> None:
         await xr.join("aged", {"a": people, "b": people}, on="id", register=False, ttl=ttl)
     with pytest.raises(XRepoConfigurationError, match="the name of a view is a text"):
         await xr.join(3, {"a": people, "b": people}, on="id", register=False)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kept", [False, True])
+async def test_a_field_of_no_name_is_kept_through_writes(tmp_path: Path, kept: bool) -> None:
+    path = tmp_path / "a.duckdb" if kept else None
+    repo = await xr.open([{"_id": 1, "": "x"}], path=path, name="odd", model=False, register=False)
+    await repo.create({"_id": 2, "": "yy"})
+    await repo.create({"_id": 3, "": 5, "z": True})
+    expected = [{"_id": 1, "": "x"}, {"_id": 2, "": "yy"}, {"_id": 3, "": 5, "z": True}]
+    assert await repo.list() == expected
+    if kept:
+        await repo.close()
+        repo = await MaterializedRepo.of(name="odd", path=path)
+        assert await repo.list() == expected
+        await repo.close()
+
+
+@pytest.mark.parametrize("engine", ["document", "polars"])
+async def test_a_field_of_no_name_is_read_by_every_engine(engine: str) -> None:
+    rows = [{"_id": 1, "": "x"}, {"_id": 2, "": "ab"}]
+    repo = await xr.open(rows, model=False, register=False)
+    length = {"$strLenCP": {"$getField": ""}}
+    found = await repo.aggregate([{"$match": {"$expr": {"$gt": [length, 1]}}}], engine=engine)
+    assert found == [rows[1]]
+    assert await repo.list(engine="duckdb") == rows

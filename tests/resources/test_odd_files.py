@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +93,12 @@ async def test_a_file_that_is_no_database_says_so(tmp_path: Path) -> None:
 async def test_a_device_is_no_file() -> None:
     with pytest.raises(XRepoConfigurationError, match="'null' is no ordinary file"):
         await rows(Path("/dev/null"))
+
+
+async def test_a_column_of_no_name_is_kept(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "a.db") as connection:
+        connection.execute('CREATE TABLE t (id INTEGER PRIMARY KEY, "" TEXT, made DATETIME)')
+        connection.execute("INSERT INTO t VALUES (1, 'x', '2024-05-01 12:00:00')")
+    connection.close()
+    (row,) = await rows(tmp_path / "a.db")
+    assert row == {"id": 1, "": "x", "made": datetime(2024, 5, 1, 12, tzinfo=UTC)}

@@ -29,6 +29,7 @@ from xrepo_nb.resources.duckdb_types import describe, is_text_only, selection
 from xrepo_nb.resources.sql_base import Batches, SQLFileResource
 from xrepo_nb.resources.sql_statements import insert_sql
 from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, fits, misfit
+from xrepo_nb.schema.frames import frame_of
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -203,7 +204,7 @@ class DuckDBResource(SQLFileResource):
             pl.Series(field.name, [_aware(v) for v in values], dtype=field.type.to_polars())
             for field, values in zip(schema.fields, columns, strict=True)
         ]
-        return Table(frame=pl.DataFrame(series), schema=schema)
+        return Table(frame=frame_of(series), schema=schema)
 
     def _translated(self, error: Exception) -> XRepoError | None:
         import duckdb
