@@ -159,3 +159,10 @@ async def test_a_field_that_holds_the_rest_goes_first() -> None:
     repo = await xr.open([{"a": {"b": 1}, "a.b": 2}], name="nested", model=False, register=False)
     assert await repo.count({"a.b": 1}) == 1
     assert await repo.count({"a.b": 2}) == 0
+
+
+async def test_a_field_of_nulls_alone_holds_nothing() -> None:
+    rows = [{"price": None, "price.1": 7}, {"price": None, "price.1": 8}]
+    repo = await xr.open(rows, name="nulls", model=False, register=False)
+    assert await repo.count({"price.1": 8}) == 1
+    assert await repo.distinct("price.1") == [7, 8]

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from xrepo_nb.query.expressions import FieldRef, Literal, Path, Variable
 from xrepo_nb.query.plan import Plan
-from xrepo_nb.query.typing.values import resolved, root_of
+from xrepo_nb.query.typing.values import Value, resolved, root_of
 from xrepo_nb.schema.schema import Schema
 
 Node = TypeVar("Node")
@@ -29,7 +29,13 @@ def dotted(schema: Schema) -> Collection[str]:
     if not names:
         return ()
     root = root_of(schema)
-    return frozenset(name for name in names if resolved(root, tuple(name.split("."))) is None)
+    return frozenset(name for name in names if not _is_path(tuple(name.split(".")), schema, root))
+
+
+def _is_path(path: Path, schema: Schema, root: Value) -> bool:
+    """Whether the first step is a field that may hold the rest; one that holds nulls alone does not."""
+    first = schema.field(path[0])
+    return first is not None and first.type.kind != "null" and resolved(root, path) is not None
 
 
 def path_of(name: str, names: Collection[str]) -> Path:
