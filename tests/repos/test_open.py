@@ -171,7 +171,7 @@ async def test_rows_that_do_not_fit_are_left_out_when_asked() -> None:
         assert await repo.distinct("id") == [1, 3]
         assert repo.report is not None and "line 2" in str(repo.report)
     with pytest.raises(
-        xr.XRepoConfigurationError, match="unknown on_reject 'skip'; there are: raise, report"
+        xr.XRepoConfigurationError, match="on_reject cannot be 'skip'; there are: raise, report"
     ):
         await xr.open(rows, schema=schema, on_reject="skip", register=False)
 

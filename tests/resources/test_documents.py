@@ -128,13 +128,13 @@ async def test_one_object_is_one_document(write: Write) -> None:
         (JSONResource, '[{"a": 1},\n {"a": }]', r"not readable as JSON, line 2, column 8: Expecting value"),
         (JSONResource, "", r"line 1, column 1: Expecting value"),
         (JSONResource, '{"a":1}\n{"a":2}\n', r"line 2.*Extra data. Hint: one document a line is NDJSON"),
-        (JSONResource, '[{"a": 1, "a": 2}]', r"a name comes twice in an object"),
+        (JSONResource, '[{"a": 1, "a": 2}]', r"the name 'a' comes twice in an object"),
         (JSONResource, '[{"a": 1}, 5]', r"item 2: a number where an object should be.*on_error='report'"),
         (JSONResource, "[" * 100_000, r"nested too deeply"),
         (JSONResource, b'{"a": "\xff"}', r"line 1: not valid UTF-8"),
         (NDJSONResource, '{"a":1}\n{"a":\n', r"line 2, column 6: Expecting value.*on_error='report'"),
         (NDJSONResource, '{"a":1}\n\n[1]\n', r"line 3: an array where an object should be"),
-        (NDJSONResource, '{"a":1,"a":2}\n', r"line 1: a name comes twice"),
+        (NDJSONResource, '{"a":1,"a":2}\n', r"line 1: the name 'a' comes twice"),
     ],
 )
 async def test_what_is_not_json_is_named(

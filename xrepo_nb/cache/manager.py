@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from xrepo_nb.cache.memory import InMemoryRepo
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError, text
 from xrepo_nb.core.settings import settings
 
 _INDIRECT = "_indirect."
@@ -63,11 +63,14 @@ class CacheManager:
         self.hits = 0
         self.misses = 0
 
+    def __repr__(self) -> str:
+        return f"<CacheManager over {type(self._cache).__name__}>"
+
     # The namespace.
 
     async def register_ns(self, namespace_path: str, value: Any) -> None:
         """Puts an object at a path; what was there is replaced."""
-        await self._cache.set(namespace_path, value)
+        await self._cache.set(text("a namespace path", namespace_path), value)
 
     async def unregister_ns(self, namespace_path: str) -> bool:
         """Takes a path back; whether it was there."""
@@ -89,7 +92,7 @@ class CacheManager:
 
     async def register_indirect(self, key: str, namespace_path: str) -> None:
         """Makes `key` another name of a path."""
-        await self._cache.set(_INDIRECT + key, namespace_path)
+        await self._cache.set(_INDIRECT + text("a key", key), text("a namespace path", namespace_path))
 
     async def get_ns_by_key(self, key: str) -> str | None:
         """The path behind an indirect key, or None."""
@@ -98,7 +101,7 @@ class CacheManager:
 
     async def list_ns(self, pattern: str) -> list[str]:
         """The paths that match a shell-style pattern, sorted; indirect keys are not paths."""
-        found = await self._cache.keys(pattern)
+        found = await self._cache.keys(text("a pattern", pattern))
         return [key for key in found if not key.startswith(_INDIRECT)]
 
     async def fuzzy_search(self, pattern: str, search_term: str) -> list[str]:
@@ -106,7 +109,7 @@ class CacheManager:
 
         Values with a `get_fuzzy_text()` are searched by that text. Cost: one look-up a path.
         """
-        wanted = search_term.casefold()
+        wanted = text("a search term", search_term).casefold()
         found = []
         for key in await self.list_ns(pattern):
             if wanted in _text(await self.get_ns(key, "")).casefold():

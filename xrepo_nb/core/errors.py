@@ -18,8 +18,8 @@ Each error carries what was asked, what exists and one hint, and prints all thre
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Iterable
-from typing import Any, ClassVar
+from collections.abc import Callable, Collection, Iterable
+from typing import Any, ClassVar, TypeVar
 
 _SHOWN = 12
 
@@ -154,3 +154,42 @@ class XRepoLimitError(XRepoQueryError):
 
 class XRepoUnsupportedError(XRepoConfigurationError):
     """This source or engine cannot do what was asked."""
+
+
+Choice = TypeVar("Choice", bound=str)
+
+
+def chosen(option: str, given: Choice, choices: Collection[str]) -> Choice:
+    """The value given for an option, which must be one of these: one that nobody reads is a mistake.
+
+    >>> chosen("on_error", "report", ["raise", "report"])
+    'report'
+    """
+    if isinstance(given, str) and given in choices:
+        return given
+    raise XRepoConfigurationError(f"{option} cannot be {given!r}", asked=given, exists=choices)
+
+
+def text(option: str, given: Any) -> str:
+    """The text given for an option.
+
+    >>> text("name", "people")
+    'people'
+    """
+    if isinstance(given, str):
+        return given
+    raise XRepoConfigurationError(f"{option} is a text, not {an(type(given).__name__)}", asked=repr(given))
+
+
+def texts(option: str, given: str | Iterable[str]) -> tuple[str, ...]:
+    """The texts given for an option: one, or several.
+
+    >>> texts("null_values", "NA"), texts("null_values", ["NA", "-"])
+    (('NA',), ('NA', '-'))
+    """
+    if isinstance(given, str):
+        return (given,)
+    found = tuple(given) if isinstance(given, Iterable) else (given,)
+    if all(isinstance(item, str) for item in found):
+        return found
+    raise XRepoConfigurationError(f"{option} is a list of texts", asked=repr(given))

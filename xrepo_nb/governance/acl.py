@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from xrepo_nb.core.bounded import Bounded
@@ -11,8 +10,10 @@ from xrepo_nb.core.errors import XRepoPermissionError
 from xrepo_nb.governance.combine import combine
 from xrepo_nb.governance.identity import Identity, resolve
 from xrepo_nb.governance.names import must_name_fields
-from xrepo_nb.governance.policy import OPEN, Grant, Policy
+from xrepo_nb.governance.policy import OPEN, FieldSet, Grant, Policy
 from xrepo_nb.governance.rules import ACLRule, Permission
+from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.naming import dotted, named
 from xrepo_nb.query.typing.comparable import moments_in
 from xrepo_nb.schema.schema import Schema
 
@@ -119,5 +120,24 @@ class ACLManager:
 
 
 def _typed(grant: Grant, schema: Schema) -> Grant:
-    """The grant, whose conditions take ISO text for times, as filters do."""
-    return replace(grant, rows=moments_in(grant.rows, schema), check=moments_in(grant.check, schema))
+    """The grant, whose conditions take names with dots and ISO text for times, as filters do."""
+    own = dotted(schema)
+    allow, deny = grant.fields.allow, grant.fields.deny
+
+    def spelt(paths: Iterable[Path]) -> frozenset[Path]:
+        return frozenset(found for path in paths for found in _spelt(path, own, schema.names))
+
+    return Grant(
+        rows=moments_in(named(grant.rows, own), schema),
+        check=moments_in(named(grant.check, own), schema),
+        fields=FieldSet(None if allow is None else spelt(allow), spelt(deny)),
+        masks=tuple((f, named(mask, own)) for p, mask in grant.masks for f in _spelt(p, own, schema.names)),
+    )
+
+
+def _spelt(path: Path, own: Collection[str], names: Sequence[str]) -> tuple[Path, ...]:
+    """The fields that a rule names: where there may be `{"a": {"b": 1}}` and `{"a.b": 1}`, both."""
+    name = ".".join(path)
+    if name in own:
+        return ((name,),)
+    return (path, (name,)) if len(path) > 1 and name in names else (path,)

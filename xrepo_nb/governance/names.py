@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, NoReturn
 
@@ -10,6 +10,7 @@ from xrepo_nb.core.errors import XRepoConfigurationError, XRepoQueryError
 from xrepo_nb.governance.rules import ACLRule, Conditions
 from xrepo_nb.query.check import names_below
 from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.naming import dotted, named, path_of
 from xrepo_nb.query.parsing import parse_expression, parse_filter
 from xrepo_nb.query.plan import AddFields, Match, Plan, Scan
 from xrepo_nb.query.predicates import Exists
@@ -43,22 +44,23 @@ def _refuse(of: str, path: Path, root: Value, at: str) -> NoReturn:
 
 def _reads(given: Conditions, schema: Schema) -> Iterator[tuple[str, Plan]]:
     """Plans that read what the conditions name, each with the condition it is of."""
+    names = dotted(schema)
     for name in (*(given.allow or ()), *given.deny):
-        yield "fields", _named(name)
+        yield "fields", _named(name, names)
     for name, expression in given.masks.items():
-        yield "masks", _named(name)
-        parsed = parse_expression(expression, at=f"masks.{name}")
-        yield "masks", AddFields(_ROWS, (((name.partition(".")[0],), parsed),))
+        yield "masks", _named(name, names)
+        parsed = named(parse_expression(expression, at=f"masks.{name}"), names)
+        yield "masks", AddFields(_ROWS, ((path_of(name, names)[:1], parsed),))
     for condition, filters in (("rows", given.rows), ("check", given.check)):
         try:
             predicate = parse_filter(_without_variables(filters), at=condition, fields=schema.names)
         except XRepoQueryError:  # only with the caller's values does it make sense
             continue
-        yield condition, Match(_ROWS, moments_in(predicate, schema))
+        yield condition, Match(_ROWS, moments_in(named(predicate, names), schema))
 
 
-def _named(name: str) -> Plan:
-    return Match(_ROWS, Exists(tuple(name.split(".")), True))
+def _named(name: str, names: Collection[str]) -> Plan:
+    return Match(_ROWS, Exists(path_of(name, names), True))
 
 
 def _without_variables(given: Any, key: str = "", in_expr: bool = False) -> Any:

@@ -10,9 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from xrepo_nb.core.errors import chosen
+
 logger = logging.getLogger(__name__)
 
 ALL_EVENTS = "*"
+NAMES = ("created", "updated", "deleted", "read", "refreshed", ALL_EVENTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +49,11 @@ class Events:
         self._tasks: set[asyncio.Future[None]] = set()
 
     def on(self, name: str, handler: Handler) -> Handler:
-        """Calls `handler` for each event of that name, or of every name for `"*"`."""
+        """Calls `handler` for each event of that name, or of every name for `"*"`.
+
+        Raises `XRepoConfigurationError` for a name that no event has.
+        """
+        chosen("the name of an event", name, NAMES)
         self._handlers.setdefault(name, []).append(handler)
         return handler
 

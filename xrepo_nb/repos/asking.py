@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from operator import index
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from xrepo_nb.core.errors import XRepoConfigurationError
-from xrepo_nb.query.expressions import FieldRef
+from xrepo_nb.core.errors import XRepoConfigurationError, an
+from xrepo_nb.query.expressions import FieldRef, Path
 from xrepo_nb.query.plan import Group, Limit, Match, Plan, Project, Scan, Skip, Sort, SortKey, Unwind
 from xrepo_nb.query.predicates import EVERYTHING, Exists
 from xrepo_nb.repos.narrowing import reads_by, schema_of, seen
@@ -40,9 +40,8 @@ def pipeline(repo: XRepo[Any], stages: Sequence[Mapping[str, Any]], start: Plan 
     return parse_pipeline(stages, start or Scan(repo.metadata.name))
 
 
-def distinct(schema: Schema, plan: Plan, field: str) -> Plan:
-    """One row, sorted, for each value of the field; elements of arrays are values."""
-    path = tuple(field.split("."))
+def distinct(schema: Schema, plan: Plan, path: Path) -> Plan:
+    """One row, sorted, for each value at the path; elements of arrays are values."""
     there = Match(plan, Exists(path, True))
     unwound: Plan = there
     for length in range(1, len(path) + 1):
@@ -94,17 +93,39 @@ def bounded(value: SupportsIndex, name: str) -> int:
     if count < 0:
         hint = "limit=None reads all rows" if name == "limit" else None
         raise XRepoConfigurationError(f"{name} must be a whole number from 0 on", asked=name, hint=hint)
-    return count
+    return min(count, _MOST)
 
 
-def projected(plan: Plan, fields: Sequence[str] | Mapping[str, Any] | None) -> Plan:
-    """The plan's rows with only those fields: names, or a projection as MongoDB writes it."""
+_MOST = 2**63 - 1
+"""Rows that any source has at most."""
+
+
+def projected(plan: Plan, fields: str | Sequence[str] | Mapping[str, Any] | None) -> Plan:
+    """The plan's rows with only those fields: a name, names, or a projection as MongoDB writes it."""
     if fields is None:
         return plan
     if isinstance(fields, Mapping):
         from xrepo_nb.query.parsing import parse_projection
 
         return Project(plan, *parse_projection(fields))
-    paths = [tuple(name.split(".")) for name in fields]
+    names = [fields] if isinstance(fields, str) else fields
+    return _only(plan, [tuple(field_name(name).split(".")) for name in names])
+
+
+def whole(plan: Plan, names: Sequence[str]) -> Plan:
+    """The plan's rows with only the fields of these names, dots and all."""
+    return _only(plan, [(name,) for name in names])
+
+
+def _only(plan: Plan, paths: Sequence[Path]) -> Plan:
     hide_id = () if ("_id",) in paths else ((("_id",), False),)
     return Project(plan, (*((path, True) for path in paths), *hide_id), inclusive=True)
+
+
+def field_name(given: Any) -> str:
+    """The name of a field as the caller gave it, refused when it is none."""
+    if isinstance(given, str):
+        return given
+    raise XRepoConfigurationError(
+        f"the name of a field is text, not {an(type(given).__name__)}", asked=repr(given), hint='write "age"'
+    )

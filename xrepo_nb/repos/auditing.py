@@ -12,6 +12,7 @@ from xrepo_nb.governance.acl import ACLManager
 from xrepo_nb.governance.audit import AuditEntry, AuditLog
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.governance.rules import Permission, parsed_rules
+from xrepo_nb.repos.asking import bounded
 
 if TYPE_CHECKING:
     from xrepo_nb.repos.base import XRepo
@@ -54,7 +55,8 @@ def matching_entries(
             raise XRepoQueryError(f"unknown field {unknown!r} of an audit entry", asked=unknown, exists=known)
         matches = compile_predicate(predicate)
         entries = [entry for entry in entries if matches(entry.model_dump())]
-    return entries if limit is None else entries[len(entries) - min(limit, len(entries)) :]
+    kept = len(entries) if limit is None else min(bounded(limit, "limit"), len(entries))
+    return entries[len(entries) - kept :]
 
 
 def replace_rules(repo: XRepo[Any], rules: Sequence[Any], identity: Identity) -> None:

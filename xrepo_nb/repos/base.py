@@ -11,6 +11,7 @@ from xrepo_nb.governance.audit import AuditEntry, AuditLog
 from xrepo_nb.governance.identity import resolve
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.observe.stats import RepoStats
+from xrepo_nb.query.naming import dotted, path_of
 from xrepo_nb.repos import (
     asking,
     auditing,
@@ -129,7 +130,8 @@ class XRepo(RepoFoundation, Generic[T]):
         """The different values of a field, sorted; elements of arrays count by themselves."""
         async with Operation(self, "distinct", Permission.LIST, user_id) as operation:
             schema = await narrowing.current_schema(self, operation)
-            plan = asking.distinct(schema, asking.matching(self, filters, operation), field)
+            path = path_of(asking.field_name(field), dotted(schema))
+            plan = asking.distinct(schema, asking.matching(self, filters, operation), path)
             answer = await reading.answer(self, plan, operation, engine=engine)
             values = [row.get("_id") for row in await documents_of(answer.table)]
             operation.rows = len(values)

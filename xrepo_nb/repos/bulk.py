@@ -11,12 +11,14 @@ from xrepo_nb.core.errors import (
     XRepoError,
     XRepoPermissionError,
     XRepoValidationError,
+    chosen,
 )
 from xrepo_nb.repos.change import Change, Current, Item, Kind, Stale
 from xrepo_nb.repos.documents import as_key, distinct
 from xrepo_nb.repos.rows import BulkCount, BulkRows
 from xrepo_nb.repos.writing import (
     ATTEMPTS,
+    ON_ERROR,
     OnError,
     Writer,
     finish,
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
 
 async def create(writer: Writer, data: Sequence[Any], on_error: OnError) -> BulkRows[Any]:
     """Creates the records that can be taken."""
+    chosen("on_error", on_error, ON_ERROR)
     data = _several(data, "records", '[{"name": "Ann"}, ...]')
     items, errors = _each(data, lambda _, given: writer.created(given)[0], on_error)
     result = await _applied(writer, "create", len(data), items, errors, on_error)
@@ -46,6 +49,7 @@ async def create(writer: Writer, data: Sequence[Any], on_error: OnError) -> Bulk
 
 async def update(writer: Writer, updates: Sequence[tuple[Any, Any]], on_error: OnError) -> BulkCount:
     """Updates the records that there are; an id given twice sees its first update."""
+    chosen("on_error", on_error, ON_ERROR)
     key = required_key(writer.repo)
     updates = _pairs(updates)
     ids = [as_key(record_id, key, writer.repo._schema) for record_id, _ in updates]

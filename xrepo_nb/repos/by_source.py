@@ -22,6 +22,7 @@ def parted(
     """
     if not isinstance(filters, Mapping):
         return filters, []
+    from xrepo_nb.query.naming import named
     from xrepo_nb.query.parsing import parse_filter
 
     rest, predicates = {}, []
@@ -31,8 +32,12 @@ def parted(
             rest[key] = value
             continue
         inner = parse_filter(value, at=f"{at}.{key}", fields=tuple(names[source]))
-        predicates.append(translated(inner, names[source]))
+        predicates.append(translated(named(inner, _dotted(names[source])), names[source]))
     return rest, predicates
+
+
+def _dotted(names: Mapping[str, str]) -> list[str]:
+    return [name for name in names if "." in name and name.partition(".")[0] not in names]
 
 
 def _source_of(key: str, names: Mapping[str, Any]) -> str | None:

@@ -109,6 +109,10 @@ class ConnectedRepo(XRepo[T]):
 
     # What XRepo asks of it: reading.
 
+    async def close(self) -> None:
+        """Closes its source, for all repos over it; a file or database is then free for others."""
+        await self.source.close()
+
     async def _open(self, identity: Identity) -> Opened:
         if not self.source.capabilities.lazy:
             return Opened(self._schema)
@@ -173,6 +177,15 @@ class ConnectedRepo(XRepo[T]):
     def _as_read(self, described: Schema) -> Schema:
         """The schema with the types of the rows as they are read now; refused when those are others."""
         found = {field.name: field for field in described.fields}
+        gone = next((name for name in self._schema.names if found and name not in found), None)
+        if gone is not None:
+            shown = repr(gone) if self._acl_manager is None else "a field"
+            raise XRepoValidationError(
+                f"{shown} of {self.metadata.name} was there as it was opened, and is gone now",
+                asked=self.metadata.name,
+                exists=described.names if self._acl_manager is None else None,
+                hint="open it again",
+            )
         fields = tuple(self._field_as_read(field, found.get(field.name)) for field in self._schema.fields)
         known = all(a is b for a, b in zip(fields, self._schema.fields, strict=True))
         return self._schema if known else self._schema.replace(fields=fields)
@@ -236,7 +249,7 @@ class ConnectedRepo(XRepo[T]):
         if not self._closed or "Project" not in self.source.capabilities.stages:
             return native
         name = _label(native)
-        return narrowing.replaced_scan(native, name, asking.projected(Scan(name), self._schema.names))
+        return narrowing.replaced_scan(native, name, asking.whole(Scan(name), self._schema.names))
 
     async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
         name = self.metadata.name
@@ -371,12 +384,18 @@ def _not_at_hand() -> Table:
 
 
 async def must_hold(resource: XResource, collection: str | None, schema: Schema) -> None:
-    """Refuses a schema whose fields the rows hold in other types: each query would go astray."""
+    """Refuses a schema whose fields the rows lack, or hold in other types: each query would go astray."""
     if resource.capabilities.any_field:
         return
     described = {field.name: field for field in (await resource.describe(collection)).fields}
     for field in schema.fields:
         found = described.get(field.name)
+        if found is None and described:
+            raise XRepoConfigurationError(
+                f"the schema given has the field {field.name!r}, and {collection or resource.name} has none",
+                asked=field.name,
+                exists=described,
+            )
         if found is not None and not _agree(field, found):
             raise XRepoConfigurationError(
                 f"{field.name!r} is {field.type} in the schema given, and {collection or resource.name} "

@@ -20,6 +20,7 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.repos.encoding import decode, encode
 from xrepo_nb.repos.loading import Loaded
 from xrepo_nb.repos.storage import Edit, Storage
+from xrepo_nb.schema.frames import frame_of
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import Field
 
@@ -209,7 +210,7 @@ def _decoded(found: pl.DataFrame, schema: Schema, dtypes: str) -> pl.DataFrame:
         _restored(found.get_column(f"c{n}").alias(f.name), wanted.get(f.name, pl.Object()))
         for n, f in enumerate(schema.fields)
     ]
-    return pl.DataFrame(columns)
+    return frame_of(columns)
 
 
 def _restored(column: pl.Series, dtype: Any) -> pl.Series:

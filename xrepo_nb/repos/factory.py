@@ -156,6 +156,7 @@ class XRepoFactory:
 
         Several sources are joined by `join_config` in the configuration, and else form a union.
         """
+        source_repos = [source_repos] if isinstance(source_repos, XRepo) else source_repos
         sources = {repo.metadata.name: repo for repo in source_repos}
         if len(sources) < len(source_repos) or not sources:
             raise XRepoConfigurationError(
@@ -264,6 +265,12 @@ class XRepoFactory:
         resource, model, schema = (inputs.pop(name, None) for name in ("resource", "model_class", "schema"))
         materialized, collection = inputs.pop("materialized", None), inputs.pop("collection", None)
         options = _options(inputs)
+        if not isinstance(resource, XResource):
+            raise XRepoConfigurationError(
+                f"{an(type(resource).__name__)} is no resource",
+                asked=type(resource).__name__,
+                hint="make one by ResourceFactory.create(...), or open it by xr.open(...)",
+            )
         if not await resource.validate_connection():
             await resource.connect()
         if schema is None:

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from xrepo_nb.core.missing import MISSING
+from xrepo_nb.schema.frames import frame_of
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 from xrepo_nb.schema.types import DataType, Field
@@ -75,7 +76,7 @@ def _as_floats(a: Field, old: Table, b: Field, new: Table) -> DataType | None:
 
 def _as(table: Table, fields: tuple[Field, ...]) -> pl.DataFrame:
     """The table's rows in columns of those fields."""
-    return pl.DataFrame([_column(table, field) for field in fields])
+    return frame_of(_column(table, field) for field in fields)
 
 
 def _column(table: Table, wanted: Field) -> pl.Series:

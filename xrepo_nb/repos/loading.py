@@ -11,10 +11,10 @@ import polars as pl
 from pydantic import BaseModel
 
 from xrepo_nb.core.errors import (
-    XRepoConfigurationError,
     XRepoConflictError,
     XRepoValidationError,
     an,
+    chosen,
     counted,
 )
 from xrepo_nb.repos.documents import distinct, key_of
@@ -59,10 +59,7 @@ def load(
     `on_reject="report"` leaves out the documents that do not fit the schema, and reports them. `apart`:
     ints among floats stay ints, so that a row tells nothing of the others.
     """
-    if on_reject not in ("raise", "report"):
-        raise XRepoConfigurationError(
-            f"unknown on_reject {on_reject!r}", asked=on_reject, exists=("raise", "report")
-        )
+    chosen("on_reject", on_reject, ("raise", "report"))
     if path is not None:
         from xrepo_nb.repos.durable import DurableFile
 

@@ -34,7 +34,8 @@ def known(repo: XRepo[Any]) -> RepoStats:
 async def measure(repo: XRepo[Any], operation: Operation) -> RepoStats:
     """Counts the rows, and the different values of each field, that the caller may see."""
     scan = Scan(repo.metadata.name)
-    counted: dict[str, Any] = {"total_count": await reading.count(repo, scan, operation)}
+    operation.rows = await reading.count(repo, scan, operation)
+    counted: dict[str, Any] = {"total_count": operation.rows}
     counted["field_cardinalities"] = await _cardinalities(repo, operation)
     shown = narrowing.visible_schema(repo, operation.identity)
     counted["index_stats"] = {i.name: {"fields": list(i.fields), "unique": i.unique} for i in shown.indexes}
@@ -80,6 +81,6 @@ def _unique_values(table: Table) -> dict[str, int]:
 
 
 async def _values(repo: XRepo[Any], schema: Schema, name: str, operation: Operation) -> int:
-    plan = asking.distinct(schema, Scan(repo.metadata.name), name)
+    plan = asking.distinct(schema, Scan(repo.metadata.name), (name,))
     table = (await reading.answer(repo, plan, operation)).table
     return sum(row.get("_id") is not None for row in table.documents)

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from xrepo_nb.core.errors import XRepoConfigurationError
 from xrepo_nb.governance.rules import ACLRule, parsed_rules
 
 
@@ -18,6 +19,9 @@ class RepoMetadata(BaseModel):
     `soft_delete` and `auto_timestamps` act on the fields `deleted_at`, `created_at` and
     `updated_at` where the collection has them. A collection without `deleted_at` cannot keep a
     deleted record, unless the repo owns its data (see `docs/repos.md`).
+
+    An option that there is not raises `XRepoConfigurationError`, a value that is none of its option's
+    Pydantic's `ValidationError`.
 
     >>> RepoMetadata(name="users").cache_ttl
     300
@@ -38,6 +42,12 @@ class RepoMetadata(BaseModel):
     auto_timestamps: bool = True
 
     def __init__(self, **given: Any) -> None:
+        known = type(self).model_fields
+        unknown = next((option for option in given if option not in known), None)
+        if unknown is not None and self.model_config.get("extra") is None:
+            raise XRepoConfigurationError(
+                f"a repo has no option {unknown!r}", asked=unknown, exists=tuple(known)
+            )
         if isinstance(given.get("acl_rules"), list | tuple):
             given["acl_rules"] = parsed_rules(given["acl_rules"])
         super().__init__(**given)

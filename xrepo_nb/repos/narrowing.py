@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -90,8 +90,8 @@ def policy_of(repo: RepoFoundation, identity: Identity) -> Policy:
 
 
 def checked(plan: Plan, scope: Scope) -> Plan:
-    """The plan with constants as their fields ask; refused when it names fields that the caller cannot
-    see, as ones that do not exist."""
+    """The plan with names and constants as their fields ask; refused when it names fields that the
+    caller cannot see, as ones that do not exist."""
     visible = {
         name: seen(repo, scope.opened[name].schema, scope.policies[name], scope.permission)
         for name, repo in scope.repos.items()
@@ -99,11 +99,25 @@ def checked(plan: Plan, scope: Scope) -> Plan:
     if isinstance(plan, Scan) or not all(schema.fields for schema in visible.values()):
         return plan
     from xrepo_nb.query.check import check_fields
+    from xrepo_nb.query.naming import with_names
     from xrepo_nb.query.typing.comparable import with_moments
 
-    plan = with_moments(plan, visible)
+    plan = with_moments(with_names(plan, _dotted(visible.values())), visible)
     check_fields(plan, visible)
     return plan
+
+
+def _dotted(schemas: Iterable[Schema]) -> frozenset[str]:
+    """The names with dots of all schemas, without those that are a path in another."""
+    from xrepo_nb.query.naming import dotted
+
+    known = [(schema, dotted(schema)) for schema in schemas]
+    return frozenset(
+        name
+        for _, names in known
+        for name in names
+        if all(name in own or schema.field(name.partition(".")[0]) is None for schema, own in known)
+    )
 
 
 async def narrowed(plan: Plan, scope: Scope) -> tuple[Plan, Scope]:

@@ -8,8 +8,10 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from xrepo_nb.cache import namespace
-from xrepo_nb.core.errors import XRepoConfigurationError
+from xrepo_nb.core.errors import XRepoConfigurationError, text
 from xrepo_nb.core.offload import offload
 from xrepo_nb.core.progress import progress as reported
 from xrepo_nb.core.progress import reporting, silent
@@ -62,6 +64,8 @@ async def open(
     if isinstance(target, XRepo):
         return target
     settings = _Settings(name, model, schema, primary_key, rules, metadata)
+    if collection is not None:
+        text("the name of a collection", collection)
     with _shown(progress), reported(f"opening {name or _label(target)}"):
         if materialized is not False and is_data(target) and not isinstance(target, tuple):
             on_reject = config.pop("on_reject", "raise")
@@ -97,6 +101,14 @@ class _Settings:
         rules: Sequence[Any],
         metadata: RepoMetadata | None,
     ) -> None:
+        if name is not None and not text("the name of a repo", name):
+            raise XRepoConfigurationError("the name of a repo is empty", asked="name", hint='name="people"')
+        if not (isinstance(model, bool) or (isinstance(model, type) and issubclass(model, BaseModel))):
+            raise XRepoConfigurationError(
+                f"{model!r} is no model",
+                asked=repr(model),
+                hint="give a Pydantic model, True to generate one, or False for dicts",
+            )
         self.name = name
         self.model = model
         self.schema = schema
@@ -224,6 +236,7 @@ async def join(
     Raises `XRepoConfigurationError` for a key that is not there, keys of different types, a source
     without keys, and a view that would read itself; `XRepoQueryError` when `validate` does not hold.
     """
+    text("the name of a view", name)
     config = _join_config(on=on, left_on=left_on, right_on=right_on, type=how, validate=validate)
     repos = await _joinable(sources)
     with _shown(progress):
@@ -263,7 +276,14 @@ async def _joinable(sources: Mapping[str, Any] | Sequence[Any]) -> dict[str, XRe
         source = await repo_named(given) if isinstance(given, str) else given
         if not isinstance(source, XRepo):
             source = await open(source, name=name, register=False)
-        repos[name or source.metadata.name] = source
+        label = name or source.metadata.name
+        if label in repos:
+            raise XRepoConfigurationError(
+                f"two sources are called {label!r}",
+                asked=label,
+                hint='name each: {"flights": flights, "origin": airports, "dest": airports}',
+            )
+        repos[label] = source
     return repos
 
 

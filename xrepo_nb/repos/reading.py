@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from xrepo_nb.core.closing import closing
-from xrepo_nb.core.errors import XRepoNotFoundError, XRepoUnsupportedError
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError, XRepoUnsupportedError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.core.offload import offload
 from xrepo_nb.governance.identity import resolve
@@ -102,9 +102,11 @@ async def stream(
     repo: XRepo[Any], filters: Any, sort: Any, batch_size: int, user: Any, engine: str
 ) -> AsyncIterator[Any]:
     """The matching records, a batch at a time in memory."""
+    if (size := bounded(batch_size, "batch_size")) == 0:
+        raise XRepoConfigurationError("batch_size must be a whole number from 1 on", asked="batch_size")
     async with Operation(repo, "stream", Permission.LIST, user) as operation:
         plan = windowed(matching(repo, filters, operation), sort, 0, None)
-        async with closing(_batches(repo, plan, operation, batch_size, engine)) as tables:
+        async with closing(_batches(repo, plan, operation, size, engine)) as tables:
             async for table in tables:
                 for record in await records_of(table, operation.model, operation.grant):
                     operation.rows += 1

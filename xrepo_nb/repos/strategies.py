@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from xrepo_nb.core.errors import XRepoConfigurationError
+from xrepo_nb.core.errors import XRepoConfigurationError, an
 from xrepo_nb.repos.base import XRepo
 
 if TYPE_CHECKING:
@@ -39,7 +39,13 @@ class StrategyRegistry:
             self.add(strategy)
 
     def add(self, strategy: RepoCreationStrategy) -> None:
-        """Adds a strategy."""
+        """Adds a strategy; raises `XRepoConfigurationError` for what is none."""
+        if not isinstance(strategy, RepoCreationStrategy):
+            raise XRepoConfigurationError(
+                f"{an(type(strategy).__name__)} is no RepoCreationStrategy",
+                asked=type(strategy).__name__,
+                hint="derive from RepoCreationStrategy, and register an instance of it",
+            )
         self._strategies.insert(0, strategy)
         self._strategies.sort(key=lambda s: s.priority, reverse=True)
 

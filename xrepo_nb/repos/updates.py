@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoPermissionError
@@ -12,14 +12,15 @@ from xrepo_nb.query.plan import Merge
 from xrepo_nb.repos.documents import copied
 
 
-def updated(document: dict[str, Any], given: Any, name: str) -> dict[str, Any]:
+def updated(document: dict[str, Any], given: Any, name: str, names: Collection[str] = ()) -> dict[str, Any]:
     """A new document: the given fields set, or MongoDB's update operators or pipeline applied.
 
-    Names with dots reach into objects. Without `$` operators, fields not given stay as they are.
+    Names with dots reach into objects, unless a field has that very name, one of `names`. Without
+    `$` operators, fields not given stay as they are.
     """
     if isinstance(given, Mapping):
         operators = [key for key in given if str(key).startswith("$")]
-        if not operators and not any("." in key for key in given):
+        if not operators and not any("." in str(key) for key in given):
             return document | {key: copied(value) for key, value in given.items()}
         if operators and len(operators) < len(given):
             raise XRepoConfigurationError(
@@ -34,10 +35,15 @@ def updated(document: dict[str, Any], given: Any, name: str) -> dict[str, Any]:
             asked=type(given).__name__,
         )
     from xrepo_nb.engines.document import apply_update
+    from xrepo_nb.query.naming import named, with_names
     from xrepo_nb.query.parsing import parse_update
     from xrepo_nb.query.predicates import EVERYTHING
+    from xrepo_nb.query.updates import PipelineUpdate
 
-    result = apply_update([copied(document)], EVERYTHING, parse_update(given), multi=False, upsert=False)
+    update = named(parse_update(given), names)
+    if isinstance(update, PipelineUpdate):
+        update = PipelineUpdate(with_names(update.plan, names))
+    result = apply_update([copied(document)], EVERYTHING, update, multi=False, upsert=False)
     return dict(result.documents[0])
 
 

@@ -90,6 +90,8 @@ class ViewRepo(MaterializedRepo[T]):
         self._sources = dict(sources)
         self._define = define
         self._materialize = materialize
+        if ttl is not None and not (isinstance(ttl, int | float) and ttl > 0):
+            raise XRepoConfigurationError("ttl is a number of seconds above 0", asked=repr(ttl))
         self._ttl = ttl
         self._shaped = None
         self._kept = Bounded(_KEPT)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from pydantic import BaseModel
 
 from xrepo_nb.core.errors import (
     XRepoConfigurationError,
@@ -19,6 +21,7 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.governance.policy import OPEN, FieldSet, Grant
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.check import names_below
+from xrepo_nb.query.naming import dotted, path_of
 from xrepo_nb.query.typing.values import root_of
 from xrepo_nb.repos.change import Change, Current, Item, Kind, Stale
 from xrepo_nb.repos.constraints import applied
@@ -27,7 +30,7 @@ from xrepo_nb.repos.documents import as_key, copied, key_of, same_id
 from xrepo_nb.repos.holding import holds
 from xrepo_nb.repos.narrowing import as_written, seen
 from xrepo_nb.repos.operation import Operation
-from xrepo_nb.repos.shaping import document_of, record_of
+from xrepo_nb.repos.shaping import document_of, field_names, record_of
 from xrepo_nb.repos.updates import merged, updated
 from xrepo_nb.resources.base import WriteResult
 
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from xrepo_nb.repos.base import XRepo
 
 OnError = Literal["raise", "skip"]
+ON_ERROR = get_args(OnError)
 
 ATTEMPTS = 20
 """How often a change is made anew because somebody else's came in between."""
@@ -65,6 +69,7 @@ class Writer:
         repo = self.repo
         if isinstance(given, Mapping):
             self._only_shown(given)
+            self._must_be_known(given)
             given = {**given, **self._stamps(given, "created_at", "updated_at")}
         with self._naming_nothing_hidden():
             document, instance = document_of(given, self.operation.model)
@@ -82,9 +87,10 @@ class Writer:
         repo, old = self.repo, current.document
         self._must_be_current(record_id, old, version)
         shown = visible(old, self.grant.fields)
-        new = updated(shown, given, repo.metadata.name)
+        new = updated(shown, given, repo.metadata.name, dotted(self.schema))
         difference = {f: new.get(f, MISSING) for f in {**shown, **new} if _differs(shown, new, f)}
         self._only_shown(difference)
+        self._must_be_known(difference.keys() - shown.keys())
         with self._naming_nothing_hidden():
             difference = self._validated(old, difference)
         difference = {f: v for f, v in difference.items() if f not in repo.key or not same_id(v, old.get(f))}
@@ -150,8 +156,9 @@ class Writer:
     def _hidden_names(self) -> Iterator[str]:
         fields = self.grant.fields
         if not fields.is_all:
+            names = dotted(self.repo._schema)
             for name in names_below(root_of(self.repo._schema)):
-                if not fields.shows(tuple(name.split("."))):
+                if not fields.shows(path_of(name, names)):
                     yield name
 
     def _only_shown(self, given: Any, above: tuple[str, ...] = ()) -> None:
@@ -166,11 +173,23 @@ class Writer:
         for name, value in given.items() if isinstance(given, Mapping) else ():
             path = (*above, name)
             if not fields.shows(path):
-                hidden = ".".join(path)
-                known = seen(self.repo, self.schema, self.operation.policy, self.operation.permission).names
-                raise XRepoValidationError(f"unknown field {hidden!r}", asked=hidden, exists=known)
+                raise self._unknown(".".join(path))
             if not fields.reaches(path):
                 self._only_shown(value, path)
+
+    def _must_be_known(self, names: Iterable[str]) -> None:
+        """Refuses fields that the model does not have, with the nearest one that it has."""
+        model: type[BaseModel] | None = self.operation.model
+        if model is None or model.model_config.get("extra", "ignore") == "allow":
+            return
+        known = field_names(model)
+        for name in names:
+            if name not in known:
+                raise self._unknown(name)
+
+    def _unknown(self, name: str) -> XRepoValidationError:
+        known = seen(self.repo, self.schema, self.operation.policy, self.operation.permission).names
+        return XRepoValidationError(f"unknown field {name!r}", asked=name, exists=known)
 
     def _must_pass_check(self, document: dict[str, Any]) -> None:
         if self.repo._constraints.checks:

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 import polars as pl
 
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoValidationError
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoValidationError, chosen, texts
 from xrepo_nb.resources.bytes import is_plain
 from xrepo_nb.resources.csv_lines import Dialect, Lines, check_lines, good_lines
 from xrepo_nb.resources.csv_types import (
@@ -24,7 +24,7 @@ from xrepo_nb.resources.csv_types import (
     of_text,
     typed,
 )
-from xrepo_nb.resources.files import FileResource, Format, Loaded, OnError
+from xrepo_nb.resources.files import ON_ERROR, FileResource, Format, Loaded, OnError
 from xrepo_nb.resources.paths import extension
 from xrepo_nb.resources.remote import selected
 from xrepo_nb.resources.union import aligned, require_equal
@@ -70,8 +70,10 @@ class CSVFormat(Format):
 
     def dialect(self, path: Path) -> Dialect:
         """How that file is written: with tabs between the fields if its name says so."""
-        separator = self.separator or ("\t" if extension(path) in (".tsv", ".tab") else ",")
-        return Dialect(separator, self.quote, self.encoding, self.has_header)
+        usual = "\t" if extension(path) in (".tsv", ".tab") else ","
+        return Dialect(
+            usual if self.separator is None else self.separator, self.quote, self.encoding, self.has_header
+        )
 
 
 class _Part:
@@ -204,10 +206,10 @@ class CSVResource(FileResource):
             quote,
             encoding,
             has_header,
-            tuple(columns) if columns is not None else None,
-            (null_values,) if isinstance(null_values, str) else tuple(null_values),
+            texts("columns", columns) if columns is not None else None,
+            texts("null_values", null_values),
             try_parse_dates,
-            on_error,
+            chosen("on_error", on_error, ON_ERROR),
         )
         files = selected(file_path, root, pattern, storage_options)
         super().__init__(files, [format], name=name, union_by_name=union_by_name)

@@ -35,8 +35,8 @@ class Dialect:
     def __post_init__(self) -> None:
         for name in ("separator", "quote"):
             value = getattr(self, name)
-            if value is not None and (len(value) != 1 or not value.isascii()):
-                raise XRepoConfigurationError(f"{name} must be one ASCII character", asked=value)
+            if value is not None and not (isinstance(value, str) and len(value) == 1 and value.isascii()):
+                raise XRepoConfigurationError(f"{name} must be one ASCII character", asked=repr(value))
 
 
 @dataclass(slots=True)
@@ -93,15 +93,14 @@ class _Checker:
     def _header(self, path: Path, dialect: Dialect, block: bytes) -> Lines:
         lines = _decoded(block[:_HEADER])
         record = lines[: self._end(lines, 0) or 1]
-        names = self._fields("\n".join(line or "" for line in record))
+        try:
+            names = self._fields("\n".join(line or "" for line in record))
+        except csv.Error as error:
+            raise _headless(path, _CSV_ERRORS.get(str(error)[:13], str(error))) from None
         self._width = len(names)
         reason = self._fault(record) or ("it has carriage returns" if "\r" in "".join(names) else None)
         if not names or reason is not None:
-            raise XRepoValidationError(
-                f"file {path.name!r} is not CSV: line 1 is no header: {reason or 'it is blank'}",
-                asked=path.name,
-                hint="lines end with a line feed; name another separator= or encoding=",
-            )
+            raise _headless(path, reason if names and reason else "it is blank")
         if not dialect.has_header:
             return Lines(tuple(f"column_{i + 1}" for i in range(len(names))), 0)
         return Lines(tuple(name or f"column_{i + 1}" for i, name in enumerate(names)), len(record))
@@ -180,6 +179,18 @@ class _Checker:
                 return "a quote stands inside a field that is not quoted"
         count = text.count(self._separator) + 1
         return None if count == self._width else f"{counted(count, 'field')} instead of {self._width}"
+
+
+_CSV_ERRORS = {"new-line char": "it has carriage returns", "field larger ": "it is too long"}
+"""What Python's reader means, by the beginning of what it says."""
+
+
+def _headless(path: Path, reason: str) -> XRepoValidationError:
+    return XRepoValidationError(
+        f"file {path.name!r} is not CSV: line 1 is no header: {reason}",
+        asked=path.name,
+        hint="lines end with a line feed; name another separator= or encoding=",
+    )
 
 
 def _decoded(block: bytes) -> list[str | None]:

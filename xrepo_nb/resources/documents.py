@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
 
-from xrepo_nb.core.errors import XRepoValidationError
-from xrepo_nb.resources.files import FileResource, Format, Loaded, OnError
+from xrepo_nb.core.errors import XRepoValidationError, chosen
+from xrepo_nb.resources.files import ON_ERROR, FileResource, Format, Loaded, OnError
 from xrepo_nb.resources.json_text import NotJSON
 from xrepo_nb.resources.remote import selected
 from xrepo_nb.resources.union import require_equal
@@ -44,7 +44,8 @@ class DocumentFileResource(FileResource):
         name: str | None = None,
     ) -> None:
         files = selected(file_path, root, pattern, storage_options)
-        super().__init__(files, [self.format(encoding, on_error)], name=name, union_by_name=union_by_name)
+        format = self.format(encoding, chosen("on_error", on_error, ON_ERROR))
+        super().__init__(files, [format], name=name, union_by_name=union_by_name)
 
 
 @dataclass(slots=True)
@@ -85,8 +86,9 @@ def kinds(schema: Schema) -> dict[str, str]:
 def broken(path: Path, line: int, error: NotJSON) -> XRepoValidationError:
     """The error for a line that is no document."""
     column = f", column {error.column}" if error.column else ""
+    hint = "on_error='report' loads the other rows and lists the broken ones"
     return XRepoValidationError(
         f"file {path.name!r}, line {line}{column}: {error}",
         asked=path.name,
-        hint="on_error='report' loads the other rows and lists the broken ones",
+        hint="; ".join(filter(None, (error.hint, hint))),
     )

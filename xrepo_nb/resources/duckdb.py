@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC
 from itertools import groupby
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from xrepo_nb.resources.duckdb_types import describe, is_text_only, selection
 from xrepo_nb.resources.sql_base import Batches, SQLFileResource
 from xrepo_nb.resources.sql_statements import insert_sql
 from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, fits, misfit
+from xrepo_nb.schema.frames import frame_of
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -102,7 +104,7 @@ class DuckDBResource(SQLFileResource):
         except duckdb.Error as error:
             raise XRepoConnectionError(
                 f"{self.path.name} cannot be opened as a DuckDB database ({type(error).__name__})",
-                hint="another process may hold it; read_only=True lets several read",
+                hint=_hint(self.path),
             ) from None
         locked = database.execute("SELECT current_setting('lock_configuration')").fetchall()
         if locked != [(True,)]:  # else the file is open here already, and set up
@@ -202,7 +204,7 @@ class DuckDBResource(SQLFileResource):
             pl.Series(field.name, [_aware(v) for v in values], dtype=field.type.to_polars())
             for field, values in zip(schema.fields, columns, strict=True)
         ]
-        return Table(frame=pl.DataFrame(series), schema=schema)
+        return Table(frame=frame_of(series), schema=schema)
 
     def _translated(self, error: Exception) -> XRepoError | None:
         import duckdb
@@ -242,6 +244,22 @@ class DuckDBResource(SQLFileResource):
             f"{self.path.name}: the query fits none of its tables",
             hint="a table may have changed since it was opened: open it again",
         )
+
+
+_MAGIC = slice(8, 12)
+"""Where a database of DuckDB says DUCK."""
+
+
+def _hint(path: Path) -> str:
+    """Why a file may not open: it is held by another process, or is none."""
+    try:
+        with path.open("rb") as file:
+            is_one = file.read(_MAGIC.stop)[_MAGIC] == b"DUCK"
+    except OSError:
+        is_one = True
+    if is_one:
+        return "another process may hold it; read_only=True lets several read"
+    return "it is no database of DuckDB; a file in another format opens by its own name"
 
 
 def _constraint(text: str) -> XRepoError:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import polars as pl
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from xrepo_nb.schema.report import InferenceReport
 
 OnError = Literal["raise", "report"]
+ON_ERROR = get_args(OnError)
 """What becomes of rows that cannot be read: an error, or an entry in the report."""
 
 

@@ -51,11 +51,10 @@ class JSONFormat(DocumentFormat):
 def _unreadable(path: Path, error: NotJSON) -> XRepoValidationError:
     place = f", line {error.line}" if error.line else ""
     place += f", column {error.column}" if error.column else ""
-    lines = "one document a line is NDJSON: name the file .ndjson, or open it as 'ndjson'"
     return XRepoValidationError(
         f"file {path.name!r} is not readable as JSON{place}: {error}",
         asked=path.name,
-        hint=lines if "Extra data" in str(error) else None,
+        hint=error.hint,
     )
 
 

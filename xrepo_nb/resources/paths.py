@@ -65,6 +65,12 @@ class Root:
                 asked=resolved.name,
                 hint="name the format: ResourceFactory.create('csv', file_path=...)",
             )
+        if resolved.exists() and not resolved.is_dir():
+            raise XRepoConfigurationError(
+                f"{resolved.name!r} is no ordinary file",
+                asked=resolved.name,
+                hint="copy it to one",
+            )
         if not resolved.is_dir():
             raise XRepoNotFoundError(
                 f"no file or folder {resolved.name!r}", asked=resolved.name, exists=_names(resolved.parent)

@@ -316,6 +316,12 @@ class SQLFileResource(XResource):
         if collection is None:
             if len(names) == 1:
                 return names[0]
+            if not names:
+                raise XRepoNotFoundError(
+                    f"{self.path.name} holds no tables",
+                    exists=names,
+                    hint="create one in it first, or open another file",
+                )
             raise XRepoConfigurationError(
                 f"{self.path.name} holds {len(names)} tables: name one", exists=names, hint="collection=..."
             )

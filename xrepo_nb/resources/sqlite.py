@@ -26,6 +26,7 @@ from xrepo_nb.resources.sql_base import Batches, SQLFileResource
 from xrepo_nb.resources.sql_writes import ACCEPTED, Answers, RecordError, Statement, fits, misfit
 from xrepo_nb.resources.sqlite_declared import read_as_declared, stated
 from xrepo_nb.resources.sqlite_types import describe, parse
+from xrepo_nb.schema.frames import frame_of
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -211,7 +212,7 @@ def decode(rows: Sequence[tuple[Any, ...]], schema: Schema) -> Table:
                 asked=field.name,
                 hint="the table changed since it was described: describe it again",
             ) from None
-    return Table(frame=pl.DataFrame(series), schema=schema)
+    return Table(frame=frame_of(series), schema=schema)
 
 
 def encode(value: Any, schema: Schema, name: str) -> Any:

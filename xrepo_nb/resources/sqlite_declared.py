@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from xrepo_nb.resources.sqlite_types import Range, declared, kind_of, parse, temporal
+from xrepo_nb.schema.frames import frame_of
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 from xrepo_nb.schema.types import DataType, Field
@@ -35,7 +36,8 @@ def read_as_declared(table: Table, whole: Schema) -> Table:
     columns = [_column(table.frame[field.name], field, own) for field in table.schema.fields]
     fields = tuple(field for _, field in columns)
     return Table(
-        frame=pl.DataFrame([series for series, _ in columns]), schema=table.schema.replace(fields=fields)
+        frame=frame_of(series for series, _ in columns),
+        schema=table.schema.replace(fields=fields),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -35,8 +37,9 @@ def is_data(given: Any) -> bool:
 
 
 def is_pandas(given: Any) -> bool:
-    """Whether it is a pandas frame; imports no pandas."""
-    return type(given).__module__.partition(".")[0] == "pandas" and type(given).__name__ == "DataFrame"
+    """Whether it is a pandas frame or series; imports no pandas."""
+    of = type(given)
+    return of.__module__.partition(".")[0] == "pandas" and of.__name__ in ("DataFrame", "Series")
 
 
 def table_of(given: Any) -> Made:
@@ -57,7 +60,7 @@ def table_of(given: Any) -> Made:
     if is_pandas(given):
         return _from_pandas(given)
     if hasattr(given, "__arrow_c_stream__"):
-        return _from_frame(pl.DataFrame(given))
+        return _from_arrow(given)
     if is_data(given):
         return _from_documents(given)
     raise XRepoConfigurationError(
@@ -69,7 +72,7 @@ def table_of(given: Any) -> Made:
 
 def _from_frame(given: pl.DataFrame | pl.LazyFrame) -> Made:
     if isinstance(given, pl.LazyFrame):
-        lazy, notes = stored(given)
+        lazy, notes = _planned(given)
         schema = Schema.from_polars(lazy.collect_schema())
         return Made(Table(lazy=lazy, schema=schema), _report(schema, notes, 0))
     frame, notes = stored(given)
@@ -87,23 +90,86 @@ def _report(schema: Schema, notes: Mapping[str, str], rows: int) -> InferenceRep
     return report
 
 
+def _planned(given: pl.LazyFrame) -> tuple[pl.LazyFrame, dict[str, str]]:
+    try:
+        return stored(given)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise XRepoValidationError(
+            f"the lazy frame cannot be planned: {reason}", asked="LazyFrame", hint="collect() it to see why"
+        ) from None
+
+
 def _from_pandas(given: Any) -> Made:
-    """A pandas frame; its columns of Python objects are inferred like documents."""
+    """A pandas frame; its columns of Python objects, and of types that only pandas has, are inferred
+    like documents."""
     import pandas as pd
 
+    if type(given).__name__ == "Series":
+        given = given.to_frame()
     if not isinstance(given.index, pd.RangeIndex):
         given = given.reset_index()
-    if not given.columns.is_unique:
-        twice = str(given.columns[given.columns.duplicated()][0])
-        raise XRepoValidationError(f"the frame has two columns named {twice!r}", asked=twice)
     given = given.rename(columns=str)
-    objects = [name for name in given.columns if given[name].dtype == object]
+    _must_be_unique(list(given.columns))
+    objects = [name for name in given.columns if _is_of_objects(given[name].dtype)]
     typed = _from_frame(pl.from_pandas(given.drop(columns=objects)))
-    if not objects:
+    values = {name: [None if _is_absent(v) else v for v in given[name].tolist()] for name in objects}
+    return _together(typed, values, list(given.columns))
+
+
+def _is_of_objects(dtype: Any) -> bool:
+    """Whether Arrow has no type for a column of pandas: its values go one by one."""
+    inner = getattr(dtype, "categories", None)
+    dtype = dtype if inner is None else inner.dtype
+    return (
+        dtype.kind == "c"
+        or type(dtype).__name__ in ("PeriodDtype", "IntervalDtype", "SparseDtype")
+        or (inner is None and str(dtype) == "object")
+    )
+
+
+def _from_arrow(given: Any) -> Made:
+    """An Arrow stream; columns of types that Polars does not have are inferred like documents."""
+    if type(given).__name__ not in ("Table", "RecordBatch", "RecordBatchReader"):
+        return _from_frame(_exported(given))
+    import pyarrow as pa
+
+    given = pa.RecordBatchReader.from_stream(given).read_all()
+    _must_be_unique(given.column_names)
+    others = [field.name for field in given.schema if _ONLY_ARROW.search(str(field.type))]
+    typed = _from_frame(pl.DataFrame(given.drop_columns(others) if others else given))
+    return _together(typed, {name: given[name].to_pylist() for name in others}, given.column_names)
+
+
+def _exported(given: Any) -> pl.DataFrame:
+    try:
+        return pl.DataFrame(given)
+    except (pl.exceptions.PolarsError, TypeError) as error:
+        kind = type(given).__name__
+        raise XRepoValidationError(
+            f"the Arrow stream of {an(kind)} is no table that Polars takes ({type(error).__name__})",
+            asked=kind,
+            hint="name its columns: pyarrow.table({...})",
+        ) from None
+
+
+_ONLY_ARROW = re.compile(r"decimal256|interval|run_end_encoded|list_view|union")
+"""Types for which Polars has none, however deep, as Arrow writes them."""
+
+
+def _must_be_unique(names: Sequence[str]) -> None:
+    twice = next((name for name, count in Counter(names).items() if count > 1), None)
+    if twice is not None:
+        raise XRepoValidationError(
+            f"the frame has two columns named {twice!r}", asked=twice, hint="rename one of them"
+        )
+
+
+def _together(typed: Made, values: Mapping[str, Sequence[Any]], names: Sequence[str]) -> Made:
+    """The typed columns, and those whose values are inferred, in the order of the names."""
+    if not values:
         return typed
-    values = [[None if _is_absent(v) else v for v in given[name].tolist()] for name in objects]
-    inferred = infer([dict(zip(objects, row, strict=True)) for row in zip(*values, strict=True)])
-    names = list(given.columns)
+    inferred = infer([dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)])
     fields = {f.name: f for f in (*typed.table.schema.fields, *inferred.schema.fields)}
     frame = pl.concat([typed.table.frame, inferred.frame], how="horizontal").select(names)
     report = InferenceReport(frame.height, typed.report.fields | inferred.report.fields)

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError, closest
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError, closest, counted
 from xrepo_nb.schema.model_schema import schema_of_model
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import Field
@@ -45,6 +45,10 @@ class Registration:
     label: str
     hints: Mapping[str, UIHint]
     permissions: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
+_SHOWN = 10
+"""Models that a repr names."""
 
 
 class XRegistry:
@@ -159,6 +163,11 @@ class XRegistry:
 
     def __iter__(self) -> Iterator[Registration]:
         return iter(list(self._entries.values()))
+
+    def __repr__(self) -> str:
+        names = [entry.model.__name__ for entry in self._entries.values()]
+        listed = ", ".join([*names[:_SHOWN], *(["..."] if len(names) > _SHOWN else [])])
+        return f"<XRegistry: {counted(len(names), 'model')}{': ' if names else ''}{listed}>"
 
     def __len__(self) -> int:
         return len(self._entries)

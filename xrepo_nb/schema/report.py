@@ -84,6 +84,10 @@ class InferenceReport:
     rejected: list[Rejected] = field(default_factory=list)
     sampled: bool = False
 
+    def __repr__(self) -> str:
+        counts = f"{counted(self.rows, 'row')}, {len(self.rejected)} rejected"
+        return f"<InferenceReport: {counts}, {counted(len(self.fields), 'field')}>"
+
     def at(self, path: str) -> FieldReport:
         """The entry of a path, made when it is new."""
         found = self.fields.get(path)

@@ -22,6 +22,10 @@ class Index:
     unique: bool = False
 
 
+_SHOWN = 12
+"""Fields that a repr names."""
+
+
 @dataclass(frozen=True, eq=False)
 class Schema(Mapping[str, Any]):
     """Fields in order, keys, indexes and where they come from. Immutable.
@@ -41,6 +45,11 @@ class Schema(Mapping[str, Any]):
     indexes: tuple[Index, ...] = ()
     source: str | None = None
     extra: tuple[tuple[str, Any], ...] = ()
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{f.name}: {f.type}" for f in self.fields[:_SHOWN])
+        more = f", ... {len(self.fields) - _SHOWN} more" if len(self.fields) > _SHOWN else ""
+        return f"<Schema{f' {self.name!r}' if self.name else ''} {{{fields}{more}}}>"
 
     @property
     def names(self) -> tuple[str, ...]:

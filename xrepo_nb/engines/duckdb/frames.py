@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from xrepo_nb.schema.frames import frame_of
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 from xrepo_nb.schema.types import DataType
@@ -62,7 +63,7 @@ def to_table(arrow: Any, schema: Schema, constants: Mapping[str, Any] = {}) -> T
         else pl.Series(field.name, [constants[field.name]] * len(series), dtype=pl.Object)
         for series, field in zip(frame.iter_columns(), schema.fields, strict=True)
     ]
-    return Table(frame=pl.DataFrame(columns), schema=schema)
+    return Table(frame=frame_of(columns), schema=schema)
 
 
 def _cast(series: pl.Series, dtype: Any) -> pl.Series:

@@ -29,6 +29,7 @@ from xrepo_nb.query.typing.expressions import Scope as TypeScope
 from xrepo_nb.query.typing.expressions import type_of
 from xrepo_nb.query.walk import is_random
 from xrepo_nb.schema.documents import to_documents
+from xrepo_nb.schema.frames import frame_of
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import Field
 
@@ -172,7 +173,7 @@ def _over_documents(scope: Scope, names: Iterable[str], result: typing.Value, ev
         with metered():
             if not read:
                 return _series([_one(evaluate, {}) for _ in range(len(parts[0]))], result)
-            frame = pl.DataFrame([part.rename(name) for name, part in zip(read, parts, strict=True)])
+            frame = frame_of(part.rename(name) for name, part in zip(read, parts, strict=True))
             return _series([_one(evaluate, row) for row in to_documents(frame, schema)], result)
 
     # What reads no column is evaluated once a row all the same (`$rand`).

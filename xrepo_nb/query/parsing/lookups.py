@@ -19,9 +19,11 @@ def split_lookup(key: str, fields: Container[str] = ()) -> tuple[Path, str | Non
 
     None when the underscores belong to the name itself: `__v`, `x__`, one of `fields`.
     """
+    name, _, last = key.rpartition("__")
+    if last in LOOKUPS and name in fields and key not in fields:
+        return tuple(name.split(".")), last
     if key.partition(".")[0] in fields:
         return None
-    name, _, last = key.rpartition("__")
     if last in LOOKUPS and name.partition(".")[0] in fields:
         return tuple(name.split(".")), last
     parts = key.split("__")

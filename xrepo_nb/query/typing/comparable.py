@@ -158,4 +158,8 @@ def _hint(held: frozenset[str], given: str) -> str | None:
         return "for any of several values write $in, or field__in"
     if not held.isdisjoint(("datetime", "date")):
         return "give a datetime, or ISO text such as '2024-01-31'"
-    return "give True or False" if "bool" in held else None
+    if "bool" in held:
+        return "give True or False"
+    if "int" in held:
+        return "give a number"
+    return "give text" if "string" in held else None

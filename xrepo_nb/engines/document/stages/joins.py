@@ -33,7 +33,7 @@ def join(node: p.Join, context: Context) -> Run:
 
 def _key(names: Sequence[str]) -> Key:
     """The key of a row over several fields; None when one of them is null or missing."""
-    reads = [getter(tuple(name.split("."))) for name in names]
+    reads = [getter((name,)) for name in names]
 
     def key(row: Row) -> Any:
         values = [read(row) for read in reads]
@@ -145,7 +145,7 @@ def _asof(node: p.Join, left: list[Row], right: list[Row]) -> Iterator[Row]:
     """Each left row with the last right row at or before it, among those of equal other keys."""
     exact, (left_name, right_name) = node.on[:-1], node.on[-1]
     left_key, right_key = _key([a for a, _ in exact]), _key([b for _, b in exact])
-    read_left, read_right = getter(tuple(left_name.split("."))), getter(tuple(right_name.split(".")))
+    read_left, read_right = getter((left_name,)), getter((right_name,))
     ordered: dict[Any, list[tuple[Any, int]]] = {}
     for i, row in enumerate(right):
         value = read_right(row)

@@ -121,7 +121,7 @@ def _named(exprs: Mapping[str, pl.Expr]) -> list[pl.Expr]:
 
 def _whole(frame: Frame, key: Value, outputs: _Outputs) -> Frame:
     """One group of all rows, and none when there are no rows."""
-    counted = frame.lazy.select(*outputs.exprs(), pl.len().alias(_PART)).filter(column(_PART) > 0).drop(_PART)
+    counted = frame.lazy.select(*outputs.exprs(), pl.len().alias(_PART)).filter(column(_PART) > 0)
     columns = {"_id": column_of(key)} | outputs.columns()
     lazy = counted.with_columns(key.expr.alias("_id")).select(map(column, physical_names(columns)))
     return Frame(lazy, columns, 1)

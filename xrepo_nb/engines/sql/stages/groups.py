@@ -76,6 +76,8 @@ def grouped(
     else:
         some = exp.GT(this=exp.Count(this=exp.Star()), expression=number(0))
         select = select.having(some, copy=False)
+        if not any(value.sql.find(exp.AggFunc) for value in made.values()):  # else no group, to SQLite
+            select = select.select(exp.Alias(this=exp.Count(this=exp.Star()), alias=name("#n")), copy=False)
     columns = {"_id": _rebuilt(iter(outer_keys), key).nullable()}
     for logical, value in made.items():
         columns[logical] = replace(value, sql=column(names[logical], alias))
