@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import field, replace
+from functools import cache
 from typing import Any
 from typing import Literal as OneOf
 
@@ -33,8 +34,9 @@ class Plan:
         while waiting:
             node = waiting.pop()
             yield node
-            if isinstance(node, Stage) and attributes(type(node), "Plan") == _INPUT:
-                waiting.append(node.input)
+            kind: Any = type(node)
+            if _reads_input_only(kind):
+                waiting.append(node.input)  # type: ignore[attr-defined]
             else:
                 waiting += reversed(tuple(node.children()))
 
@@ -54,8 +56,10 @@ class Plan:
         return below
 
 
-_INPUT = ("input",)
-"""The plans that most stages hold."""
+@cache
+def _reads_input_only(kind: Any) -> bool:
+    """Whether a stage holds no plan but that of its input, as most do."""
+    return issubclass(kind, Stage) and attributes(kind, "Plan") == ("input",)
 
 
 def _rebuilt(node: Plan, below: Plan | None, change: Callable[[Plan], Plan]) -> Plan:

@@ -57,7 +57,9 @@ def paths_in(*expressions: Expr | None) -> frozenset[Path]:
 
 def is_random(expr: Expr) -> bool:
     """Whether the value depends on chance."""
-    return any(isinstance(part, Call) and part.op == "$rand" for part in expr.walk())
+    if type(expr) is FieldRef or type(expr) is Literal:
+        return False
+    return (type(expr) is Call and expr.op == "$rand") or any(map(is_random, parts_of(expr)))
 
 
 def _predicate(predicate: p.Predicate, found: set[Path]) -> None:

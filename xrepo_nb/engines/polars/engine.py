@@ -19,7 +19,7 @@ from xrepo_nb.engines.polars.encoding import codes_for
 from xrepo_nb.engines.polars.frame import Frame, empty_scan, finish, scan, settle
 from xrepo_nb.engines.polars.planning import Lowering
 from xrepo_nb.engines.polars.reasons import Inexact
-from xrepo_nb.engines.polars.running import How, how_to_run, keeps_order
+from xrepo_nb.engines.polars.running import how_to_run, keeps_order
 from xrepo_nb.engines.select import get_engine
 from xrepo_nb.engines.typed.reasons import Unsupported, decline
 from xrepo_nb.query.plan import Plan
@@ -45,10 +45,11 @@ def lower(
 
 @frozen
 class Lowered:
-    """A plan as a frame, with what the columns mean still apart from them, and how it is best collected."""
+    """A plan as a frame, with what the columns mean still apart from them, and how many of its joins find
+    their rows by place."""
 
     frame: Frame
-    how: How
+    placed: int
 
 
 def lower_frame(
@@ -72,7 +73,7 @@ def lower_frame(
             frame = lowering.frame(plan)
     except RecursionError:
         return decline("a plan that is nested too deeply")
-    return Lowered(frame, how_to_run(plan, inputs, placed=len(lowering.placed)))
+    return Lowered(frame, len(lowering.placed))
 
 
 _ID = re.compile(r": [0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -127,7 +128,8 @@ class PolarsEngine:
         guards within the frame; the interpreter then runs the plan, for the exact answer or error.
         """
         try:
-            return settle(lowered.frame.lazy.collect(engine=lowered.how), lowered.frame.columns)
+            how = how_to_run(plan, inputs, placed=lowered.placed)
+            return settle(lowered.frame.lazy.collect(engine=how), lowered.frame.columns)
         except INEXACT:
             return get_engine("document").collect(plan, inputs, variables)
 

@@ -46,9 +46,11 @@ class Order:
 def _check_arrays(keys: Sequence[SortKey], values: Sequence[Value], scope: Scope) -> None:
     """Declines keys that lead through arrays, whose elements are chosen for all keys together."""
     for key in keys:
-        if any(scope.path(key.path[:end]).kind == "array" for end in range(1, len(key.path))):
+        if len(key.path) > 1 and any(
+            scope.path(key.path[:end]).kind == "array" for end in range(1, len(key.path))
+        ):
             decline("a sort by a field within the elements of an array")
-    if sum(value.kind == "array" for value in values) > 1:
+    if len(values) > 1 and [value.kind for value in values].count("array") > 1:
         decline("a sort by several arrays")
 
 

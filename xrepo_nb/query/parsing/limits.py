@@ -50,16 +50,17 @@ def check_bounds(given: Any, at: str, most: int = MAX_CONTAINERS) -> None:
             raise XRepoLimitError(f"nested deeper than {MAX_DEPTH} levels", at=at, hint="flatten the query")
         below: list[Any] = []
         for container in level:
-            is_array = type(container) is not dict and isinstance(container, (list, tuple))
-            items = container if is_array else container.values()
+            items = container.values() if type(container) is dict else _items(container)
             if len(items) > MAX_VALUES:
                 raise XRepoLimitError(f"more than {MAX_VALUES:,} elements", at=at, hint="join instead")
-            for item in items:
-                if type(item) not in ATOMS and isinstance(item, _CONTAINERS):
-                    below.append(item)
+            below += [item for item in items if type(item) not in ATOMS and isinstance(item, _CONTAINERS)]
             if len(below) > most:
                 break
         level = below
+
+
+def _items(container: Any) -> Any:
+    return container.values() if isinstance(container, Mapping) else container
 
 
 def checked_depth(depth: int, at: str) -> int:

@@ -45,17 +45,16 @@ def pipeline(
         if op == "$documents" and (i > 0 or not (leaf or isinstance(start, Scan))):
             fail("$documents is the first stage of a pipeline", here, asked=op)
         plan = parse(argument, plan, here, scope)
-        scope = scope.knowing(*_underscored(op, argument))
+        if op != "$match" and isinstance(argument, (dict, Mapping)):
+            scope = scope.knowing(*_underscored(argument))
     return plan
 
 
-def _underscored(op: str, argument: Any) -> list[str]:
+def _underscored(argument: Mapping[str, Any]) -> list[str]:
     """The names with a double underscore that a stage gives to fields."""
-    if op == "$match" or not isinstance(argument, (dict, Mapping)):
-        return []
     named = [*argument, argument.get("as"), argument.get("includeArrayIndex")]
     output = argument.get("output")
-    if isinstance(output, (dict, Mapping)):
+    if output is not None and isinstance(output, (dict, Mapping)):
         named += output
     return [name for name in named if isinstance(name, str) and "__" in name]
 

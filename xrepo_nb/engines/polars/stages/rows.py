@@ -33,12 +33,13 @@ _MOST = 2**32 - 1
 
 @lowers_stage(Limit)
 def _limit(stage: Limit, lowering: Lowering) -> Frame:
-    frame = lowering.frame(stage.input)
     if stage.count < 0:
         decline("a negative limit")
-    count = min(stage.count, _MOST)
+    count, skip = min(stage.count, _MOST), stage.input if isinstance(stage.input, Skip) else None
+    frame = lowering.frame(stage.input if skip is None else skip.input)
+    skipped = 0 if skip is None else min(skip.count, _MOST)
     height = count if frame.height is None else min(frame.height, count)
-    return frame.over(frame.lazy.head(count), height)
+    return frame.over(frame.lazy.slice(skipped, count), height)
 
 
 @lowers_stage(Skip)
