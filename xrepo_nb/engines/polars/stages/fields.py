@@ -68,7 +68,7 @@ def _included(value: Value | None, what: Any) -> Value | None:
 
 def _included_below(value: Value | None, tree: Tree) -> Value | None:
     """Only some fields of an object."""
-    if any(isinstance(what, Value) for what in tree.values()):
+    if _computes(tree):
         return _computed_below(value, tree)
     if value is not None and value.kind == "mixed":
         decline("a projection below a field of mixed type")
@@ -85,6 +85,11 @@ def _included_below(value: Value | None, tree: Tree) -> Value | None:
     # What is no object, null as well, is left out.
     there = value if value.absence == "never" else replace(value, absence="missing", missing=None)
     return _rebuilt(there, inner)
+
+
+def _computes(what: Any) -> bool:
+    """Whether a value is computed there or below: then an object is made even where none is given."""
+    return any(map(_computes, what.values())) if isinstance(what, dict) else isinstance(what, Value)
 
 
 def _computed_below(value: Value | None, tree: Tree) -> Value:
