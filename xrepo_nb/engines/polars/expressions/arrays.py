@@ -127,6 +127,8 @@ def _in(call: Call, scope: Scope) -> Value:
 @lowers("$concatArrays")
 def _concatenated(call: Call, scope: Scope) -> Value:
     values = [_array(scope, arg, call.op) for arg in call.args]
+    if not values:
+        decline("$concatArrays of nothing")
     type_ = unified([value.type for value in values])
     return Value(pl.concat_list([widened(v, type_) for v in values]), type_, absent_like(values))
 
