@@ -16,7 +16,7 @@ from xrepo_nb.query.expressions import Expr, Path
 
 Shape = Callable[[Row, Mapping[str, Any]], Row]
 Tree = dict[str, Any]
-"""The paths of a projection, step by step; at the end of each `True`, or `False` where a value is computed."""
+"""The paths of a projection, step by step; `True` at the end of each, `False` where a value is computed."""
 
 
 def _mapped(shape: Shape, context: Context) -> Run:
