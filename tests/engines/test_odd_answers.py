@@ -110,3 +110,52 @@ def test_a_line_needs_each_place_once(engine: str, stage: str) -> None:
         answer(engine, pipeline, rows)
     found = answer(engine, pipeline, [{**row, "p": number} for number, row in enumerate(rows)])
     assert found is not None and [row["v"] for row in found] == [1.0, None, 3.0]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize(
+    "by",
+    [{"$mod": ["$i", "$k"]}, {"$divide": ["$i", "$k"]}, {"a": {"$mod": ["$i", "$k"]}, "b": "$k"}],
+    ids=str,
+)
+def test_a_partition_by_what_may_fail(engine: str, by: Any) -> None:
+    rows: Rows = [{"_id": number, "i": number, "k": 2} for number in range(1, 5)]
+    outputs = {
+        "n": {"$documentNumber": {}},
+        "sum": {"$sum": "$i", "window": {"documents": ["unbounded", "current"]}},
+    }
+    stage = {"$setWindowFields": {"partitionBy": by, "sortBy": {"i": 1}, "output": outputs}}
+    expected = answer("document", [stage], rows)
+    assert answer(engine, [stage], rows) == expected
+    with pytest.raises(XRepoQueryError, match="by zero"):
+        answer(engine, [stage], [{**row, "k": 0} for row in rows])
+
+
+PLACES = [
+    ([{"$sort": {"a": 1, "b": 1}}], "pipeline[0].$sort"),
+    ([{"$sort": {"a": 1, "b": 1}}, {"$limit": 1}], "pipeline[0].$sort"),
+    ([{"$fill": {"sortBy": {"a": 1, "b": 1}, "output": {"c": {"method": "locf"}}}}], "pipeline[0].$fill"),
+    ([{"$skip": 0}, {"$match": {"a": {"$regex": "("}}}], "pipeline[1].$match"),
+    ([{"$facet": {"q": [{"$match": {"a": {"$regex": "("}}}]}}], "pipeline[0].$facet.q[0].$match"),
+    ([{"$documents": [{"$add": [1, "$no"]}]}], "pipeline[0].$documents"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("pipeline", "at"), PLACES, ids=str)
+def test_failures_on_the_data_tell_their_stage(pipeline: list[Any], at: str) -> None:
+    with pytest.raises(XRepoQueryError) as failed:
+        answer("document", pipeline, [{"_id": 1, "a": [1], "b": [2]}, {"_id": 2, "a": [1], "b": [2]}])
+    assert failed.value.at == at
+
+
+@pytest.mark.parametrize("engine", ["document", "polars"])
+@pytest.mark.parametrize("date", ["$no", "$n"])
+@pytest.mark.parametrize("wrong", [{"timezone": "+8"}, {"format": "%q"}, {"format": 5}], ids=str)
+def test_wrong_constants_beside_no_date(engine: str, date: Any, wrong: Any) -> None:
+    with pytest.raises(XRepoQueryError):
+        answer(engine, [{"$project": {"out": {"$dateToString": {"date": date, **wrong}}}}], FEW)
+
+
+def test_duckdb_leaves_a_wrong_time_zone_to_the_interpreter() -> None:
+    asked = {"$dateToString": {"date": "$no", "timezone": "+8"}}
+    assert answer("duckdb", [{"$project": {"out": asked}}], FEW) is None

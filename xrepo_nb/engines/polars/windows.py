@@ -114,7 +114,7 @@ def on_the_line(value: Value, rows: Partition) -> Value:
     """The value, or what lies on the line between the values before and after it."""
     filled = rows.over(interpolated(value, rows.key))
     again = rows.over(column(KEY) == column(KEY).shift())
-    once = guarded(again, lambda s: s.any(), "a linear fill by a key that comes twice")
+    once = guarded(again, lambda s: s, "a linear fill by a key that comes twice")
     return Value(pl.when(once).then(None).otherwise(filled), FLOAT, "null")
 
 

@@ -194,4 +194,4 @@ def documents(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     if isinstance(items, Literal):
         for i, item in enumerate(array(items.value, "$documents", at)):
             document(item, "each of $documents", f"{at}[{i}]")
-    return Documents(items)
+    return Documents(items, at=at)
