@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from xrepo_nb.engines.polars.frame import Frame
-from xrepo_nb.engines.polars.paths import element, member
+from xrepo_nb.engines.polars.paths import each_element, element, member
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.scope import document
 from xrepo_nb.engines.polars.values import Value
@@ -143,7 +143,7 @@ def _excluded(value: Value, tree: Tree) -> Value:
             return value
         inner = _excluded(element(item), tree)
         type_ = DataType("array", item=inner.type)
-        return Value(value.expr.list.eval(inner.expr), type_, value.absence, value.missing)
+        return Value(each_element(value.expr, inner.expr, inner.type), type_, value.absence, value.missing)
     if value.kind != "object":
         return value
     there = replace(value, absence="never")
