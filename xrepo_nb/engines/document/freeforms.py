@@ -13,7 +13,6 @@ from xrepo_nb.engines.document.dateformat import (
 )
 from xrepo_nb.engines.document.dates import SECOND, Zone
 
-
 _NO_ZONE = r"(?!(?:[ap]\.?m\.?|noon|midnight)\s*\Z)"
 
 
