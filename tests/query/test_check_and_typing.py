@@ -238,6 +238,20 @@ def test_types_of_other_stages() -> None:
     assert union == {"_id": "mixed never", "city": "string missing", "people": "int missing"}
 
 
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"lines.x": "$price"}, "array<object<x: float>>"),
+        ({"lines.x": "$price", "lines.n": 1}, "array<object<n: int, x: float>>"),
+        ({"lines.n": "$price", "lines.sku": 1}, "array<object<sku: string, n: float>>"),
+        ({"tags.x": "$price"}, "array<object<x: float>>"),
+    ],
+)
+def test_types_of_fields_computed_below_arrays(fields: Any, expected: str) -> None:
+    found = output_schema(plan({"$project": fields}), SCHEMAS)
+    assert str(found.fields[-1].type) == expected
+
+
 def test_a_left_join_may_leave_the_right_side_null() -> None:
     view = Join(Scan("orders"), Scan("cities"), (("city", "_id"),), how="left")
     right = output_schema(Join(Scan("cities"), Scan("cities"), (("_id", "_id"),)), SCHEMAS)

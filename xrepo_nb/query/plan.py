@@ -99,6 +99,7 @@ class Documents(Plan):
     """`$documents`: literal rows."""
 
     items: Expr
+    at: str = field(default="", compare=False, repr=False, kw_only=True)
 
 
 @frozen

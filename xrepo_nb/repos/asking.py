@@ -30,7 +30,7 @@ def matching(repo: XRepo[Any], filters: Any, operation: Operation) -> Plan:
     schema = schema_of(repo, operation.identity, operation.policy, permission)
     known = seen(repo, schema, operation.policy, permission).names
     predicate = parse_filter(repo._translated(filters, operation.identity), fields=known)
-    return scan if predicate == EVERYTHING else Match(scan, predicate)
+    return scan if predicate == EVERYTHING else Match(scan, predicate, at="filter")
 
 
 def pipeline(repo: XRepo[Any], stages: Sequence[Mapping[str, Any]], start: Plan | None = None) -> Plan:

@@ -13,9 +13,11 @@ from xrepo_nb.engines.document.dateformat import (
 )
 from xrepo_nb.engines.document.dates import SECOND, Zone
 
+_NO_ZONE = r"(?!(?:[ap]\.?m\.?|noon|midnight)\s*\Z)"
+
 
 def _form(day: str, time: str) -> re.Pattern[str]:
-    return re.compile(rf"\s*{day}{time}\s*(?P<z>\(?(?:{ZONE})\)?)?\s*\Z", re.A | re.I)
+    return re.compile(rf"\s*{day}{time}\s*(?:{_NO_ZONE}(?P<z>\(?(?:{ZONE})\)?))?\s*\Z", re.A | re.I)
 
 
 _FRACTION = r"(?:[.,:](?P<f>\d{1,9}))?"

@@ -39,7 +39,7 @@ def merge_documents(
         key = _checked_key(row, reads, node)
         place = places.get(key)
         if place is not None:
-            out[place] = _same_id(out[place], combine(out[place], row))
+            out[place] = _same_id(out[place], combine(out[place], row), node)
         elif node.when_not_matched == "insert":
             places[key] = len(out)
             out.append(copied(with_id(row)))
@@ -76,9 +76,9 @@ def _checked_key(row: Row, reads: Sequence[Callable[[Any], Any]], node: Merge) -
     return _key(row, reads)
 
 
-def _same_id(old: Row, new: Row) -> Row:
+def _same_id(old: Row, new: Row, node: Merge) -> Row:
     if "_id" in old and hash_key(old["_id"]) != hash_key(new.get("_id", MISSING)):
-        raise XRepoQueryError("$merge would change the _id of a document")
+        raise XRepoQueryError("$merge would change the _id of a document", at=node.at)
     return new
 
 

@@ -141,6 +141,7 @@ def _checked(found: Iterable[tuple[Path, Any]]) -> Iterator[tuple[Path, Any]]:
                 name = ".".join(path)
                 raise XRepoQueryError(
                     f"the filter fixes the field {name!r} of the new document twice",
+                    at="filter",
                     asked=name,
                     hint="name each field of an upsert's filter once",
                 )

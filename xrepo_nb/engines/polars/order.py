@@ -72,7 +72,7 @@ def _array_parts(value: Value, descending: bool) -> list[pl.Expr]:
     if item is None or item.kind not in SORTED or item.kind == "float":
         decline(f"a sort by a field of type {value.type}")
     array = value.expr
-    has_null = array.list.eval(pl.element().is_null()).list.any()
+    has_null = array.list.agg(pl.element().is_null().any())
     least = pl.when(has_null).then(None).otherwise(array.list.min())
     filled = ~(array.list.len() == 0).fill_null(False)
     return [filled, array.list.max() if descending else least]

@@ -46,6 +46,15 @@ def element(type_: DataType) -> Value:
     return Value(pl.element(), type_, "null")
 
 
+def each_element(lists: pl.Expr, each: pl.Expr, item: DataType) -> pl.Expr:
+    """The arrays with `each` in place of every element, of that type.
+
+    Out of Polars' sight: it takes the first of computed lists for a list of one computed first element.
+    """
+    type_ = DataType("array", item=item).to_polars()
+    return lists.map_batches(lambda s: s.list.eval(each), return_dtype=type_, is_elementwise=True)
+
+
 def _through(value: Value, path: Path) -> Value:
     item = value.type.item
     if item is None or item.kind != "object":
@@ -62,4 +71,5 @@ def _through(value: Value, path: Path) -> Value:
         each = inner.expr.filter(~inner.missing)
     else:
         each = inner.expr
-    return Value(value.expr.list.eval(each), type_).with_absence(False, value.is_absent())
+    made = each_element(value.expr, each, inner.type)
+    return Value(made, type_).with_absence(False, value.is_absent())

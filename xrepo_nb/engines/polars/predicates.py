@@ -89,7 +89,7 @@ def any_element(array: Value, test: Test) -> Condition:
         return False
     if found is True:
         return array.expr.list.len() > 0
-    return array.expr.list.eval(found.fill_null(False)).list.any()
+    return array.expr.list.agg(found.fill_null(False).any())
 
 
 def _among(array: Value, path: Path, test: Test, elements: bool) -> Condition:

@@ -91,6 +91,12 @@ def _int(value: int) -> Value:
     return Value(constant(constants.whole(value)), INT, "never", facts=Facts((value, value)), literal=value)
 
 
+def _float(value: float) -> Value:
+    # The zeros are equal, so that a cache does not tell them apart.
+    made = constant(value) if value else pl.lit(value, dtype=pl.Float64)
+    return Value(made, FLOAT, "never", literal=value)
+
+
 @lru_cache(maxsize=1024, typed=True)
 def constant(value: Any) -> pl.Expr:
     """A number, text or bool as a Polars literal of its canonical dtype."""
@@ -138,7 +144,7 @@ def _document(value: dict[str, Any]) -> Value:
 _LITERALS: dict[type, Any] = {
     bool: lambda v: Value(constant(v), BOOL, "never", literal=v),
     int: _int,
-    float: lambda v: Value(constant(v), FLOAT, "never", literal=v),
+    float: _float,
     str: lambda v: Value(constant(constants.text(v)), STRING, "never", literal=v),
     bytes: _plain("binary"),
     datetime: _datetime,

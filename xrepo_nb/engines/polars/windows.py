@@ -55,8 +55,11 @@ class Partition:
         return expr.over(PART)
 
     def argument(self, output: WindowOutput, name: str | None = None) -> Value:
-        """The argument, by name or the only one."""
-        return self.scope.typed(output.needed(name) if name else output.args[0])
+        """The argument, by name or the only one; what reads no field comes to every row all the same."""
+        value = self.scope.typed(output.needed(name) if name else output.args[0])
+        if value.expr.meta.root_names():
+            return value
+        return replace(value, expr=pl.when(column(ROW).is_not_null()).then(value.expr))
 
 
 @windows("$documentNumber")
@@ -109,7 +112,10 @@ def _linear(output: WindowOutput, rows: Partition) -> Value:
 
 def on_the_line(value: Value, rows: Partition) -> Value:
     """The value, or what lies on the line between the values before and after it."""
-    return Value(rows.over(interpolated(value, rows.key)), FLOAT, "null")
+    filled = rows.over(interpolated(value, rows.key))
+    again = rows.over(column(KEY) == column(KEY).shift())
+    once = guarded(again, lambda s: s, "a linear fill by a key that comes twice")
+    return Value(pl.when(once).then(None).otherwise(filled), FLOAT, "null")
 
 
 def interpolated(value: Value, key: Value | None) -> pl.Expr:

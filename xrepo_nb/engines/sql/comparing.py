@@ -159,8 +159,10 @@ def _as_datetime(value: Value) -> Value:
 
 def truth(value: Value) -> Condition:
     """Truth by MongoDB's rule: not false, null, missing or zero; NaN is true."""
+    if value.is_constant and (value.kind == "bool" or value.bracket == "number"):
+        return bool(value.literal)
     if value.kind == "bool":
-        return value.sql if not value.is_constant else bool(value.literal)
+        return value.sql
     if value.bracket == "number":
         return exp.NEQ(this=value.sql, expression=number(0))
     return value.is_present()

@@ -168,8 +168,10 @@ def redact(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
 def count(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     """`$count`: a group of everything."""
     name = field_name(string(given, "$count", at), at)
+    if name == "_id":
+        fail("$count takes any name but '_id', which is the group's own", at, hint="rename it with $project")
     rows = Group(source, Literal(None), (Accumulator(name, "$sum", (Literal(1),), at=at),), at=at)
-    return rows if name == "_id" else Project(rows, ((("_id",), False),), inclusive=False)
+    return Project(rows, ((("_id",), False),), inclusive=False)
 
 
 def sort_by_count(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
@@ -192,4 +194,4 @@ def documents(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
     if isinstance(items, Literal):
         for i, item in enumerate(array(items.value, "$documents", at)):
             document(item, "each of $documents", f"{at}[{i}]")
-    return Documents(items)
+    return Documents(items, at=at)

@@ -12,7 +12,7 @@ from xrepo_nb.query.typing.values import (
     Value,
     array_of,
     lineage,
-    numeric,
+    summed,
     union,
 )
 from xrepo_nb.schema.types import Absence, DataType, Kind
@@ -41,7 +41,7 @@ def _plain(kind: Kind, absence: Absence = "null") -> Rule:
 
 
 def _sum(value: Value) -> Value:
-    return Value(numeric([value.type]))
+    return Value(summed([value.type]))
 
 
 def _real(value: Value) -> Value:

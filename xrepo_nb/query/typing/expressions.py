@@ -33,6 +33,7 @@ from xrepo_nb.query.typing.values import (
     numeric,
     object_of,
     resolved,
+    summed,
     union,
 )
 from xrepo_nb.schema.types import DataType, Field, Kind
@@ -159,7 +160,7 @@ def _real(values: Sequence[Value]) -> Value:
 
 def _sum(values: Sequence[Value]) -> Value:
     items = [value.item if value.kind == "array" and len(values) == 1 else value for value in values]
-    return Value(numeric(value.type for value in items), "never", lineage(*values))
+    return Value(summed(value.type for value in items), "never", lineage(*values))
 
 
 def _average(values: Sequence[Value]) -> Value:

@@ -160,7 +160,10 @@ def _project(plan: s.Project, rows: Value, walk: Walk) -> Value:
             fields = without_path(fields, path)
     else:
         hidden = any(path == ("_id",) and value is False for path, value in plan.fields)
-        fields = only_paths(rows.type.fields, kept if hidden else [("_id",), *kept])
+        inner = [path for path, _ in computed if len(path) > 1]
+        fields = only_paths(rows.type.fields, [*([] if hidden else [("_id",)]), *kept, *inner])
+        for path in inner:  # What holds it is still an array, or an object.
+            fields = without_path(fields, path)
     for path, value, text in found:
         fields = with_path(fields, path, value, text)
     return object_of(fields, source=rows.lineage)

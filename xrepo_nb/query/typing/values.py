@@ -125,6 +125,11 @@ def numeric(types: Iterable[DataType]) -> DataType:
     return DataType(_NUMERIC[rank])
 
 
+def summed(types: Iterable[DataType]) -> DataType:
+    """The type of a sum that passes over what is no number."""
+    return numeric(t for t in types if t.kind in _NUMERIC or t.kind == "mixed")
+
+
 def array_of(value: Value, absence: Absence = "never") -> Value:
     """An array of such values."""
     return Value(DataType("array", item=value.type), absence, value.lineage)

@@ -101,7 +101,7 @@ def _integral(op: str, mode: str, double: Callable[[float], int]) -> Callable[[A
             if not number.is_finite():
                 return value
             return decimal_like(number.to_integral_value(rounding=mode), (value,))
-        return float(double(value)) if math.isfinite(value) else value
+        return math.copysign(double(value), value) if math.isfinite(value) else value
 
     return apply
 

@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoQueryError, XRepoUnsupportedError
+from xrepo_nb.engines.document.places import placed
 from xrepo_nb.query import plan as p
 
 Row = dict[str, Any]
@@ -96,7 +97,7 @@ def compile_plan(plan: p.Plan, context: Context) -> Run:
             steps.append(top(below, node.count))
             node = below.input
         else:
-            steps.append(_STAGES[type(node)](node, context))
+            steps.append(placed(_STAGES[type(node)], node.at)(node, context))
             node = below
     start = _LEAVES.get(type(node))
     if start is None:
@@ -132,7 +133,7 @@ def _documents(node: p.Documents, context: Context) -> Run:
     def run(rows: Rows) -> Rows:
         found = evaluate({}, context.variables)
         if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
-            raise XRepoQueryError("$documents takes an array of documents")
+            raise XRepoQueryError("$documents takes an array of documents", at=node.at)
         return found
 
     return run

@@ -66,7 +66,8 @@ def _positional(value: FirstMatch) -> Find:
             return out
         position = find(row)
         if position is None or position >= len(array):
-            raise XRepoQueryError("the filter selects no element for the positional projection")
+            at = f"projection.{'.'.join(value.path)}.$"
+            raise XRepoQueryError("the filter selects no element for the positional projection", at=at)
         return with_value(out, value.path, [array[position]])
 
     return apply

@@ -7,6 +7,7 @@ from typing import Any
 
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.engines.document import values as v
+from xrepo_nb.engines.document.places import placed
 from xrepo_nb.engines.document.sorting import sort_reader, sort_rows
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows
 from xrepo_nb.engines.document.stages.groups import split
@@ -16,6 +17,7 @@ from xrepo_nb.query.plan import Fill, SetWindowFields, SortKey
 def partitions(node: SetWindowFields | Fill, context: Context) -> Callable[[Rows], Iterator[list[Row]]]:
     """Splits rows by the stage's expression and sorts each part; parts come in the order of their keys."""
     keys = node.keys
+    ordered = placed(lambda rows: sort_rows(rows, keys), node.at)
 
     def run(rows: Rows) -> Iterator[list[Row]]:
         found = split(rows, node.partition_by, context)
@@ -23,7 +25,7 @@ def partitions(node: SetWindowFields | Fill, context: Context) -> Callable[[Rows
             if isinstance(key, list):
                 raise XRepoQueryError("a partition is not by an array", at=node.at)
         for _, members in sorted(found, key=lambda part: v.key(part[0])):
-            yield sort_rows(members, keys) if keys else members
+            yield ordered(members) if keys else members
 
     return run
 

@@ -12,6 +12,7 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import values as v
 from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.paths import with_value
+from xrepo_nb.engines.document.places import placed
 from xrepo_nb.engines.document.predicates import compile_predicate
 from xrepo_nb.engines.document.sorting import best, sort_rows
 from xrepo_nb.engines.document.stages.compile import Context, Row, Rows, Run, compile_plan, stage
@@ -40,7 +41,7 @@ _FEW = 8
 @stage(p.Sort)
 def sort(node: p.Sort, context: Context) -> Run:
     keys = node.keys
-    return _turned if node.is_natural else lambda rows: sort_rows(rows, keys)
+    return _turned if node.is_natural else placed(lambda rows: sort_rows(rows, keys), node.at)
 
 
 def _turned(rows: Rows) -> Rows:
@@ -65,8 +66,8 @@ def top(order: p.Sort, count: int) -> Run:
     if order.is_natural:
         return lambda rows: islice(_turned(rows), count)
     if count > _TOP:
-        return lambda rows: sort_rows(rows, keys)[:count]
-    return lambda rows: best(rows, keys, count)
+        return placed(lambda rows: sort_rows(rows, keys)[:count], order.at)
+    return placed(lambda rows: best(rows, keys, count), order.at)
 
 
 @stage(p.Sample)

@@ -16,7 +16,7 @@ from xrepo_nb.query.expressions import Expr, Path
 
 Shape = Callable[[Row, Mapping[str, Any]], Row]
 Tree = dict[str, Any]
-"""The paths of a projection, step by step; `True` at the end of each."""
+"""The paths of a projection, step by step; `True` at the end of each, `False` where a value is computed."""
 
 
 def _mapped(shape: Shape, context: Context) -> Run:
@@ -77,8 +77,8 @@ def _including(fields: tuple[tuple[Path, bool | Expr], ...]) -> Callable[[Row], 
     for path, value in fields:
         if value is True or isinstance(value, (p.SliceOf, p.FirstMatch)):
             _branch(tree, path[:-1])[path[-1]] = True
-        elif value is not False:
-            _branch(tree, path[:-1])
+        elif value is not False and len(path) > 1:
+            _branch(tree, path[:-1])[path[-1]] = False
     if (("_id",), False) not in fields:
         tree.setdefault("_id", True)
     if all(below is True for below in tree.values()):
@@ -98,7 +98,7 @@ def _kept(row: Row, tree: Tree) -> Row:
         below = tree.get(name)
         if below is True:
             out[name] = value
-        elif below is not None:
+        elif below:
             kept = _kept_below(value, below)
             if kept is not MISSING:
                 out[name] = kept
@@ -111,7 +111,12 @@ def _kept_below(value: Any, tree: Tree) -> Any:
     if isinstance(value, list):
         found = [_kept_below(item, tree) for item in value]
         return [item for item in found if item is not MISSING]
-    return MISSING
+    return {} if _computes(tree) else MISSING
+
+
+def _computes(tree: Tree) -> bool:
+    """Whether a value is computed below: then it also comes to scalars, which give place to documents."""
+    return any(below is False or (below is not True and _computes(below)) for below in tree.values())
 
 
 def _excluding(fields: tuple[tuple[Path, bool | Expr], ...]) -> Callable[[Row], Row]:

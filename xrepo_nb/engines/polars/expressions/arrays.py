@@ -7,7 +7,7 @@ import polars as pl
 from xrepo_nb.engines.polars.expressions.comparison import boolean
 from xrepo_nb.engines.polars.matching import compares, is_one_of
 from xrepo_nb.engines.polars.numbers import mean_of_ints, widened
-from xrepo_nb.engines.polars.paths import element
+from xrepo_nb.engines.polars.paths import each_element, element
 from xrepo_nb.engines.polars.predicates import any_element
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
@@ -30,7 +30,7 @@ def array_of(values: list[Value]) -> Value:
         array = pl.concat_list([pl.concat_list(part) for part in parts])
     else:  # `concat_list` would splice the parts in, but not objects of one field.
         wrapped = pl.concat_list([pl.struct(part.alias("part")) for part in parts])
-        array = wrapped.list.eval(pl.element().struct.field("part"))
+        array = each_element(wrapped, pl.element().struct.field("part"), item)
     return Value(array, DataType("array", item=item), "never")
 
 
@@ -127,6 +127,8 @@ def _in(call: Call, scope: Scope) -> Value:
 @lowers("$concatArrays")
 def _concatenated(call: Call, scope: Scope) -> Value:
     values = [_array(scope, arg, call.op) for arg in call.args]
+    if not values:
+        decline("$concatArrays of nothing")
     type_ = unified([value.type for value in values])
     return Value(pl.concat_list([widened(v, type_) for v in values]), type_, absent_like(values))
 
@@ -138,7 +140,7 @@ def _map(call: Call, scope: Scope) -> Value:
     if body.is_constant or body.kind == "null":
         decline("$map to a constant")
     type_ = DataType("array", item=body.type)
-    return Value(value.expr.list.eval(body.expr), type_, absent_like([value]))
+    return Value(each_element(value.expr, body.expr, body.type), type_, absent_like([value]))
 
 
 @lowers("$filter")

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from xrepo_nb.engines.polars.frame import Frame
-from xrepo_nb.engines.polars.paths import element, member
+from xrepo_nb.engines.polars.paths import each_element, element, member
 from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.scope import document
 from xrepo_nb.engines.polars.values import Value
@@ -68,7 +68,7 @@ def _included(value: Value | None, what: Any) -> Value | None:
 
 def _included_below(value: Value | None, tree: Tree) -> Value | None:
     """Only some fields of an object."""
-    if any(isinstance(what, Value) for what in tree.values()):
+    if _computes(tree):
         return _computed_below(value, tree)
     if value is not None and value.kind == "mixed":
         decline("a projection below a field of mixed type")
@@ -85,6 +85,11 @@ def _included_below(value: Value | None, tree: Tree) -> Value | None:
     # What is no object, null as well, is left out.
     there = value if value.absence == "never" else replace(value, absence="missing", missing=None)
     return _rebuilt(there, inner)
+
+
+def _computes(what: Any) -> bool:
+    """Whether a value is computed there or below: then an object is made even where none is given."""
+    return any(map(_computes, what.values())) if isinstance(what, dict) else isinstance(what, Value)
 
 
 def _computed_below(value: Value | None, tree: Tree) -> Value:
@@ -138,7 +143,7 @@ def _excluded(value: Value, tree: Tree) -> Value:
             return value
         inner = _excluded(element(item), tree)
         type_ = DataType("array", item=inner.type)
-        return Value(value.expr.list.eval(inner.expr), type_, value.absence, value.missing)
+        return Value(each_element(value.expr, inner.expr, inner.type), type_, value.absence, value.missing)
     if value.kind != "object":
         return value
     there = replace(value, absence="never")

@@ -41,7 +41,7 @@ def local(ctx: Context, node: Call, name: str) -> Value:
     value = moment(ctx, bare, name)
     if not isinstance(zone, str):
         decline(f"{node.op} in a time zone that is no text")
-    if value.kind == "null" or zone in _UTC:
+    if zone in _UTC:
         return value
     offset = _OFFSET.fullmatch(zone)
     if offset is not None:
@@ -52,7 +52,7 @@ def local(ctx: Context, node: Call, name: str) -> Value:
         moved = call("timezone", text(zone), call("timezone", text("UTC"), value.sql))
     else:
         decline(f"{node.op} in the time zone {zone!r}")
-    return Value(moved, DATETIME, value.absence, value.missing)
+    return value if value.kind == "null" else Value(moved, DATETIME, value.absence, value.missing)
 
 
 def _is_zone(name: str) -> bool:

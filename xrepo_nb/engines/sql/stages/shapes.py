@@ -70,8 +70,7 @@ def _kept(ctx: Context, value: Value, tree: object) -> Value:
         return value
     assert isinstance(tree, dict)
     if value.kind != "object":
-        computed = any(isinstance(given, Expr) for given in tree.values())
-        if computed or value.kind in ("array", "mixed"):
+        if _computes(tree) or value.kind in ("array", "mixed"):
             decline("a computed or kept field below a path")
         return MISSING_VALUE
     if value.absence != "never":
@@ -82,7 +81,17 @@ def _kept(ctx: Context, value: Value, tree: object) -> Value:
         if given is True or isinstance(given, dict):
             items.append((field.name, _kept(ctx, member(value, field.name), given)))
     items += [(name, ctx.value(given)) for name, given in tree.items() if isinstance(given, Expr)]
+    known = {field.name for field in value.type.fields}
+    if any(
+        name not in known and isinstance(given, dict) and _computes(given) for name, given in tree.items()
+    ):
+        decline("a computed field below a path")
     return struct(items)
+
+
+def _computes(tree: object) -> bool:
+    """Whether a value is computed there or below."""
+    return any(map(_computes, tree.values())) if isinstance(tree, dict) else isinstance(tree, Expr)
 
 
 def exclusive(ctx: Context, stage: q.Project) -> dict[str, Value]:

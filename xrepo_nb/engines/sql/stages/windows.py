@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlglot import exp
@@ -22,6 +22,7 @@ from xrepo_nb.engines.sql.syntax import Sql, binary, call, case, cast, number
 from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value, unified
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query import plan as q
+from xrepo_nb.query.expressions import Expr
 from xrepo_nb.query.units import FIXED
 
 
@@ -58,20 +59,33 @@ class Partition:
 
 def set_window_fields(ctx: Context, stage: q.SetWindowFields, sources: Sources) -> Relation:
     """`$setWindowFields`: each output a window function over the partition."""
-    base = relation(ctx, stage.input, sources).derived(ctx)
+    base, by, order = _parted(ctx, relation(ctx, stage.input, sources).derived(ctx), stage.partition_by)
     inner = ctx.over(base.columns)
-    keys = [] if stage.partition_by is None else parts(inner, stage.partition_by)
-    if any(k.kind in ("array", "object") for k in keys):
-        decline("a partition by an array or object")
     own = sort_terms(inner, stage.keys)
-    by = [inner.dialect.operand(k) for k in keys if k.kind != "null" and not k.is_constant]
     partition = Partition(inner, by, stage.keys, own, (*own, *base.order))
     columns = dict(base.columns)
     for output in stage.outputs:
         put(columns, output.path, _output(output, partition))
-    order = [term for k in keys if not k.is_constant for term in value_terms(inner, k, False)]
     made = Relation(base.source, columns, (*order, *own, *base.order), explicit=True, where=base.where)
     return made.derived(ctx)
+
+
+def _parted(ctx: Context, base: Relation, by: Expr | None) -> tuple[Relation, list[Sql], list[Term]]:
+    """The rows, what parts them, and the order of the parts. A computed key becomes a column of the rows:
+    no window is parted by an expression that may fail."""
+    inner = ctx.over(base.columns)
+    keys = [] if by is None else parts(inner, by)
+    if any(k.kind in ("array", "object") for k in keys):
+        decline("a partition by an array or object")
+    keys = [k for k in keys if not k.is_constant]
+    parted = [inner.dialect.operand(k) for k in keys if k.kind != "null"]
+    order = [term for k in keys for term in value_terms(inner, k, False)]
+    if all(isinstance(sql, exp.Column) for sql in parted):
+        return base, parted, order
+    carried = replace(base, order=(*map(Term, parted), *order, *base.order)).derived(ctx)
+    first, last = len(parted), len(parted) + len(order)
+    rows = replace(carried, order=carried.order[last:])
+    return rows, [term.sql for term in carried.order[:first]], list(carried.order[first:last])
 
 
 def _output(node: q.WindowOutput, partition: Partition) -> Value:
