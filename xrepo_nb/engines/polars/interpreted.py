@@ -175,9 +175,11 @@ def _over_documents(scope: Scope, names: Iterable[str], result: typing.Value, ev
             frame = pl.DataFrame([part.rename(name) for name, part in zip(read, parts, strict=True)])
             return _series([_one(evaluate, row) for row in to_documents(frame, schema)], result)
 
-    # What reads no column is evaluated once a row all the same (`$rand`).
-    columns = [column(name) for name in read] or [pl.int_range(pl.len())]
-    return pl.map_batches(columns, run, return_dtype=result.type.to_polars(), is_elementwise=bool(read))
+    # What reads no column is evaluated once a row all the same (`$rand`), beside a column where there is
+    # one: in groups Polars takes the deviation of lists of one null for zero.
+    names = list(read) or list(scope.columns)[:1]
+    columns = [column(name) for name in names] or [pl.int_range(pl.len())]
+    return pl.map_batches(columns, run, return_dtype=result.type.to_polars(), is_elementwise=bool(names))
 
 
 def _one(evaluate: Evaluate, row: Mapping[str, Any]) -> Any:

@@ -55,8 +55,9 @@ class Partition:
         return expr.over(PART)
 
     def argument(self, output: WindowOutput, name: str | None = None) -> Value:
-        """The argument, by name or the only one."""
-        return self.scope.typed(output.needed(name) if name else output.args[0])
+        """The argument, by name or the only one: a value for each row, also of a constant."""
+        given = output.needed(name) if name else output.args[0]
+        return Rows(self.scope, self.height, place=column(ROW)).column(given)
 
 
 @windows("$documentNumber")

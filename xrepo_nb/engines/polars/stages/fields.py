@@ -68,7 +68,7 @@ def _included(value: Value | None, what: Any) -> Value | None:
 
 def _included_below(value: Value | None, tree: Tree) -> Value | None:
     """Only some fields of an object."""
-    if any(isinstance(what, Value) for what in tree.values()):
+    if _computes(tree):
         return _computed_below(value, tree)
     if value is not None and value.kind == "mixed":
         decline("a projection below a field of mixed type")
@@ -85,6 +85,13 @@ def _included_below(value: Value | None, tree: Tree) -> Value | None:
     # What is no object, null as well, is left out.
     there = value if value.absence == "never" else replace(value, absence="missing", missing=None)
     return _rebuilt(there, inner)
+
+
+def _computes(tree: Tree) -> bool:
+    """Whether a field is computed anywhere below."""
+    return any(
+        isinstance(what, Value) or (isinstance(what, dict) and _computes(what)) for what in tree.values()
+    )
 
 
 def _computed_below(value: Value | None, tree: Tree) -> Value:
