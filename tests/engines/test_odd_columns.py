@@ -180,3 +180,30 @@ def test_shifted_constants_are_those_of_the_rows_that_they_come_from() -> None:
     plan = parse_pipeline([{"$setWindowFields": {"sortBy": {"_id": 1}, "output": output}}], Scan("t"))
     table = get_engine("polars").collect(plan, {"t": Table(frame=ODD.select("_id", "i"))})
     assert [row["v"] for row in table.documents] == ["x", "x", "end"]
+
+
+@pytest.mark.parametrize("engine", ["document", "polars", "duckdb"])
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ({"$toDate": "$d"}, datetime(2024, 2, 29, tzinfo=UTC)),
+        ({"$toDate": date(2024, 3, 1)}, datetime(2024, 3, 1, tzinfo=UTC)),
+        ({"$convert": {"input": "$d", "to": "date"}}, datetime(2024, 2, 29, tzinfo=UTC)),
+        ({"$convert": {"input": "$d", "to": {"type": 9}}}, datetime(2024, 2, 29, tzinfo=UTC)),
+        ({"$dateTrunc": {"date": "$d", "unit": "month"}}, datetime(2024, 2, 1, tzinfo=UTC)),
+        ({"$dateAdd": {"startDate": "$d", "unit": "day", "amount": 1}}, datetime(2024, 3, 1, tzinfo=UTC)),
+        (
+            {"$dateSubtract": {"startDate": "$d", "unit": "day", "amount": 29}},
+            datetime(2024, 1, 31, tzinfo=UTC),
+        ),
+        ({"$add": ["$d", 0]}, datetime(2024, 2, 29, tzinfo=UTC)),
+    ],
+)
+def test_what_makes_dates_of_days_makes_moments(engine: str, expression: Any, expected: datetime) -> None:
+    plan = parse_pipeline([{"$project": {"_id": 0, "v": expression}}], Scan("t"))
+    table = Table(frame=ODD.select("_id", "d").head(1))
+    if (reason := get_engine(engine).supports(plan, {"t": table})) is not None:
+        pytest.skip(reason)
+    (row,) = get_engine(engine).collect(plan, {"t": table}).documents
+    assert type(row["v"]) is datetime
+    assert row["v"] == expected
