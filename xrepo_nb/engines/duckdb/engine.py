@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.engines.base import Inputs
+from xrepo_nb.engines.document.meter import metered
 from xrepo_nb.engines.document.variables import constants
 from xrepo_nb.engines.duckdb.failures import data_failure, failure
 from xrepo_nb.engines.duckdb.frames import to_table
@@ -53,13 +54,14 @@ class DuckDBEngine:
         the interpreter, for the exact answer or error, where the rows are in memory, else to
         `XRepoQueryError`. Raises `XRepoUnsupportedError` where `supports` gives a reason.
         """
-        try:
-            with _running(plan, inputs, variables) as (answer, rendered):
-                return to_table(answer.to_arrow_table(), rendered.schema, rendered.constants)
-        except Exception as error:
-            if not _is_for_the_interpreter(error, plan, inputs):
-                raise failure(error) from None
-        return get_engine("document").collect(plan, inputs, variables)
+        with metered():
+            try:
+                with _running(plan, inputs, variables) as (answer, rendered):
+                    return to_table(answer.to_arrow_table(), rendered.schema, rendered.constants)
+            except Exception as error:
+                if not _is_for_the_interpreter(error, plan, inputs):
+                    raise failure(error) from None
+            return get_engine("document").collect(plan, inputs, variables)
 
     def stream(
         self, plan: Plan, inputs: Inputs, batch_size: int, variables: Mapping[str, Any] | None = None

@@ -10,7 +10,7 @@ import polars as pl
 
 from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.engines.base import Inputs
-from xrepo_nb.engines.document.meter import metered
+from xrepo_nb.engines.document.meter import deadline, metered
 from xrepo_nb.engines.document.variables import constants
 from xrepo_nb.engines.growth import outgrows
 from xrepo_nb.engines.polars import expressions, join, stages
@@ -95,23 +95,32 @@ class PolarsEngine:
 
     def collect(self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None = None) -> Table:
         """The result as a frame. Raises `XRepoUnsupportedError` where `supports` gives a reason."""
-        return self._run(self._lowered(plan, inputs, variables), plan, inputs, variables)
+        with metered():
+            return self._run(self._lowered(plan, inputs, variables), plan, inputs, variables)
 
     def prepare(
         self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None = None
     ) -> Callable[[], Table] | str:
         """The plan lowered over these inputs, to be run once; or the reason why it cannot be."""
         try:
-            frame = lower_frame(plan, inputs, variables)
+            with metered():
+                until = deadline()
+                frame = lower_frame(plan, inputs, variables)
         except Unsupported as declined:
             return declined.reason
-        return lambda: self._run(frame, plan, inputs, variables)
+
+        def run() -> Table:
+            with metered(until=until):
+                return self._run(frame, plan, inputs, variables)
+
+        return run
 
     def _run(self, frame: Frame, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None) -> Table:
         """The rows of a lowered plan.
 
         Rows that break an assumption (an int sum past 64 bits, a zero divisor) are found by
-        guards within the frame; the interpreter then runs the plan, for the exact answer or error.
+        guards within the frame; the interpreter then runs the plan, for the exact answer or error, in
+        the time that is left.
         """
         try:
             return settle(frame.lazy.collect(engine=how_to_run(plan, inputs)), frame.columns)

@@ -14,7 +14,7 @@ import polars as pl
 
 from xrepo_nb.core.errors import XRepoError
 from xrepo_nb.core.missing import MISSING
-from xrepo_nb.engines.document.meter import metered
+from xrepo_nb.engines.document.meter import deadline, metered
 from xrepo_nb.engines.polars.frame import column
 from xrepo_nb.engines.polars.logic import Condition
 from xrepo_nb.engines.polars.reasons import Inexact
@@ -167,9 +167,10 @@ def _over_documents(scope: Scope, names: Iterable[str], result: typing.Value, ev
     if any(col.type.kind == "mixed" for col in read.values()):
         decline("a field of mixed type")
     schema = Schema(tuple(Field(name, col.type, col.absence) for name, col in read.items()))
+    until = deadline()  # of the query: it runs in threads of Polars, which know nothing of it
 
     def run(parts: Sequence[pl.Series]) -> pl.Series:
-        with metered():
+        with metered(until=until):
             if not read:
                 return _series([_one(evaluate, {}) for _ in range(len(parts[0]))], result)
             frame = pl.DataFrame([part.rename(name) for name, part in zip(read, parts, strict=True)])
