@@ -74,3 +74,14 @@ def test_means_are_exact(stages: str, range_: str, lazy: bool) -> None:
     assert found == exact
     if stages == "group":
         assert exact[0]["a"] == sum(rows["n"][::3]) / 667
+
+
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+@pytest.mark.parametrize("op", ["$stdDevPop", "$stdDevSamp"])
+def test_the_deviation_of_ints_that_no_double_tells_apart(engine: str, op: str) -> None:
+    frame = pl.DataFrame({"k": [1, 1, 1], "n": [2**62, 2**62 + 2048, 2**62 + 6144]})
+    plan = parse_pipeline([{"$group": {"_id": "$k", "d": {op: "$n"}}}], Scan("t"))
+    inputs = {"t": Table(frame=frame)}
+    exact = get_engine("document").collect(plan, inputs).documents
+    assert exact[0]["d"] > 2000
+    assert get_engine(engine).collect(plan, inputs).documents == exact

@@ -325,3 +325,37 @@ def test_long_lists_are_looked_up(engine: str, predicate: dict[str, Any]) -> Non
         got = found.collect(plan, {"t": table}).documents
         assert {row["i"] for row in got} <= {2, 3, 4} and len(got) >= 20
     assert time.process_time() - started < 3
+
+
+@pytest.mark.parametrize("engine", ["document", "polars", "duckdb"])
+@pytest.mark.parametrize("op", ["$in", "$nin"])
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        ("s", ["", "a,b", "\x01", "\0", "é", *map(str, range(100))]),
+        ("i", [-(2**63), 2**63 - 1, *range(100)]),
+        ("l", [5, *range(1000, 1100)]),
+        ("i", [2**70, *range(100)]),
+        ("s", ["\ud800", *map(str, range(100))]),
+    ],
+    ids=["texts", "ints", "elements", "wide", "surrogates"],
+)
+def test_values_of_long_lists_are_told_apart(engine: str, op: str, path: str, values: list[Any]) -> None:
+    texts = ["", "a", "b", "a,b", "\x01", "\0", "é", None, "7"]
+    ints = [-(2**63), 2**63 - 1, 0, 100, -1, None, 5, 7, 99]
+    rows = [
+        {"_id": n, "s": s, "i": i, "l": [i or 0, n]} for n, (s, i) in enumerate(zip(texts, ints, strict=True))
+    ]
+    table, plan = (
+        Table(frame=Table(documents=rows).frame),
+        parse_pipeline([{"$match": {path: {op: values}}}], Scan("t")),
+    )
+    if (reason := get_engine(engine).supports(plan, {"t": table})) is not None:
+        pytest.skip(reason)
+    got = {row["_id"] for row in get_engine(engine).collect(plan, {"t": table}).documents}
+    held = {
+        n
+        for n, row in enumerate(rows)
+        if any(v in values for v in (row["l"] if path == "l" else [row[path]]))
+    }
+    assert got == (held if op == "$in" else set(range(len(rows))) - held)

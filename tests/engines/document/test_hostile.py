@@ -36,7 +36,8 @@ ODD: list[Any] = [
     dt.datetime(2024, 2, 29, tzinfo=dt.UTC), dt.datetime(1, 1, 1),
     dt.datetime(9999, 12, 31, 23, 59, tzinfo=dt.UTC), dt.date(2024, 1, 1), dt.time(1, 2), dt.timedelta(1),
     DatetimeMS(10**15), DatetimeMS(-(10**15)),
-    re.compile("a"), Regex("b", "i"), Timestamp(1, 2), Code("x"), MinKey(), MaxKey(),
+    re.compile("a"), Regex("b", "i"), re.compile(b"a"), Regex(b"\xff"), "\ud800", Timestamp(1, 2),
+    Code("x"), MinKey(), MaxKey(),
 ]  # fmt: skip
 CONSTANTS = {"as": "x", "sortBy": {"a": 1}, "useLongestLength": True, "method": "approximate"}
 

@@ -272,6 +272,20 @@ def test_facets_unions_and_documents() -> None:
     assert rows([{"$documents": [{"a": 1}, {"a": 2}]}, {"$skip": 1}], []) == [{"a": 2}]
 
 
+@pytest.mark.parametrize(
+    ("low", "value", "high"),
+    [
+        ({"x": 1}, {"x": 2}, {"y": 0}),
+        ([1], [1, 5], ["a"]),
+        (re.compile("a"), re.compile(b"b"), re.compile("c")),
+    ],
+)
+def test_buckets_of_any_type_have_its_order(low: Any, value: Any, high: Any) -> None:
+    boundaries = [{"$literal": low}, {"$literal": high}]
+    found = rows([{"$bucket": {"groupBy": "$v", "boundaries": boundaries}}], [{"v": value}])
+    assert found == [{"_id": low, "count": 1}]
+
+
 def test_buckets() -> None:
     given = [{"v": n} for n in (0, 5, 10, 99, "x")]
     stage = {"$bucket": {"groupBy": "$v", "boundaries": [0, 10, 100], "default": "other"}}

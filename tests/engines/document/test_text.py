@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 import pytest
-from asking import matches, value
+from asking import matches, rows, value
 from bson import Code, Regex
 
 from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
@@ -181,3 +181,35 @@ def test_the_size_of_a_pattern_is_counted_as_written_out(text: str) -> None:
 @pytest.mark.parametrize("text", ["a{900}b{900}c{900}", r"\{500}\{500}\{500}", "[{900}]{900}", "(a{90}){90}"])
 def test_repeats_side_by_side_add_up(text: str) -> None:
     assert not matches({"t": {"$regex": text}}, {"t": "a"})
+
+
+def test_a_pattern_of_bytes_in_the_data_is_the_text_that_they_are() -> None:
+    document = {"t": "banana", "p": re.compile("á".encode(), re.IGNORECASE), "q": Regex(b"an")}
+    found = {"$regexFindAll": {"input": "$t", "regex": "$q"}}
+    assert [item["idx"] for item in value(found, document)] == [1, 3]
+    assert value({"$regexMatch": {"input": "CÁ", "regex": "$p"}}, document) is True
+    assert value({"$eq": ["$q", Regex("an")]}, document) is True
+    assert matches({"q": {"$regex": "an"}}, document)
+
+
+@pytest.mark.parametrize("op", ["$regexMatch", "$regexFind", "$regexFindAll"])
+def test_bytes_that_are_no_text_are_no_pattern(op: str) -> None:
+    with pytest.raises(XRepoQueryError, match="not valid Unicode"):
+        value({op: {"input": "a", "regex": "$p"}}, {"p": re.compile(b"\xff")})
+
+
+def test_patterns_of_bytes_and_of_text_have_one_order() -> None:
+    patterns = [Regex("b"), Regex(b"c"), re.compile(b"\xff"), re.compile("a"), re.compile(b"a", re.I)]
+    documents = [{"_id": i, "p": p} for i, p in enumerate(patterns)]
+    assert [row["_id"] for row in rows([{"$sort": {"p": 1}}], documents)] == [3, 4, 0, 1, 2]
+
+
+@pytest.mark.parametrize("test", [{"$regex": Code("a")}, {"$type": Code("int")}])
+def test_code_is_no_text_of_a_filter(test: dict[str, Any]) -> None:
+    with pytest.raises(XRepoQueryError, match="Code"):
+        parse_filter({"a": test})
+
+
+def test_where_bytes_of_a_text_are_looked_for_it_must_be_valid() -> None:
+    with pytest.raises(XRepoQueryError, match="not valid Unicode"):
+        value({"$indexOfBytes": ["a", "\ud800"]})

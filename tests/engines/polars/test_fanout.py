@@ -98,3 +98,18 @@ def test_windows_of_many_widths_are_planned_one_after_another() -> None:
     table = Table(frame=SAME.frame.head(50))
     found = get_engine("polars").collect(plan, {"b": table}).documents
     assert found == get_engine("document").collect(plan, {"b": table}).documents
+
+
+@pytest.mark.parametrize("how", ["inner", "left", "right", "outer"])
+def test_duckdb_refuses_by_the_same_rule(how: str) -> None:
+    duckdb = get_engine("duckdb")
+    assert "too many" in str(duckdb.supports(counted(join(how=how)), {"a": ONE, "b": SAME}))
+    with pytest.raises(XRepoUnsupportedError, match="100,000 and 100,000 rows"):
+        duckdb.collect(join(how=how), {"a": ONE, "b": SAME})
+    assert "too many" in str(duckdb.supports(join(how=how), {"a": ONE, "b": unread(SAME)}))
+
+
+@pytest.mark.parametrize("how", ["inner", "left", "semi", "anti"])
+def test_duckdb_joins_what_stays_of_its_size(how: str) -> None:
+    other = SAME if how in ("semi", "anti") else UNIQUE
+    assert len(get_engine("duckdb").collect(join(how=how), {"a": ONE, "b": other})) in (0, N)

@@ -103,21 +103,33 @@ def _look() -> None:
 
 
 @contextmanager
-def metered(seconds: float | None = None) -> Iterator[None]:
+def metered(seconds: float | None = None, until: float | None = None) -> Iterator[None]:
     """Holds what runs inside, in this thread, to the bounds; inside another query to that one's.
 
-    `seconds` takes the place of the settings' bound on time.
+    `seconds` takes the place of the settings' bound on time; `until` is what `deadline` told in another
+    part of the same query.
     """
     if _running.end != float("inf"):
         yield
         return
     _running.left = STEP
     _running.allowed = settings().query_timeout if seconds is None else seconds
-    _running.end = time.monotonic() + _running.allowed
+    _running.end = time.monotonic() + _running.allowed if until is None else until
     try:
         yield
     finally:
         _running.end, _running.most = float("inf"), 0
+
+
+def deadline() -> float | None:
+    """When the query under way in this thread must end, by the monotonic clock; None outside of any."""
+    return None if _running.end == float("inf") else _running.end
+
+
+def remaining() -> float:
+    """The seconds that the query under way in this thread has left; outside of any, those of a whole one."""
+    end = deadline()
+    return settings().query_timeout if end is None else max(0.0, end - time.monotonic())
 
 
 def resident() -> int:

@@ -250,7 +250,10 @@ def _date(value: Any) -> tuple[Any, ...]:
 
 
 def _regex(value: Any) -> tuple[Any, ...]:
-    return (50, value.pattern, letters_of(value.flags))
+    text = value.pattern
+    # BSON stores a pattern of bytes as the text that they are; bytes that are none sort all the same.
+    text = text if isinstance(text, str) else text.decode("utf-8", "surrogateescape")
+    return (50, text, letters_of(value.flags))
 
 
 _KEYS_BY_NAME: dict[str, Key] = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.engines.base import Inputs
+from xrepo_nb.engines.document.meter import metered
 from xrepo_nb.engines.document.variables import constants
 from xrepo_nb.engines.duckdb.failures import data_failure, failure
 from xrepo_nb.engines.duckdb.frames import to_table
@@ -15,7 +16,7 @@ from xrepo_nb.engines.duckdb.inputs import register
 from xrepo_nb.engines.duckdb.session import ending, session
 from xrepo_nb.engines.growth import outgrows
 from xrepo_nb.engines.select import get_engine
-from xrepo_nb.query.plan import Plan
+from xrepo_nb.query.plan import Join, Plan
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -43,8 +44,9 @@ class DuckDBEngine:
         """None when SQL says the plan exactly over these schemas, else the reason why not."""
         from xrepo_nb.engines.sql.render import supports
 
-        grown = outgrows(plan, inputs)
-        return grown or supports(plan, "duckdb", _schemas(plan, inputs), variables=constants(None))
+        schemas = _schemas(plan, inputs)
+        reason = outgrows(plan, inputs) or supports(plan, "duckdb", schemas, variables=constants(None))
+        return reason or _multiplies(plan, inputs)
 
     def collect(self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None = None) -> Table:
         """The result as a frame.
@@ -53,13 +55,14 @@ class DuckDBEngine:
         the interpreter, for the exact answer or error, where the rows are in memory, else to
         `XRepoQueryError`. Raises `XRepoUnsupportedError` where `supports` gives a reason.
         """
-        try:
-            with _running(plan, inputs, variables) as (answer, rendered):
-                return to_table(answer.to_arrow_table(), rendered.schema, rendered.constants)
-        except Exception as error:
-            if not _is_for_the_interpreter(error, plan, inputs):
-                raise failure(error) from None
-        return get_engine("document").collect(plan, inputs, variables)
+        with metered():
+            try:
+                with _running(plan, inputs, variables) as (answer, rendered):
+                    return to_table(answer.to_arrow_table(), rendered.schema, rendered.constants)
+            except Exception as error:
+                if not _is_for_the_interpreter(error, plan, inputs):
+                    raise failure(error) from None
+            return get_engine("document").collect(plan, inputs, variables)
 
     def stream(
         self, plan: Plan, inputs: Inputs, batch_size: int, variables: Mapping[str, Any] | None = None
@@ -89,7 +92,7 @@ def _running(
     from xrepo_nb.engines.sql.render import render
 
     schemas = _schemas(plan, inputs)
-    grown = outgrows(plan, inputs)
+    grown = outgrows(plan, inputs) or _multiplies(plan, inputs)
     if grown is not None:
         raise XRepoUnsupportedError(f"the duckdb engine cannot run this plan: {grown}", asked=grown)
     with session([inputs[name] for name in schemas]) as connection:
@@ -97,6 +100,15 @@ def _running(
         rendered = render(plan, "duckdb", schemas, tables=tables, order=order, variables=constants(variables))
         with ending(connection):
             yield connection.sql(rendered.sql, params=rendered.params or None), rendered
+
+
+def _multiplies(plan: Plan, inputs: Inputs) -> str | None:
+    """Why its joins are too large; they would spill to disk until the query's time is over."""
+    if not any(isinstance(node, Join) for node in plan.walk()):
+        return None
+    from xrepo_nb.engines.polars.fanout import multiplies
+
+    return multiplies(plan, inputs)
 
 
 def _schemas(plan: Plan, inputs: Inputs) -> dict[str, Schema]:

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from xrepo_nb.core.settings import XSettings, settings
+from xrepo_nb.engines.document.meter import remaining
 from xrepo_nb.schema.table import Table
 
 
@@ -82,9 +83,9 @@ def session(tables: Sequence[Table]) -> Iterator[Any]:
 
 @contextmanager
 def ending(connection: Any) -> Iterator[None]:
-    """Interrupts what the connection runs after the time that the settings give a query."""
+    """Interrupts what the connection runs when the query has no time left."""
     done = threading.Event()
-    watch = threading.Thread(target=_interrupting, args=(connection, done), daemon=True)
+    watch = threading.Thread(target=_interrupting, args=(connection, done, remaining()), daemon=True)
     watch.start()
     try:
         yield
@@ -93,9 +94,9 @@ def ending(connection: Any) -> Iterator[None]:
         watch.join()
 
 
-def _interrupting(connection: Any, done: threading.Event) -> None:
+def _interrupting(connection: Any, done: threading.Event, seconds: float) -> None:
     """Interrupts until it is done: what meets no statement under way is lost."""
-    overdue = done.wait(settings().query_timeout) is False
+    overdue = done.wait(seconds) is False
     while overdue and not done.wait(0.05):
         connection.interrupt()
 

@@ -12,7 +12,7 @@ from xrepo_nb.engines.document.expressions.arrays import element_order
 from xrepo_nb.engines.polars.facts import INT64, Facts, fits
 from xrepo_nb.engines.polars.frame import column
 from xrepo_nb.engines.polars.logic import as_expr, negation
-from xrepo_nb.engines.polars.numbers import as_float, mean_of_ints
+from xrepo_nb.engines.polars.numbers import as_float, exact_in_float, mean_of_ints
 from xrepo_nb.engines.polars.order import Order
 from xrepo_nb.engines.polars.paths import member
 from xrepo_nb.engines.polars.scope import Scope, document
@@ -225,7 +225,8 @@ def _deviation(accumulator: Accumulator, rows: Rows) -> Value:
     if not value.is_number:
         return Value(pl.lit(None, dtype=pl.Float64).first(), FLOAT, "null")
     sample = accumulator.op == "$stdDevSamp"
-    return Value(value.expr.std(ddof=int(sample)), FLOAT, "null" if sample else rows.found(value))
+    numbers = exact_in_float(value) if value.kind == "int" else value.expr
+    return Value(numbers.std(ddof=int(sample)), FLOAT, "null" if sample else rows.found(value))
 
 
 @accumulates("$firstN", "$lastN", "$minN", "$maxN")

@@ -11,7 +11,7 @@ import polars as pl
 from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.core.frozen import frozen
 from xrepo_nb.engines.base import Inputs
-from xrepo_nb.engines.document.meter import metered
+from xrepo_nb.engines.document.meter import deadline, metered
 from xrepo_nb.engines.document.variables import constants
 from xrepo_nb.engines.growth import outgrows
 from xrepo_nb.engines.polars import expressions, join, stages
@@ -107,17 +107,25 @@ class PolarsEngine:
 
     def collect(self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None = None) -> Table:
         """The result as a frame. Raises `XRepoUnsupportedError` where `supports` gives a reason."""
-        return self._run(self._lowered(plan, inputs, variables), plan, inputs, variables)
+        with metered():
+            return self._run(self._lowered(plan, inputs, variables), plan, inputs, variables)
 
     def prepare(
         self, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None = None
     ) -> Callable[[], Table] | str:
         """The plan lowered over these inputs, to be run once; or the reason why it cannot be."""
         try:
-            lowered = lower_frame(plan, inputs, variables)
+            with metered():
+                until = deadline()
+                lowered = lower_frame(plan, inputs, variables)
         except Unsupported as declined:
             return declined.reason
-        return lambda: self._run(lowered, plan, inputs, variables)
+
+        def run() -> Table:
+            with metered(until=until):
+                return self._run(lowered, plan, inputs, variables)
+
+        return run
 
     def _run(
         self, lowered: Lowered, plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None
@@ -125,7 +133,8 @@ class PolarsEngine:
         """The rows of a lowered plan.
 
         Rows that break an assumption (an int sum past 64 bits, a zero divisor) are found by
-        guards within the frame; the interpreter then runs the plan, for the exact answer or error.
+        guards within the frame; the interpreter then runs the plan, for the exact answer or error, in
+        the time that is left.
         """
         try:
             how = how_to_run(plan, inputs, placed=lowered.placed)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import polars as pl
 
+from xrepo_nb.engines.base import Inputs
+from xrepo_nb.engines.document.variables import constants
 from xrepo_nb.engines.growth import MAX_CELLS, TIMES
 from xrepo_nb.engines.polars.facts import UNKNOWN, Facts
-from xrepo_nb.engines.polars.frame import Frame, column
+from xrepo_nb.engines.polars.frame import Frame, column, scan
 from xrepo_nb.engines.polars.planning import Lowering
-from xrepo_nb.engines.typed.reasons import decline
+from xrepo_nb.engines.typed.reasons import Unsupported, decline
 from xrepo_nb.query import plan as p
 from xrepo_nb.query.expressions import FieldRef
 
@@ -38,6 +40,36 @@ def most_rows(stage: p.Join, left: Frame, right: Frame, lowering: Lowering) -> i
     if least > most:
         decline(f"a join of {left.height:,} and {right.height:,} rows that gives too many")
     return least + unmatched
+
+
+def multiplies(plan: p.Plan, inputs: Inputs) -> str | None:
+    """Why a plan's joins give too many rows for any engine; None where they do not, or nobody can tell.
+
+    Costs what `most_rows` does, which is nothing for a plan without joins.
+    """
+    joins = [node for node in plan.walk() if isinstance(node, p.Join)]
+    if not joins:
+        return None
+    lowering = Lowering(lambda name: scan(inputs[name]), constants(None), [])
+    for stage in joins:
+        sides = _sides(stage, lowering)
+        if sides is None:
+            continue
+        try:
+            most_rows(stage, *sides, lowering)
+        except Unsupported as declined:
+            return declined.reason
+    return None
+
+
+def _sides(stage: p.Join, lowering: Lowering) -> tuple[Frame, Frame] | None:
+    """What a join reads; None where that has no lowering, so that nobody counts it."""
+    if stage.how in ("semi", "anti"):
+        return None
+    try:
+        return lowering.frame(stage.left), lowering.frame(stage.right)
+    except (Unsupported, RecursionError):
+        return None
 
 
 def _enough(left: Frame, right: Frame) -> int:

@@ -14,7 +14,7 @@ import polars as pl
 
 from xrepo_nb.core.errors import XRepoError
 from xrepo_nb.core.missing import MISSING
-from xrepo_nb.engines.document.meter import metered
+from xrepo_nb.engines.document.meter import deadline, metered
 from xrepo_nb.engines.polars.frame import column
 from xrepo_nb.engines.polars.logic import Condition
 from xrepo_nb.engines.polars.reasons import Inexact
@@ -168,17 +168,20 @@ def _over_documents(scope: Scope, names: Iterable[str], result: typing.Value, ev
     if any(col.type.kind == "mixed" for col in read.values()):
         decline("a field of mixed type")
     schema = Schema(tuple(Field(name, col.type, col.absence) for name, col in read.items()))
+    until = deadline()  # of the query: it runs in threads of Polars, which know nothing of it
 
     def run(parts: Sequence[pl.Series]) -> pl.Series:
-        with metered():
+        with metered(until=until):
             if not read:
                 return _series([_one(evaluate, {}) for _ in range(len(parts[0]))], result)
             frame = frame_of(part.rename(name) for name, part in zip(read, parts, strict=True))
             return _series([_one(evaluate, row) for row in to_documents(frame, schema)], result)
 
-    # What reads no column is evaluated once a row all the same (`$rand`).
-    columns = [column(name) for name in read] or [pl.int_range(pl.len())]
-    return pl.map_batches(columns, run, return_dtype=result.type.to_polars(), is_elementwise=bool(read))
+    # What reads no column is evaluated once a row all the same (`$rand`), beside a column where there is
+    # one: in groups Polars takes the deviation of lists of one null for zero.
+    names = list(read) or list(scope.columns)[:1]
+    columns = [column(name) for name in names] or [pl.int_range(pl.len())]
+    return pl.map_batches(columns, run, return_dtype=result.type.to_polars(), is_elementwise=bool(names))
 
 
 def _one(evaluate: Evaluate, row: Mapping[str, Any]) -> Any:

@@ -55,11 +55,9 @@ class Partition:
         return expr.over(PART)
 
     def argument(self, output: WindowOutput, name: str | None = None) -> Value:
-        """The argument, by name or the only one; what reads no field comes to every row all the same."""
-        value = self.scope.typed(output.needed(name) if name else output.args[0])
-        if value.expr.meta.root_names():
-            return value
-        return replace(value, expr=pl.when(column(ROW).is_not_null()).then(value.expr))
+        """The argument, by name or the only one: a value for each row, also of a constant."""
+        given = output.needed(name) if name else output.args[0]
+        return Rows(self.scope, self.height, place=column(ROW)).column(given)
 
 
 @windows("$documentNumber")

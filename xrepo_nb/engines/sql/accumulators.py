@@ -177,7 +177,7 @@ def _deviation(node: Outcome, rows: Rows) -> Value:
     sql = as_float(value)
     name = "stddev_samp" if node.op == "$stdDevSamp" else "stddev_pop"
     if value.kind == "int":
-        return Value(rows.aggregate(name, sql), FLOAT, "null")
+        return Value(_checked(value, rows.aggregate(name, sql), rows), FLOAT, "null")
     odd = as_sql(binary(exp.Or, call("isnan", sql), call("isinf", sql)))
     spoilt = exp.GT(this=rows.aggregate("count", exp.Star(), where=odd), expression=number(0))
     fine = rows.aggregate(name, sql, where=exp.Not(this=odd))
@@ -186,6 +186,17 @@ def _deviation(node: Outcome, rows: Rows) -> Value:
         several = exp.GT(this=rows.aggregate("count", sql), expression=number(1))
         nan = case([(several, nan)], exp.Null())
     return Value(case([(spoilt, nan)], fine), FLOAT, "null")
+
+
+def _checked(value: Value, deviation: Sql, rows: Rows) -> Sql:
+    """The deviation of ints as doubles, unless one of them passes what doubles hold; where SQL can tell."""
+    dialect = rows.ctx.dialect
+    if not dialect.nested:
+        return deviation
+    above = exp.GT(this=rows.aggregate("max", value.sql), expression=number(2**53))
+    below = exp.LT(this=rows.aggregate("min", value.sql), expression=number(-(2**53)))
+    beyond = as_sql(binary(exp.Or, above, below))
+    return case([(beyond, dialect.fails("the deviation of ints that no double holds"))], deviation)
 
 
 def _amount(node: Outcome, rows: Rows) -> int:

@@ -10,7 +10,7 @@ from xrepo_nb.query.evaluation import constant
 from xrepo_nb.query.expressions import Expr
 from xrepo_nb.query.parsing.accumulators import outputs
 from xrepo_nb.query.parsing.expressions import Scope, expression
-from xrepo_nb.query.parsing.order import ranked, type_rank
+from xrepo_nb.query.parsing.order import precedes, type_rank
 from xrepo_nb.query.parsing.values import array, fail, named_options, string, whole
 from xrepo_nb.query.plan import Accumulator, Bucket, BucketAuto, Plan
 
@@ -31,7 +31,7 @@ def bucket(given: Any, source: Plan, at: str, scope: Scope) -> Plan:
         return Bucket(source, by, boundaries, results, at=at)
     default = _constant(named["default"], "the default of $bucket", f"{at}.default", scope)
     if type_rank(default) == type_rank(boundaries[0]) and (
-        ranked(boundaries[0]) <= ranked(default) < ranked(boundaries[-1])
+        not precedes(default, boundaries[0], at) and precedes(default, boundaries[-1], at)
     ):
         fail("the default of $bucket lies within its boundaries", f"{at}.default")
     return Bucket(source, by, boundaries, results, True, default, at=at)
@@ -59,7 +59,7 @@ def _boundaries(given: Any, at: str, scope: Scope) -> tuple[Any, ...]:
     for lower, upper in pairwise(found):
         if type_rank(lower) != type_rank(upper):
             fail("the boundaries of $bucket are all of one type", at)
-        if not ranked(lower) < ranked(upper):
+        if not precedes(lower, upper, at):
             fail("the boundaries of $bucket ascend", at)
     return found
 

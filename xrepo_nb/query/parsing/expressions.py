@@ -18,6 +18,7 @@ from xrepo_nb.query.parsing.values import (
     field_name,
     field_path,
     is_pattern,
+    is_text,
     kind,
     named_options,
     string,
@@ -54,7 +55,7 @@ NOTHING_KNOWN = Scope()
 
 def expression(value: Any, at: str, scope: Scope = NOTHING_KNOWN) -> Expr:
     """The node of any expression value."""
-    if isinstance(value, str):
+    if type(value) is str or is_text(value):
         return _string(value, at, scope) if value[:1] == "$" else Literal(value)
     if type(value) in ATOMS:
         return Literal(value)

@@ -29,6 +29,7 @@ from xrepo_nb.query.parsing.values import (
     fail,
     is_number,
     is_pattern,
+    is_text,
     is_true,
     kind,
     split_path,
@@ -130,7 +131,7 @@ def _regex(path: Path, value: Any, options: Any, at: str) -> p.Predicate:
         if options is not None and own:
             fail("options stand both in the pattern and in $options", at)
         return p.Regex(path, pattern, own if options is None else options_of(options, at), at=at)
-    if not isinstance(value, str):
+    if not is_text(value):
         fail(f"$regex takes a string or a pattern, not {kind(value)}", at)
     pattern, _ = pattern_parts(value, at)
     return p.Regex(path, pattern, "" if options is None else options_of(options, at), at=at)
@@ -200,7 +201,7 @@ def _type(path: Path, value: Any, at: str, _: Scope) -> p.Predicate:
 
 def type_name(value: Any, at: str) -> str:
     """The name of a BSON type given by name or code."""
-    if isinstance(value, str):
+    if is_text(value):
         if value not in TYPE_ALIASES:
             fail(f"unknown type {value!r}", at, asked=value, exists=sorted(TYPE_ALIASES))
         return value

@@ -7,7 +7,7 @@ from typing import Any
 
 from xrepo_nb.query.expressions import DocumentExpr, Expr, FieldRef, Path
 from xrepo_nb.query.parsing.expressions import Scope, expression
-from xrepo_nb.query.parsing.order import ranked
+from xrepo_nb.query.parsing.order import precedes
 from xrepo_nb.query.parsing.projections import check_collisions
 from xrepo_nb.query.parsing.sorts import stage_order
 from xrepo_nb.query.parsing.values import (
@@ -65,7 +65,7 @@ def _bounds(given: Any, unit: str | None, at: str) -> Any:
     wanted = is_date if unit is not None else is_number
     if not all(wanted(item) for item in pair):
         fail("bounds are " + ("dates when there is a unit" if unit else "numbers when there is no unit"), at)
-    if ranked(pair[0]) > ranked(pair[1]):
+    if precedes(pair[1], pair[0], at):
         fail("the lower bound is above the upper one", at)
     return tuple(pair)
 

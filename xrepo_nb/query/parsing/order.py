@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
-import math
 from typing import Any
 
-from xrepo_nb.query.parsing.values import as_float, is_number, kind
+from xrepo_nb.query.evaluation import constant
+from xrepo_nb.query.expressions import Call, Literal
+from xrepo_nb.query.parsing.values import is_number, kind
 
-_ORDERED = (str, bytes, bool, datetime.date)
+_PLAIN = frozenset({int, float, str})
+"""Types that Python orders as MongoDB does, but for NaN."""
 
 
 def type_rank(value: Any) -> str:
@@ -16,13 +17,8 @@ def type_rank(value: Any) -> str:
     return "number" if is_number(value) else kind(value)
 
 
-def ranked(value: Any) -> Any:
-    """What Python compares as MongoDB compares the value, within one bracket of types."""
-    if is_number(value):
-        number = as_float(value)
-        return number if hasattr(value, "to_decimal") or math.isnan(number) else value
-    if isinstance(value, datetime.datetime):
-        return value if value.tzinfo is not None else value.replace(tzinfo=datetime.UTC)
-    if isinstance(value, _ORDERED) or hasattr(value, "__lt__"):
-        return value
-    return repr(value)
+def precedes(left: Any, right: Any, at: str) -> bool:
+    """Whether a constant comes before another one in the order over all values."""
+    if type(left) is type(right) and type(left) in _PLAIN and left == left and right == right:
+        return bool(left < right)
+    return bool(constant(Call("$lt", (Literal(left), Literal(right)), (), at), "an order", at).value)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from xrepo_nb.query.parsing.limits import check_pattern
-from xrepo_nb.query.parsing.values import copied, fail, is_pattern
+from xrepo_nb.query.parsing.values import copied, fail, is_pattern, is_text
 
 FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL, "x": re.VERBOSE}
 """The options that Python's patterns know, by letter."""
@@ -41,6 +41,6 @@ def listed(item: Any, at: str) -> Any:
 
 def options_of(value: Any, at: str) -> str:
     """The option letters, sorted, each once."""
-    if not isinstance(value, str) or not set(value) <= set("imsxu"):
+    if not is_text(value) or not set(value) <= set("imsxu"):
         fail(f"the options of a pattern are letters out of 'imsxu', not {value!r}", at)
     return "".join(sorted(set(value)))

@@ -9,7 +9,7 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 from xrepo_nb.core.errors import XRepoLimitError, XRepoQueryError
 from xrepo_nb.core.plain import plain
@@ -130,9 +130,14 @@ def array(value: Any, what: str, at: str) -> list[Any] | tuple[Any, ...]:
 
 def string(value: Any, what: str, at: str) -> str:
     """The value, which must be a string."""
-    if isinstance(value, str):
+    if is_text(value):
         return value
     fail(f"{what} takes a string, not {kind(value)}", at)
+
+
+def is_text(value: Any) -> TypeGuard[str]:
+    """Whether the value is a string; BSON's code is none, though Python's class derives from `str`."""
+    return type(value) is str or (isinstance(value, str) and type(value).__name__ != "Code")
 
 
 def flag(value: Any, what: str, at: str) -> bool:

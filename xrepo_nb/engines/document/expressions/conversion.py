@@ -196,10 +196,8 @@ def _to_date(value: Any, form: Form) -> Any:
     name = v.type_name(value)
     if name == "string":
         return dates.from_micros(freeforms.parse_any(value, None))
-    if name in ("objectId", "timestamp"):
+    if name in ("objectId", "timestamp", "date"):
         return dates.from_micros(dates.micros(value))
-    if name == "date":
-        return value
     if name not in ("long", "double", "decimal"):
         _unsupported(name, "date")
     return dates.from_micros(_to_long(value, form) * 1000)

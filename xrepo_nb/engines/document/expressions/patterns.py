@@ -32,6 +32,7 @@ def _pattern(op: str, regex: Any, options: Any) -> Pattern | None:
         letters = own or letters
     else:
         text = need_text(f"the regex of {op}", regex)
+    v.utf8(text)
     if "\0" in text or "\0" in letters:
         fail(f"the regex of {op} holds no null byte")
     if not set(letters) <= set("imsxu"):

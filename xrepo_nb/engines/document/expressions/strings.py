@@ -100,7 +100,7 @@ def _index(op: str, encode: Callable[[str], Any]) -> None:
 
 
 _index("$indexOfCP", lambda text: text)
-_index("$indexOfBytes", str.encode)
+_index("$indexOfBytes", v.utf8)
 
 
 @values("$substrCP")

@@ -14,6 +14,7 @@ from xrepo_nb.engines.polars.facts import Bounds
 from xrepo_nb.engines.polars.frame import Frame, column
 from xrepo_nb.engines.polars.scope import Scope
 from xrepo_nb.engines.polars.values import Value
+from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Expr, FieldRef
 from xrepo_nb.schema.types import DataType
 
@@ -27,11 +28,20 @@ WIDEST = 2**62
 def key_of(frame: Frame, key: Expr, scope: Scope) -> Value:
     """The value of a key; text that is kept as categories is grouped as such."""
     value = scope.typed(key)
+    if _has_hollow(value.type):
+        decline("a key of documents without fields")  # of no rows of them Polars makes a group
     if value.kind == "string" and isinstance(key, FieldRef) and len(key.path) == 1:
         (name,) = key.path
         if frame.columns[name].dtype is not None:
             return replace(value, expr=column(name), type=CATEGORIES)
     return value
+
+
+def _has_hollow(type_: DataType) -> bool:
+    """Whether there are documents without fields in it."""
+    if type_.kind == "object":
+        return not type_.fields or any(_has_hollow(field.type) for field in type_.fields)
+    return type_.item is not None and _has_hollow(type_.item)
 
 
 @frozen

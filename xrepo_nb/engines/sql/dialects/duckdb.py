@@ -11,6 +11,7 @@ from sqlglot import exp
 from xrepo_nb.engines.sql.dialects.base import COMPARISONS, EVERYTHING, SCALARS, Dialect
 from xrepo_nb.engines.sql.syntax import Condition, Sql, binary, call, cast
 from xrepo_nb.engines.sql.values import Value
+from xrepo_nb.engines.typed import constants
 from xrepo_nb.engines.typed.reasons import decline
 
 FAILED = "xrepo: "
@@ -46,10 +47,12 @@ class DuckDB(Dialect):
         return cast(placeholder, _TYPES[kind]) if kind in _TYPES else placeholder
 
     def among(self, ctx: Context, value: Value, values: Sequence[Any]) -> Sql:
-        listed = cast(ctx.bind(list(values)), "BIGINT[]" if value.kind == "int" else "TEXT[]")
+        kind = "BIGINT" if value.kind == "int" else "TEXT"
+        text, separator = _joined(values)
+        listed = call("string_split", ctx.bind(text), ctx.bind(separator))
         if any(not column.table for column in value.sql.find_all(exp.Column)):
-            return call("list_contains", listed, value.sql)  # no subquery may stand in a lambda
-        inner = exp.select(call("unnest", listed), copy=False)
+            return call("list_contains", cast(listed, f"{kind}[]"), value.sql)  # lambdas hold no subquery
+        inner = exp.select(cast(call("unnest", listed), kind), copy=False)
         return exp.In(this=value.sql, query=exp.Subquery(this=inner))
 
     def across(self, op: str, whole: Value, real: Value) -> Sql:
@@ -99,6 +102,18 @@ class DuckDB(Dialect):
         return call("error", exp.Literal.string(FAILED + message))
 
 
+def _joined(values: Sequence[Any]) -> tuple[str, str]:
+    """Many values as one text, and what stands between them: bound one by one, a million take seconds."""
+    if not isinstance(values[0], str):
+        return ",".join(map(str, values)), ","
+    whole = "".join(values)
+    separator = next((found for found in map(chr, range(1, _SEPARATORS)) if found not in whole), None)
+    if separator is None:
+        decline("a long list of texts of all characters")
+    return constants.text(separator.join(values)), separator
+
+
+_SEPARATORS = 1_000
 _DIGITS = 38
 """What a decimal holds at most."""
 _TYPES = {"int": "BIGINT", "float": "DOUBLE"}

@@ -90,7 +90,7 @@ def _plain_keys(ctx: Context, base: Relation, keys: Sequence[Value]) -> tuple[Re
     computed = {
         f"#g{i}": k
         for i, k in enumerate(keys)
-        if not isinstance(k.sql, exp.Column) and not k.is_constant and k.kind != "null"
+        if not (isinstance(k.sql, exp.Column | exp.Null) or k.is_constant)
     }
     if computed:
         own = tuple(base.columns)

@@ -8,7 +8,7 @@ from typing import Any
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.objects import struct
 from xrepo_nb.engines.sql.expressions.render import output
-from xrepo_nb.engines.sql.paths import member, members
+from xrepo_nb.engines.sql.paths import members
 from xrepo_nb.engines.sql.relation import Relation
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.values import MISSING_VALUE, Value
@@ -69,23 +69,23 @@ def _kept(ctx: Context, value: Value, tree: object) -> Value:
     if tree is True:
         return value
     assert isinstance(tree, dict)
-    if value.kind != "object":
-        if _computes(tree) or value.kind in ("array", "mixed"):
-            decline("a computed or kept field below a path")
+    if value.kind in ("array", "mixed"):
+        decline("a computed or kept field below a path")
+    if value.kind != "object" and not _computes(tree):
         return MISSING_VALUE
-    if value.absence != "never":
+    if value.kind == "object" and value.absence != "never":
         decline("part of an object that may be absent")
-    items = []
-    for field in value.type.fields:
-        given = tree.get(field.name)
-        if given is True or isinstance(given, dict):
-            items.append((field.name, _kept(ctx, member(value, field.name), given)))
-    items += [(name, ctx.value(given)) for name, given in tree.items() if isinstance(given, Expr)]
-    known = {field.name for field in value.type.fields}
-    if any(
-        name not in known and isinstance(given, dict) and _computes(given) for name, given in tree.items()
-    ):
-        decline("a computed field below a path")
+    given = members(value) if value.kind == "object" else {}
+    items = [
+        (name, _kept(ctx, below, tree[name]))
+        for name, below in given.items()
+        if tree.get(name) is True or isinstance(tree.get(name), dict)
+    ]
+    for name, what in tree.items():
+        if isinstance(what, Expr):
+            items.append((name, ctx.value(what)))
+        elif isinstance(what, dict) and name not in given:
+            items.append((name, _kept(ctx, MISSING_VALUE, what)))
     return struct(items)
 
 
