@@ -24,12 +24,10 @@ def matching(repo: XRepo[Any], filters: Any, operation: Operation) -> Plan:
     scan = Scan(repo.metadata.name)
     if isinstance(filters, dict | None) and not filters:
         return scan
-    from xrepo_nb.query.parsing import parse_filter
-
     permission = reads_by(operation)
     schema = schema_of(repo, operation.identity, operation.policy, permission)
     known = seen(repo, schema, operation.policy, permission).names
-    predicate = parse_filter(repo._translated(filters, operation.identity), fields=known)
+    predicate = repo._predicate(filters, known, operation.identity)
     return scan if predicate == EVERYTHING else Match(scan, predicate)
 
 
