@@ -8,7 +8,7 @@ stage (`Facet`, `Lookup.pipeline`) start at an `Input` leaf.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field, replace
 from typing import Any
 from typing import Literal as OneOf
@@ -142,6 +142,13 @@ class Project(Stage):
 
     fields: tuple[tuple[Path, bool | Expr], ...]
     inclusive: bool
+
+    @classmethod
+    def only(cls, source: Plan, paths: Iterable[Path]) -> Project:
+        """The rows with those paths alone: with `_id` too only where it is one of them."""
+        kept = tuple((path, True) for path in paths)
+        hidden = () if (("_id",), True) in kept else ((("_id",), False),)
+        return cls(source, (*kept, *hidden), inclusive=True)
 
 
 @frozen

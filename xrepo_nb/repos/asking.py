@@ -103,6 +103,4 @@ def projected(plan: Plan, fields: Sequence[str] | Mapping[str, Any] | None) -> P
         from xrepo_nb.query.parsing import parse_projection
 
         return Project(plan, *parse_projection(fields))
-    paths = [tuple(name.split(".")) for name in fields]
-    hide_id = () if ("_id",) in paths else ((("_id",), False),)
-    return Project(plan, (*((path, True) for path in paths), *hide_id), inclusive=True)
+    return Project.only(plan, (tuple(name.split(".")) for name in fields))
