@@ -20,12 +20,12 @@ from xrepo_nb.core.offload import offload
 from xrepo_nb.core.turns import Turns
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.query.plan import Match, Plan, Scan
-from xrepo_nb.repos import asking, explaining, fitting, narrowing
+from xrepo_nb.repos import asking, explaining, fitting
 from xrepo_nb.repos.base import XRepo
 from xrepo_nb.repos.by_id import one_of, the_only
 from xrepo_nb.repos.change import Change, Current, Item
 from xrepo_nb.repos.documents import distinct, key_of, known_id
-from xrepo_nb.repos.execution import Opened, execute, gather, streamed
+from xrepo_nb.repos.execution import Opened, execute, gather, replaced_scan, streamed
 from xrepo_nb.repos.materialized import default_metadata
 from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.resources.base import ScanRequest, WriteResult, XResource
@@ -236,7 +236,7 @@ class ConnectedRepo(XRepo[T]):
         if not self._closed or "Project" not in self.source.capabilities.stages:
             return native
         name = _label(native)
-        return narrowing.replaced_scan(native, name, asking.projected(Scan(name), self._schema.names))
+        return replaced_scan(native, name, asking.projected(Scan(name), self._schema.names))
 
     async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
         name = self.metadata.name

@@ -89,7 +89,7 @@ async def gather(
         rest, table = await repos[name]._scan(part)
         label = name if name not in inputs else f"{name}#{number}"
         inputs[label] = table
-        done[id(part)] = _relabelled(rest, name, label)
+        done[id(part)] = rest if name == label else replaced_scan(rest, name, Scan(label))
     return replaced(plan, done), inputs
 
 
@@ -146,10 +146,9 @@ def _replaced_in(value: Any, done: Mapping[int, Plan]) -> Any:
     return value
 
 
-def _relabelled(plan: Plan, name: str, label: str) -> Plan:
-    if name == label:
-        return plan
-    return plan.transform(lambda node: Scan(label) if node == Scan(name) else node)
+def replaced_scan(plan: Plan, name: str, other: Plan) -> Plan:
+    """The plan with `other` in the place of the scan of that name."""
+    return plan.transform(lambda node: other if node == Scan(name) else node)
 
 
 async def execute(plan: Plan, inputs: Inputs, engine: str = "auto") -> Answer:

@@ -261,7 +261,7 @@ class RepoFoundation(XObjPrototype, ABC):
         """What is known of the fields before a row is read for the caller."""
         return schema
 
-    def _glanced(self, identity: Identity) -> Opened | None:
+    def _at_hand(self, identity: Identity) -> Opened | None:
         """What `_open` gives, where that needs no waiting."""
         return None
 

@@ -141,11 +141,8 @@ def _change(plan: Merge, row: dict[str, Any], document: dict[str, Any]) -> Any:
         return None
     if plan.when_matched == "fail":
         raise XRepoConflictError("a merged document matches a record", hint='set whenMatched to "merge"')
-    if plan.when_matched == "replace":
-        gone = {name: "" for name in row if name not in document}
-        return {"$set": document} | ({"$unset": gone} if gone else {})
     from xrepo_nb.repos.updates import piped
 
-    new = piped(plan, row, document)
+    new = document if plan.when_matched == "replace" else piped(plan, row, document)
     gone = {name: "" for name in row if name not in new}
     return {"$set": new} | ({"$unset": gone} if gone else {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xrepo_nb.governance.policy import OPEN, Grant
@@ -27,7 +28,7 @@ async def read(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
     """The record with that id as the operation's caller may see it, or None."""
     if repo._reads_by_plan and operation.policy is not OPEN:
         return await _asked(repo, given, operation)
-    record_id = as_key(given, repo.key or required_key(repo), repo._schema)
+    record_id = as_key(given, required_key(repo), repo._schema)
     current = (await repo._current([record_id], operation.identity))[0]
     if current is None:
         return None
@@ -45,7 +46,7 @@ async def read(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
 async def _asked(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
     """As `read`, of rows whose types are those of the visible ones."""
     schema = await current_schema(repo, operation)
-    key = repo.key or required_key(repo)
+    key = required_key(repo)
     plan = Match(Scan(repo.metadata.name), one_of(key, [as_key(given, key, schema)]))
     document = the_only(repo, await documents_of((await answer(repo, plan, operation)).table))
     operation.rows = int(document is not None)
@@ -58,5 +59,5 @@ def shown(document: dict[str, Any], grant: Grant) -> dict[str, Any]:
         return visible(document, grant.fields)
     from xrepo_nb.engines.document import DocumentEngine
 
-    plan = governed(Scan("row"), Grant(EVERYTHING, EVERYTHING, grant.fields, grant.masks))
+    plan = governed(Scan("row"), replace(grant, rows=EVERYTHING))
     return dict(DocumentEngine().collect(plan, {"row": Table(documents=[document])}).documents[0])

@@ -208,7 +208,8 @@ class Writer:
         if model is not self.repo.model_class:  # it has the visible fields only
             new = visible(new, self.grant.fields)
         if model is not None:
-            new.pop(DELETED_AT, None) if self.repo._hides_mark() else None
+            if self.repo._hides_mark():
+                new.pop(DELETED_AT, None)
             document = visible(document_of(new, model)[0], self.grant.fields)
             difference = {f: document.get(f, v) if v is not MISSING else v for f, v in difference.items()}
         return self.repo._fitted(difference, self.schema)
