@@ -15,7 +15,7 @@ from xrepo_nb.core.errors import XRepoConfigurationError
 from xrepo_nb.core.settings import XSettings
 from xrepo_nb.resources.factory import GROUP, DatabaseResource, ResourceFactory, resource_for
 from xrepo_nb.resources.memory import MemoryResource
-from xrepo_nb.resources.redact import redacted
+from xrepo_nb.resources.urls import shown
 
 
 def test_create_by_name() -> None:
@@ -154,6 +154,6 @@ def test_no_secret_in_an_error(target: str) -> None:
         "x://h?a=1&PassWord=hunter2;b=2",
     ],
 )
-def test_redacted_locations(location: str) -> None:
-    assert "hunter2" not in redacted(location) and "ter2" not in redacted(location)
-    assert redacted("file:///a/b.csv?table=x") == "file:///a/b.csv?table=x"
+def test_locations_are_shown_without_secrets(location: str) -> None:
+    assert "hunter2" not in shown(location) and "ter2" not in shown(location)
+    assert shown("s3://bucket/a/b.csv") == "s3://bucket/a/b.csv"
