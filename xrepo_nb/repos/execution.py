@@ -203,6 +203,16 @@ def _scanned(inputs: Inputs) -> Iterator[None]:
         ) from None
 
 
+def lowered(plan: Plan, inputs: Inputs) -> Table | None:
+    """The plan's rows, unread; None where Polars cannot run it."""
+    from xrepo_nb.engines.polars import PolarsEngine, lower
+
+    if PolarsEngine().supports(plan, inputs) is not None:
+        return None
+    lazy, schema = lower(plan, inputs)
+    return Table(lazy=lazy, schema=schema)
+
+
 def run_now(plan: Plan, inputs: Inputs) -> Table:
     """Runs a plan in this thread."""
     return _answer(plan, inputs, "auto").table

@@ -9,7 +9,7 @@ import polars as pl
 from xrepo_nb.core.offload import offload
 from xrepo_nb.engines.base import Inputs
 from xrepo_nb.query.plan import Join, Plan, Project
-from xrepo_nb.repos.execution import gather
+from xrepo_nb.repos.execution import gather, lowered, run_now
 from xrepo_nb.repos.join import JoinReport, JoinStep
 from xrepo_nb.repos.narrowing import Scope
 
@@ -44,12 +44,8 @@ async def _keys(side: Plan, keys: Iterable[str], scope: Scope) -> pl.LazyFrame:
 
 
 def _lazy(plan: Plan, inputs: Inputs) -> pl.LazyFrame:
-    from xrepo_nb.engines.polars import PolarsEngine, lower
-    from xrepo_nb.repos.execution import run_now
-
-    if PolarsEngine().supports(plan, inputs) is None:
-        return lower(plan, inputs)[0]
-    return run_now(plan, inputs).lazy
+    found = lowered(plan, inputs)
+    return run_now(plan, inputs).lazy if found is None else found.lazy
 
 
 def _step(join: Join, left: pl.LazyFrame, right: pl.LazyFrame, left_name: str, right_name: str) -> JoinStep:
