@@ -19,7 +19,7 @@ from xrepo_nb.resources.base import XResource
 from xrepo_nb.resources.paths import extension, is_pattern, must_say
 from xrepo_nb.resources.selection import split_pattern
 from xrepo_nb.resources.tables import is_data
-from xrepo_nb.resources.urls import SCHEMES, below, has_wildcard, is_web, located, scheme, shown
+from xrepo_nb.resources.urls import SCHEMES, URL, below, has_wildcard, is_web, located, scheme, shown
 
 GROUP = "xrepo_nb.resources"
 """The entry-point group in which sources are found, ours and those of others."""
@@ -114,7 +114,7 @@ def resource_for(target: Any, **config: Any) -> Opened:
     target, options = located(target)
     if options:
         config = {"storage_options": options} | config
-    if isinstance(target, str) and (uri := _URI.match(target)):
+    if isinstance(target, str) and (uri := URL.match(target)):
         return _from_uri(target, uri, collection, config)
     if isinstance(target, str | Path):
         must_say("the path", target)
@@ -137,9 +137,6 @@ def DatabaseResource(database: str | Path | SecretStr | None) -> XResource:
             "no database is named", asked="database", hint='set XREPO_DATABASE, as in "sqlite:///app.db"'
         )
     return resource_for(location).resource
-
-
-_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
 def _from_uri(target: str, uri: re.Match[str], collection: str | None, config: dict[str, Any]) -> Opened:
