@@ -246,7 +246,8 @@ class ConnectedRepo(XRepo[T]):
         found: dict[Any, builtins.list[dict[str, Any]]] = {}
         for document in table.documents:
             found.setdefault(distinct(key_of(document, self._key)), []).append(document)
-        return [self._only(found.get(distinct(i), [])) for i in ids]
+        documents = [the_only(self, found.get(distinct(i), [])) for i in ids]
+        return [None if document is None else Current(document) for document in documents]
 
     async def _opened_exactly(self, identity: Identity) -> Opened:
         """As `_open`; under rules with values as they came, whatever types all rows together have."""
@@ -256,11 +257,6 @@ class ConnectedRepo(XRepo[T]):
             return found
         table = await offload(exact.rows)
         return replace(found, schema=table.schema, table=table)
-
-    def _only(self, found: Sequence[dict[str, Any]]) -> Current | None:
-        """The one record of an id; raises `XRepoConflictError` when there are several."""
-        document = the_only(self, found)
-        return None if document is None else Current(document)
 
     # Writing.
 

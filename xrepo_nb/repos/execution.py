@@ -101,13 +101,10 @@ def at_hand_inputs(opened: Mapping[str, Opened]) -> tuple[dict[str, Table], froz
 
 def independent(plan: Plan) -> list[Plan]:
     """The largest parts of a plan that read one source, and no row or variable from outside."""
-    if len(plan.sources()) == 1 and sum(isinstance(n, Scan) for n in plan.walk()) == 1 and _is_closed(plan):
+    reads_one = sum(isinstance(node, Scan) for node in plan.walk()) == 1
+    if reads_one and not _has_free_input(plan) and not _variables(plan):
         return [plan]
     return [part for child in plan.children() for part in independent(child)]
-
-
-def _is_closed(plan: Plan) -> bool:
-    return not _has_free_input(plan) and not _variables(plan)
 
 
 def _has_free_input(plan: Plan) -> bool:
@@ -155,8 +152,11 @@ async def execute(plan: Plan, inputs: Inputs, engine: str = "auto") -> Answer:
     """Runs the plan on the engine named or chosen: small frames inline, others in a thread."""
     if isinstance(plan, Scan):
         await _must_exist(engine)
+        table = inputs[plan.source]
         with _scanned(inputs):
-            return Answer(await at_hand(inputs[plan.source]), "scan")
+            if table.is_lazy:
+                await offload(lambda: table.frame)
+        return Answer(table, "scan")
     # A name may have to be looked up among the installed packages, and the size of files on disk.
     if engine != "auto" or not is_light(plan, inputs):
         return await offload(_answer, plan, inputs, engine)
@@ -227,13 +227,6 @@ async def streamed(plan: Plan, inputs: Inputs, size: int, engine: str = "auto") 
         async with closing(in_threads(chosen.stream(plan, inputs, size))) as tables:
             async for table in tables:
                 yield table
-
-
-async def at_hand(table: Table) -> Table:
-    """The table, its rows read."""
-    if table.is_lazy:
-        await offload(lambda: table.frame)
-    return table
 
 
 def is_light(plan: Plan, inputs: Inputs, bound: int = _INLINE_CELLS) -> bool:
