@@ -32,10 +32,8 @@ def describe(plan: s.Plan) -> str:
 
 
 def _lines(plan: s.Plan) -> list[str]:
-    stages = [plan]
-    while isinstance(stages[-1], s.Stage):
-        stages.append(stages[-1].input)
-    return [line for stage in reversed(stages) for line in _stage_lines(stage)]
+    leaf, stages = plan.chain()
+    return [line for node in (leaf, *stages) for line in _stage_lines(node)]
 
 
 def _stage_lines(stage: s.Plan) -> list[str]:

@@ -61,7 +61,7 @@ async def _above_the_rules(plan: Plan, scope: narrowing.Scope, engine: str, anal
     inputs = {name: await _visible(name, scope, analyze) for name in scope.opened}
     plan = reading.optimized(plan, scope)
     found = await offload(explain_plan, plan, inputs, engine, analyze=analyze)
-    return _noted(found, frozenset(f"scan {name}" for name in inputs))
+    return found.annotated({f"scan {name}": {"reason": "as the rules leave it"} for name in inputs})
 
 
 async def _visible(name: str, scope: narrowing.Scope, analyze: bool) -> Table:
@@ -72,12 +72,6 @@ async def _visible(name: str, scope: narrowing.Scope, analyze: bool) -> Table:
         scope.repos[name], scope.opened[name].schema, scope.policies[name], scope.permission
     )
     return Table.empty(schema)
-
-
-def _noted(tree: Explanation, scans: frozenset[str]) -> Explanation:
-    if tree.stage in scans:
-        return replace(tree, reason="as the rules leave it")
-    return replace(tree, children=tuple(_noted(child, scans) for child in tree.children))
 
 
 def _grafted(tree: Explanation, native: Mapping[str, Explanation]) -> Explanation:
