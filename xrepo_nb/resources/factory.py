@@ -226,11 +226,12 @@ def _maker(name: str) -> Maker:
     maker: Maker | None = SOURCES.load(name)
     if maker is None:
         names = ResourceFactory.names()
+        door = f"packages add kinds by the entry-point group {SOURCES.group}"
         raise XRepoConfigurationError(
             f"there is no source of kind {name!r}",
             asked=name,
             exists=names,
-            hint=None if closest(name, names) else f"packages add kinds by the entry points {SOURCES.group}",
+            hint=None if closest(name, names) else door,
         )
     return maker
 
