@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from xrepo_nb.core.errors import XRepoPermissionError
 from xrepo_nb.governance.rules import Permission
@@ -35,6 +36,22 @@ class FieldSet:
     def reaches(self, path: Path) -> bool:
         """Whether the path is visible as a whole, with all below it."""
         return self._covers(path) and not any(overlap(path, hidden) for hidden in self.deny)
+
+    def part_of(self, document: dict[str, Any], above: Path = ()) -> dict[str, Any]:
+        """The visible part of a document."""
+        if self.is_all:
+            return document
+        out = {}
+        for name, value in document.items():
+            path = (*above, name)
+            if self.reaches(path):
+                out[name] = value
+            elif self.shows(path):
+                if isinstance(value, dict):
+                    out[name] = self.part_of(value, path)
+                elif isinstance(value, list):
+                    out[name] = [self.part_of(v, path) if isinstance(v, dict) else v for v in value]
+        return out
 
     def __and__(self, other: FieldSet) -> FieldSet:
         if self.allow is None or other.allow is None:

@@ -17,7 +17,7 @@ from xrepo_nb.repos.narrowing import current_schema
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.reading import answer
 from xrepo_nb.repos.shaping import documents_of, record_of
-from xrepo_nb.repos.writing import required_key, visible
+from xrepo_nb.repos.writing import required_key
 from xrepo_nb.schema.table import Table
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ async def _asked(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
 def shown(document: dict[str, Any], grant: Grant) -> dict[str, Any]:
     """What the grant leaves of a row that it reaches: masks applied, hidden fields gone."""
     if not grant.masks:
-        return visible(document, grant.fields)
+        return grant.fields.part_of(document)
     from xrepo_nb.engines.document import DocumentEngine
 
     plan = governed(Scan("row"), replace(grant, rows=EVERYTHING))
