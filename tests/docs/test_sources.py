@@ -12,12 +12,12 @@ from xrepo_nb.resources import factory
 PAGE = (Path(__file__).parents[2] / "docs" / "sources.md").read_text()
 
 
-@pytest.mark.parametrize("kind", factory._OWN)
+@pytest.mark.parametrize("kind", factory.SOURCES.own)
 def test_every_kind_is_documented(kind: str) -> None:
     assert f"\n| `{kind}` |" in PAGE
 
 
-@pytest.mark.parametrize("kind", factory._OWN)
+@pytest.mark.parametrize("kind", factory.SOURCES.own)
 def test_every_option_is_documented(kind: str) -> None:
     missing = [name for name in inspect.signature(factory._maker(kind)).parameters if f"`{name}`" not in PAGE]
     assert not missing

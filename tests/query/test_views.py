@@ -34,10 +34,17 @@ def test_the_example_of_the_specification() -> None:
         ("data_filters", "data"),
         ("glass_filters", "glass"),
         ("movie_filters", "movies"),
+        ("hero_filters", "heroes"),
+        ("movies_filters", "movie"),
     ],
 )
 def test_a_source_answers_to_plural_and_singular(key: str, source: str) -> None:
     assert split_view_filters({key: {"a": 1}}, [source]).by_source == {source: {"a": 1}}
+
+
+def test_a_source_of_that_very_name_goes_before_its_plural() -> None:
+    found = split_view_filters({"user_filters": {"a": 1}, "users_filters": {"b": 1}}, ["users", "user"])
+    assert found.by_source == {"user": {"a": 1}, "users": {"b": 1}}
 
 
 def test_the_rest_is_the_views_own() -> None:

@@ -223,10 +223,10 @@ async def test_a_file_that_lost_a_column_is_told(tmp_path: Path) -> None:
     path.write_text("id,m\n1,2\n")
     for ask in (repo.list(), repo.count({"n": 1}), repo.frame(), repo.aggregate([{"$limit": 1}])):
         with pytest.raises(
-            XRepoError, match="the rows of days cannot be read as they were described.*open it again"
+            XRepoError, match="'n' of days was there as it was opened, and is gone.*open it again"
         ):
             await ask
-    with pytest.raises(XRepoError, match="the rows of days cannot be read"):
+    with pytest.raises(XRepoError, match="'n' of days was there as it was opened, and is gone"):
         [row async for row in repo.stream()]
 
 

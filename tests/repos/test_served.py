@@ -142,11 +142,11 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]
     info = tmp_path / "served-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: served\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{factory.GROUP}]\nserved = {__name__}:Served\n")
+    (info / "entry_points.txt").write_text(f"[{factory.SOURCES.group}]\nserved = {__name__}:Served\n")
     monkeypatch.syspath_prepend(tmp_path)
-    factory._others.cache_clear()
+    factory.SOURCES.forget()
     yield
-    factory._others.cache_clear()
+    factory.SOURCES.forget()
 
 
 @pytest.fixture

@@ -159,11 +159,16 @@ async def test_filters_by_source(flights: Any, airlines: Any) -> None:
         {"flight_filters": {"delay__gt": 3}, "airline_filters": {"name": "United"}},
         {"flights_filters": {"$or": [{"delay": {"$gt": 3}}, {"_id": 9}]}, "airlines_name": "United"},
         {"flight_filters": xr.F("delay") > 3, "airlines_filters": {"name__ne": "American"}},
+        {"flight_filters": {"$expr": {"$gt": ["$delay", 3]}}, "airline_filters": {"name": "United"}},
     ):
         rows = [row["flights__id"] for row in await view.list(filters) if row["airlines_name"]]
         assert rows == [1]
-    with pytest.raises(XRepoConfigurationError, match="no source 'plane'.*flights_filters"):
+    with pytest.raises(XRepoQueryError, match="'plane_filters' names no source.*flights_filters"):
         await view.list({"plane_filters": {"x": 1}})
+    with pytest.raises(XRepoQueryError, match="two filters for the source 'flights'"):
+        await view.list({"flight_filters": {"delay": 1}, "flights_filters": {"delay": 5}})
+    with pytest.raises(XRepoQueryError, match="names its fields: \\$jsonSchema"):
+        await view.list({"flight_filters": {"$jsonSchema": {}}})
     with pytest.raises(XRepoConfigurationError, match="unknown field 'flights_late|unknown field 'late"):
         await view.list({"flight_filters": {"late": 1}})
 

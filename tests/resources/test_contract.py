@@ -160,7 +160,7 @@ async def selected(source: XResource, filters: dict[str, Any]) -> list[dict[str,
 
 
 def test_the_table_has_a_row_for_every_source_and_no_idle_gap() -> None:
-    assert SOURCES.keys() == factory._OWN.keys()
+    assert SOURCES.keys() == factory.SOURCES.own.keys()
     checks = {name.removeprefix("test_") for name in globals() if name.startswith("test_")}
     assert not {gap for row in SOURCES.values() for gap in row.gaps} - checks
 

@@ -13,9 +13,9 @@ from pydantic import SecretStr
 
 from xrepo_nb.core.errors import XRepoConfigurationError
 from xrepo_nb.core.settings import XSettings
-from xrepo_nb.resources.factory import GROUP, DatabaseResource, ResourceFactory, resource_for
+from xrepo_nb.resources.factory import SOURCES, DatabaseResource, ResourceFactory, resource_for
 from xrepo_nb.resources.memory import MemoryResource
-from xrepo_nb.resources.redact import redacted
+from xrepo_nb.resources.urls import shown
 
 
 def test_create_by_name() -> None:
@@ -27,7 +27,7 @@ def test_create_by_name() -> None:
 def test_an_unknown_name_tells_what_there_is() -> None:
     with pytest.raises(XRepoConfigurationError, match="'cvs'; there are: csv, .*did you mean 'csv'"):
         ResourceFactory.create("cvs")
-    with pytest.raises(XRepoConfigurationError, match=GROUP):
+    with pytest.raises(XRepoConfigurationError, match=SOURCES.group):
         ResourceFactory.create("oracle9i")
 
 
@@ -68,7 +68,7 @@ def test_an_installed_package_adds_a_kind(tmp_path: Path) -> None:
     info = tmp_path / "ext-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: ext\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{GROUP}]\next = ext:Ext\n")
+    (info / "entry_points.txt").write_text(f"[{SOURCES.group}]\next = ext:Ext\n")
     script = (
         "from xrepo_nb.resources.factory import ResourceFactory as F;"
         "print(F.create('ext', data=[]).connection_type, 'ext' in F.names())"
@@ -154,6 +154,6 @@ def test_no_secret_in_an_error(target: str) -> None:
         "x://h?a=1&PassWord=hunter2;b=2",
     ],
 )
-def test_redacted_locations(location: str) -> None:
-    assert "hunter2" not in redacted(location) and "ter2" not in redacted(location)
-    assert redacted("file:///a/b.csv?table=x") == "file:///a/b.csv?table=x"
+def test_locations_are_shown_without_secrets(location: str) -> None:
+    assert "hunter2" not in shown(location) and "ter2" not in shown(location)
+    assert shown("s3://bucket/a/b.csv") == "s3://bucket/a/b.csv"

@@ -125,7 +125,7 @@ class CacheManager:
 
     async def get(self, key: str, default: Any = None) -> Any:
         """The cached result, or `default`; counts hits and misses."""
-        found = await self._cache.get(self._full(key, self._generation), default)
+        found = await self._cache.get(self._full(key), default)
         if found is default:
             self.misses += 1
         else:
@@ -135,14 +135,14 @@ class CacheManager:
     async def put(self, key: str, value: Any, generation: int | None = None) -> None:
         """Caches a result, unless a write came after `generation`."""
         if generation is None or generation == self._generation:
-            await self._cache.set(self._full(key, self._generation), value, self.ttl)
+            await self._cache.set(self._full(key), value, self.ttl)
 
     def invalidate(self) -> None:
         """Forgets every result at once."""
         self._generation += 1
 
-    def _full(self, key: str, generation: int) -> str:
-        return f"result.{generation}.{key}"
+    def _full(self, key: str) -> str:
+        return f"result.{self._generation}.{key}"
 
     async def close(self) -> None:
         """Frees the backend's connections."""

@@ -21,6 +21,16 @@ def is_unicode(text: str) -> bool:
     return True
 
 
+def moment_of(text: str) -> datetime:
+    """ISO 8601 text as a moment in UTC, which it is in where it names no offset. Raises `ValueError`.
+
+    >>> moment_of("2024-02-29T12:00+02:00")
+    datetime.datetime(2024, 2, 29, 10, 0, tzinfo=datetime.timezone.utc)
+    """
+    found = datetime.fromisoformat(text)
+    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+
+
 def plain(value: Any) -> Any:
     """A NumPy scalar, or pandas' own moment, as the Python value it stands for; a naive moment in UTC.
 

@@ -76,7 +76,6 @@ def explain_plan(
     engine: str = "auto",
     *,
     analyze: bool = False,
-    variables: Mapping[str, Any] | None = None,
 ) -> Explanation:
     """How the plan would be run on these inputs; with `analyze` it is run, stage by stage.
 
@@ -94,7 +93,7 @@ def explain_plan(
     chosen, reason = found.engine, found.reason
     tree = _explained(plan, inputs, chosen)
     if analyze:
-        tree, _ = _measured(plan, tree, inputs, chosen, variables)
+        tree, _ = _measured(plan, tree, inputs, chosen)
     told = tree.reason or (reason if engine == "auto" else None)
     return replace(tree, native=_native(plan, inputs, chosen), reason=told)
 
@@ -144,19 +143,17 @@ def _native(plan: Plan, inputs: Inputs, engine: Engine) -> str | None:
     return None if native is None else native(plan, inputs)
 
 
-def _measured(
-    plan: Plan, tree: Explanation, inputs: Inputs, engine: Engine, variables: Mapping[str, Any] | None
-) -> tuple[Explanation, Table]:
+def _measured(plan: Plan, tree: Explanation, inputs: Inputs, engine: Engine) -> tuple[Explanation, Table]:
     """The stage run on the collected rows of the stages below it."""
     children, given, changed = [], dict(inputs), {}
     for (name, child), node in zip(reads(plan).items(), tree.children, strict=True):
-        measured, table = _measured(child, node, inputs, engine, variables)
+        measured, table = _measured(child, node, inputs, engine)
         children.append(measured)
         given[f"\0{name}"] = table
         changed[name] = Scan(f"\0{name}")
     stage = replace(plan, **changed) if changed else plan
     start = time.perf_counter()
-    table = engine.collect(stage, given, variables)
+    table = engine.collect(stage, given)
     rows = len(table)
     spent = (time.perf_counter() - start) * 1e3
     return replace(tree, rows=rows, milliseconds=spent, children=tuple(children)), table

@@ -127,12 +127,9 @@ class _Estimate:
 
     def size(self, plan: p.Plan) -> Size:
         """The size of a plan's result."""
-        chain: list[p.Stage] = []
-        while isinstance(plan, p.Stage):
-            chain.append(plan)
-            plan = plan.input
-        found = self._leaf(plan)
-        for stage in reversed(chain):
+        leaf, stages = plan.chain()
+        found = self._leaf(leaf)
+        for stage in stages:
             grow = _STAGES.get(type(stage))
             if grow is not None:
                 found = grow(self, stage, found)

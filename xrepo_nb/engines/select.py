@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any
 
+from xrepo_nb.core.entry_points import EntryPoints
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoUnsupportedError
 from xrepo_nb.core.settings import settings, size_of
 from xrepo_nb.engines.base import Engine, Inputs
@@ -16,15 +15,15 @@ from xrepo_nb.query import plan as p
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.schema.table import Table
 
-GROUP = "xrepo_nb.engines"
-"""The entry-point group in which engines are found, ours and those of others."""
-
-_OWN = {
-    "document": "xrepo_nb.engines.document.engine:DocumentEngine",
-    "polars": "xrepo_nb.engines.polars.engine:PolarsEngine",
-    "duckdb": "xrepo_nb.engines.duckdb.engine:DuckDBEngine",
-}
-"""What our own entry points say, so that the usual names need no scan of the installed packages."""
+ENGINES = EntryPoints(
+    "xrepo_nb.engines",
+    {
+        "document": "xrepo_nb.engines.document.engine:DocumentEngine",
+        "polars": "xrepo_nb.engines.polars.engine:PolarsEngine",
+        "duckdb": "xrepo_nb.engines.duckdb.engine:DuckDBEngine",
+    },
+)
+"""Engines by name, ours and those of others."""
 
 FEW_DOCUMENTS = 4_000
 """Up to here the interpreter answers sooner than a frame of raw documents is built."""
@@ -35,12 +34,7 @@ UNPACKED = 4
 
 def engine_names() -> tuple[str, ...]:
     """The names that `engine=` takes. Scans the installed packages: a few milliseconds once."""
-    return ("auto", *dict.fromkeys([*_OWN, *_others()]))
-
-
-@lru_cache(maxsize=1)
-def _others() -> dict[str, str]:
-    return {point.name: point.value for point in entry_points(group=GROUP) if point.name not in _OWN}
+    return ("auto", *ENGINES.names())
 
 
 @lru_cache(maxsize=32)
@@ -52,12 +46,10 @@ def get_engine(name: str) -> Engine:
     >>> get_engine("polars").name
     'polars'
     """
-    target = _OWN.get(name) or _others().get(name)
-    if target is None:
+    make: Callable[[], Engine] | None = ENGINES.load(name)
+    if make is None:
         raise XRepoConfigurationError(f"unknown engine {name!r}", asked=name, exists=engine_names())
-    module, _, attribute = target.partition(":")
-    engine: Engine = getattr(import_module(module), attribute)()
-    return engine
+    return make()
 
 
 @dataclass(frozen=True, slots=True)

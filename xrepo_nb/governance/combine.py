@@ -12,7 +12,7 @@ from xrepo_nb.governance.policy import ALL_FIELDS, FieldSet, Grant
 from xrepo_nb.governance.rules import ACLRule, Conditions, MissingAttribute, Permission, substitute
 from xrepo_nb.query.expressions import Expr, Path
 from xrepo_nb.query.parsing import parse_expression, parse_filter
-from xrepo_nb.query.predicates import EVERYTHING, NOTHING, And, Or, Predicate
+from xrepo_nb.query.predicates import EVERYTHING, NOTHING, Or, Predicate, conjunction
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,4 @@ def _any(predicates: list[Predicate]) -> Predicate:
 
 
 def _all(predicates: list[Predicate]) -> Predicate:
-    narrowing = tuple(p for p in predicates if p != EVERYTHING)
-    if not narrowing:
-        return EVERYTHING
-    return narrowing[0] if len(narrowing) == 1 else And(narrowing)
+    return conjunction(p for p in predicates if p != EVERYTHING)

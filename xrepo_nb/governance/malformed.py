@@ -72,13 +72,8 @@ def _one_of(of: str, key: str, given: Any, allowed: tuple[str, ...]) -> None:
 
 def _listed(of: str, key: str, given: Any) -> None:
     if isinstance(given, str | bytes) or not isinstance(given, list | tuple | set | frozenset):
-        _wrong(
-            of,
-            key,
-            "a list of names",
-            given,
-            hint="write [...] around it" if isinstance(given, str) else None,
-        )
+        hint = "write [...] around it" if isinstance(given, str) else None
+        _wrong(of, key, "a list of names", given, hint)
     _names(of, key, given)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from xrepo_nb.core.errors import XRepoPermissionError
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.expressions import Expr, Path
 from xrepo_nb.query.predicates import EVERYTHING, Predicate
+from xrepo_nb.query.walk import overlap
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.types import DataType, Field
 
@@ -29,13 +31,27 @@ class FieldSet:
         """Whether the path is visible, or something below it is."""
         if any(path[: len(hidden)] == hidden for hidden in self.deny):
             return False
-        return self.allow is None or any(_related(path, shown) for shown in self.allow)
+        return self.allow is None or any(overlap(path, shown) for shown in self.allow)
 
     def reaches(self, path: Path) -> bool:
         """Whether the path is visible as a whole, with all below it."""
-        if any(_related(path, hidden) for hidden in self.deny):
-            return False
-        return self.allow is None or any(path[: len(shown)] == shown for shown in self.allow)
+        return self._covers(path) and not any(overlap(path, hidden) for hidden in self.deny)
+
+    def part_of(self, document: dict[str, Any], above: Path = ()) -> dict[str, Any]:
+        """The visible part of a document."""
+        if self.is_all:
+            return document
+        out = {}
+        for name, value in document.items():
+            path = (*above, name)
+            if self.reaches(path):
+                out[name] = value
+            elif self.shows(path):
+                if isinstance(value, dict):
+                    out[name] = self.part_of(value, path)
+                elif isinstance(value, list):
+                    out[name] = [self.part_of(v, path) if isinstance(v, dict) else v for v in value]
+        return out
 
     def __and__(self, other: FieldSet) -> FieldSet:
         if self.allow is None or other.allow is None:
@@ -55,11 +71,6 @@ class FieldSet:
 
     def _covers(self, path: Path) -> bool:
         return self.allow is None or any(path[: len(shown)] == shown for shown in self.allow)
-
-
-def _related(a: Path, b: Path) -> bool:
-    shorter = min(len(a), len(b))
-    return a[:shorter] == b[:shorter]
 
 
 ALL_FIELDS = FieldSet()

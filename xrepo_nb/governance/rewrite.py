@@ -44,9 +44,7 @@ def governed(scan: Plan, grant: Grant) -> Plan:
     if grant.masks:
         plan = AddFields(plan, grant.masks)
     if grant.fields.allow is not None:
-        kept = _outermost(grant.fields.allow)
-        hide_id = () if ("_id",) in grant.fields.allow else ((("_id",), False),)
-        plan = Project(plan, tuple((path, True) for path in kept) + hide_id, inclusive=True)
+        plan = Project.only(plan, _outermost(grant.fields.allow))
     if grant.fields.deny:
         plan = Unset(plan, _outermost(grant.fields.deny))
     return plan

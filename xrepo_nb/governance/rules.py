@@ -143,8 +143,8 @@ def substitute(given: Any, identity: Identity, *, in_expr: bool = False) -> Any:
 
 
 def _attribute(variable: str, identity: Identity) -> Any:
-    name = variable.removeprefix("$$user").removeprefix(".")
-    if not name or (variable.startswith("$$user") and variable[6:7] not in (".", "")):
+    user, _, name = variable.partition(".")
+    if user != "$$user" or not name:
         raise XRepoConfigurationError(
             f"{variable!r} names no attribute",
             asked=variable,

@@ -28,11 +28,10 @@ class RepoStats(BaseModel):
 
 @dataclass(slots=True)
 class Timing:
-    """Calls of one operation: how many, and their milliseconds in all and at most."""
+    """Calls of one operation: how many, and their milliseconds in all."""
 
     calls: int = 0
     total_ms: float = 0.0
-    max_ms: float = 0.0
 
     @property
     def mean_ms(self) -> float:
@@ -72,7 +71,6 @@ class StatsCollector:
             timing = self.timings[operation] = Timing()
         timing.calls += 1
         timing.total_ms += duration_ms
-        timing.max_ms = max(timing.max_ms, duration_ms)
         if changed and operation in CHANGES:
             counts = self._counts()
             name = CHANGES[operation]

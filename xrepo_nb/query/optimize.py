@@ -35,19 +35,12 @@ def optimize(
     >>> optimize(before) == after
     True
     """
-    if _length(plan) > LONGEST:
+    if len(plan.chain()[1]) > LONGEST:
         return plan
     known = schemas or {}
     better = _improved(plan, known)
     read = known if narrow is None else {name: known[name] for name in narrow if name in known}
     return columns.prune(better, read) if read else better
-
-
-def _length(plan: s.Plan) -> int:
-    count = 0
-    while isinstance(plan, s.Stage):
-        count, plan = count + 1, plan.input
-    return count
 
 
 def _improved(plan: s.Plan, schemas: Schemas) -> s.Plan:

@@ -8,7 +8,7 @@ stage (`Facet`, `Lookup.pipeline`) start at an `Input` leaf.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import field, replace
 from functools import cache
 from typing import Any
@@ -44,15 +44,20 @@ class Plan:
         """The names of all scanned collections, each once, in the order met."""
         return tuple(dict.fromkeys(node.source for node in self.walk() if isinstance(node, Scan)))
 
+    def chain(self) -> tuple[Plan, list[Stage]]:
+        """The leaf, and the stages over it from the lowest upwards; what they read besides is left out."""
+        plan, stages = self, []
+        while isinstance(plan, Stage):
+            stages.append(plan)
+            plan = plan.input
+        return plan, stages[::-1]
+
     def transform(self, change: Callable[[Plan], Plan]) -> Plan:
         """This plan with `change` applied to every node, leaves first."""
-        chain = [self]
-        while isinstance(chain[-1], Stage):
-            chain.append(chain[-1].input)
-        below: Plan | None = None
-        for node in reversed(chain):
-            below = change(_rebuilt(node, below, change))
-        assert below is not None
+        leaf, stages = self.chain()
+        below = change(_rebuilt(leaf, None, change))
+        for stage in stages:
+            below = change(_rebuilt(stage, below, change))
         return below
 
 
@@ -147,6 +152,13 @@ class Project(Stage):
 
     fields: tuple[tuple[Path, bool | Expr], ...]
     inclusive: bool
+
+    @classmethod
+    def only(cls, source: Plan, paths: Iterable[Path]) -> Project:
+        """The rows with those paths alone: with `_id` too only where it is one of them."""
+        kept = tuple((path, True) for path in paths)
+        hidden = () if (("_id",), True) in kept else ((("_id",), False),)
+        return cls(source, (*kept, *hidden), inclusive=True)
 
 
 @frozen

@@ -77,7 +77,7 @@ def split(plan: s.Plan, capabilities: Takes) -> Split:
     >>> found.native.predicate, found.residual.predicate
     (Compare(path=('a',), op='$eq', value=1, at='filter.a'), Size(path=('b',), length=2))
     """
-    leaf, stages = _chain(plan)
+    leaf, stages = plan.chain()
     if not isinstance(leaf, s.Scan):
         sources = plan.sources()
         return Split(
@@ -98,15 +98,6 @@ def split(plan: s.Plan, capabilities: Takes) -> Split:
             native, rest[0] = _parted(native, stage, capabilities)
         return Split(native, _stacked(leaf, rest), _reasons(rest, reason))
     return Split(native, leaf)
-
-
-def _chain(plan: s.Plan) -> tuple[s.Plan, list[s.Stage]]:
-    """The leaf, and the stages over it from the lowest upwards."""
-    stages: list[s.Stage] = []
-    while isinstance(plan, s.Stage):
-        stages.append(plan)
-        plan = plan.input
-    return plan, stages[::-1]
 
 
 def _stacked(leaf: s.Plan, stages: list[s.Stage]) -> s.Plan:

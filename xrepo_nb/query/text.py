@@ -11,7 +11,7 @@ from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.query import plan as s
 from xrepo_nb.query.expressions import Expr
 from xrepo_nb.query.predicates import Predicate
-from xrepo_nb.query.unparsing import unparse, unparse_expression, unparse_predicate, unparse_projection
+from xrepo_nb.query.unparsing import unparse_expression, unparse_predicate, unparse_projection
 from xrepo_nb.query.unparsing.stages import unparse_stage
 
 _SHOWN = 10
@@ -32,31 +32,21 @@ def describe(plan: s.Plan) -> str:
 
 
 def _lines(plan: s.Plan) -> list[str]:
-    stages = [plan]
-    while isinstance(stages[-1], s.Stage):
-        stages.append(stages[-1].input)
-    return [line for stage in reversed(stages) for line in _stage_lines(stage)]
+    leaf, stages = plan.chain()
+    return [line for node in (leaf, *stages) for line in _stage_lines(node)]
 
 
 def _stage_lines(stage: s.Plan) -> list[str]:
-    if isinstance(stage, s.Join):
-        return _join_lines(stage)
     own = [describe_stage(stage)]
-    for name, other in other_plans(stage):
+    for name, other in _other_plans(stage):
         own += [f"  {name}:", *(f"    {line}" for line in _lines(other))]
     return own
 
 
-def _join_lines(join: s.Join) -> list[str]:
-    sides = (("left", join.left), ("right", join.right))
-    found = [describe_stage(join)]
-    for name, side in sides:
-        found += [f"  {name}:", *(f"    {line}" for line in _lines(side))]
-    return found
-
-
-def other_plans(plan: s.Plan) -> tuple[tuple[str, s.Plan], ...]:
+def _other_plans(plan: s.Plan) -> tuple[tuple[str, s.Plan], ...]:
     """The plans that a stage reads besides its input, with the part that each plays."""
+    if isinstance(plan, s.Join):
+        return ("left", plan.left), ("right", plan.right)
     if isinstance(plan, s.Lookup):
         right = () if isinstance(plan.right, s.Scan) else (("right", plan.right),)
         return right if plan.pipeline is None else (*right, ("pipeline", plan.pipeline))
@@ -140,9 +130,3 @@ def shown(value: Any) -> str:
         return f"/{value.pattern}/"
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
-
-
-__all__ = [
-    "describe", "describe_stage", "expression_text", "other_plans", "predicate_text", "shown", "unparse",
-    "unparse_expression", "unparse_predicate",
-]  # fmt: skip

@@ -92,36 +92,36 @@ def accumulator(given: Any, name: str) -> dict[str, Any]:
     """
     if given in ("count", {"op": "count"}):
         return {"$sum": 1}
-    if isinstance(given, str):
-        given = {given: name}
-    if not isinstance(given, Mapping) or not given:
-        raise XRepoConfigurationError(
-            f"aggregation {name!r} is no operation", hint='{"op": "sum", "field": "x"}'
-        )
-    op = next((given[key] for key in ("op", "function", "type", "operation") if key in given), None)
-    if op is None:
-        if len(given) != 1:
-            raise XRepoConfigurationError(
-                f"aggregation {name!r} names no single operation", asked=", ".join(given), hint='{"sum": "x"}'
-            )
-        op, field = next(iter(given.items()))
-    else:
-        field = given.get("field")
-    if str(op).startswith("$"):
-        return {str(op): field}
+    op, field = _operation({given: name} if isinstance(given, str) else given, name)
+    if op.startswith("$"):
+        return {op: field}
     if op == "count":
-        return (
-            {"$sum": 1}
-            if field in (None, "*", name)
-            else {"$sum": {"$cond": [{"$gt": [f"${field}", None]}, 1, 0]}}
-        )
-    operator = "$" + _SYNONYMS.get(str(op), str(op))
+        every = field in (None, "*", name)
+        return {"$sum": 1 if every else {"$cond": [{"$gt": [f"${field}", None]}, 1, 0]}}
+    operator = "$" + _SYNONYMS.get(op, op)
     if operator not in ACCUMULATORS:
         raise XRepoConfigurationError(
             f"unknown operation {op!r} in aggregation {name!r}",
-            asked=str(op),
+            asked=op,
             exists=[known.removeprefix("$") for known in ACCUMULATORS],
         )
     if not isinstance(field, str):
         raise XRepoConfigurationError(f"aggregation {name!r} needs a field", asked=name)
     return {operator: f"${field.removeprefix('$')}"}
+
+
+def _operation(given: Any, name: str) -> tuple[str, Any]:
+    """The operation that an output names, and the field it is of."""
+    if not isinstance(given, Mapping) or not given:
+        raise XRepoConfigurationError(
+            f"aggregation {name!r} is no operation", hint='{"op": "sum", "field": "x"}'
+        )
+    op = next((given[key] for key in ("op", "function", "type", "operation") if key in given), None)
+    if op is not None:
+        return str(op), given.get("field")
+    if len(given) != 1:
+        raise XRepoConfigurationError(
+            f"aggregation {name!r} names no single operation", asked=", ".join(given), hint='{"sum": "x"}'
+        )
+    op, field = next(iter(given.items()))
+    return str(op), field

@@ -24,12 +24,10 @@ def matching(repo: XRepo[Any], filters: Any, operation: Operation) -> Plan:
     scan = Scan(repo.metadata.name)
     if isinstance(filters, dict | None) and not filters:
         return scan
-    from xrepo_nb.query.parsing import parse_filter
-
     permission = reads_by(operation)
     schema = schema_of(repo, operation.identity, operation.policy, permission)
     known = seen(repo, schema, operation.policy, permission).names
-    predicate = parse_filter(repo._translated(filters, operation.identity), fields=known)
+    predicate = repo._predicate(filters, known, operation.identity)
     return scan if predicate == EVERYTHING else Match(scan, predicate, at="filter")
 
 
@@ -109,17 +107,12 @@ def projected(plan: Plan, fields: str | Sequence[str] | Mapping[str, Any] | None
 
         return Project(plan, *parse_projection(fields))
     names = [fields] if isinstance(fields, str) else fields
-    return _only(plan, [tuple(field_name(name).split(".")) for name in names])
+    return Project.only(plan, [tuple(field_name(name).split(".")) for name in names])
 
 
 def whole(plan: Plan, names: Sequence[str]) -> Plan:
     """The plan's rows with only the fields of these names, dots and all."""
-    return _only(plan, [(name,) for name in names])
-
-
-def _only(plan: Plan, paths: Sequence[Path]) -> Plan:
-    hide_id = () if ("_id",) in paths else ((("_id",), False),)
-    return Project(plan, (*((path, True) for path in paths), *hide_id), inclusive=True)
+    return Project.only(plan, [(name,) for name in names])
 
 
 def field_name(given: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -42,6 +41,3 @@ class Current:
 
 class Stale(Exception):
     """A record was changed since the change was computed: compute it again."""
-
-
-Check = Callable[[dict[str, Any]], bool]

@@ -20,12 +20,12 @@ from xrepo_nb.core.offload import offload
 from xrepo_nb.core.turns import Turns
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.query.plan import Match, Plan, Scan
-from xrepo_nb.repos import asking, explaining, fitting, narrowing
+from xrepo_nb.repos import asking, explaining, fitting
 from xrepo_nb.repos.base import XRepo
 from xrepo_nb.repos.by_id import one_of, the_only
 from xrepo_nb.repos.change import Change, Current, Item
 from xrepo_nb.repos.documents import distinct, key_of, known_id
-from xrepo_nb.repos.execution import Opened, execute, gather, streamed
+from xrepo_nb.repos.execution import Opened, execute, gather, replaced_scan, streamed
 from xrepo_nb.repos.materialized import default_metadata
 from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.resources.base import ScanRequest, WriteResult, XResource
@@ -249,7 +249,7 @@ class ConnectedRepo(XRepo[T]):
         if not self._closed or "Project" not in self.source.capabilities.stages:
             return native
         name = _label(native)
-        return narrowing.replaced_scan(native, name, asking.whole(Scan(name), self._schema.names))
+        return replaced_scan(native, name, asking.whole(Scan(name), self._schema.names))
 
     async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
         name = self.metadata.name
@@ -259,7 +259,8 @@ class ConnectedRepo(XRepo[T]):
         found: dict[Any, builtins.list[dict[str, Any]]] = {}
         for document in table.documents:
             found.setdefault(distinct(key_of(document, self._key)), []).append(document)
-        return [self._only(found.get(distinct(i), [])) for i in ids]
+        documents = [the_only(self, found.get(distinct(i), [])) for i in ids]
+        return [None if document is None else Current(document) for document in documents]
 
     async def _opened_exactly(self, identity: Identity) -> Opened:
         """As `_open`; under rules with values as they came, whatever types all rows together have."""
@@ -269,11 +270,6 @@ class ConnectedRepo(XRepo[T]):
             return found
         table = await offload(exact.rows)
         return replace(found, schema=table.schema, table=table)
-
-    def _only(self, found: Sequence[dict[str, Any]]) -> Current | None:
-        """The one record of an id; raises `XRepoConflictError` when there are several."""
-        document = the_only(self, found)
-        return None if document is None else Current(document)
 
     # Writing.
 

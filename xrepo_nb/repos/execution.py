@@ -89,7 +89,7 @@ async def gather(
         rest, table = await repos[name]._scan(part)
         label = name if name not in inputs else f"{name}#{number}"
         inputs[label] = table
-        done[id(part)] = _relabelled(rest, name, label)
+        done[id(part)] = rest if name == label else replaced_scan(rest, name, Scan(label))
     return replaced(plan, done), inputs
 
 
@@ -101,13 +101,10 @@ def at_hand_inputs(opened: Mapping[str, Opened]) -> tuple[dict[str, Table], froz
 
 def independent(plan: Plan) -> list[Plan]:
     """The largest parts of a plan that read one source, and no row or variable from outside."""
-    if len(plan.sources()) == 1 and sum(isinstance(n, Scan) for n in plan.walk()) == 1 and _is_closed(plan):
+    reads_one = sum(isinstance(node, Scan) for node in plan.walk()) == 1
+    if reads_one and not _has_free_input(plan) and not _variables(plan):
         return [plan]
     return [part for child in plan.children() for part in independent(child)]
-
-
-def _is_closed(plan: Plan) -> bool:
-    return not _has_free_input(plan) and not _variables(plan)
 
 
 def _has_free_input(plan: Plan) -> bool:
@@ -146,18 +143,20 @@ def _replaced_in(value: Any, done: Mapping[int, Plan]) -> Any:
     return value
 
 
-def _relabelled(plan: Plan, name: str, label: str) -> Plan:
-    if name == label:
-        return plan
-    return plan.transform(lambda node: Scan(label) if node == Scan(name) else node)
+def replaced_scan(plan: Plan, name: str, other: Plan) -> Plan:
+    """The plan with `other` in the place of the scan of that name."""
+    return plan.transform(lambda node: other if node == Scan(name) else node)
 
 
 async def execute(plan: Plan, inputs: Inputs, engine: str = "auto") -> Answer:
     """Runs the plan on the engine named or chosen: small frames inline, others in a thread."""
     if isinstance(plan, Scan):
         await _must_exist(engine)
+        table = inputs[plan.source]
         with _scanned(inputs):
-            return Answer(await at_hand(inputs[plan.source]), "scan")
+            if table.is_lazy:
+                await offload(lambda: table.frame)
+        return Answer(table, "scan")
     # A name may have to be looked up among the installed packages, and the size of files on disk.
     if engine != "auto" or not is_light(plan, inputs):
         return await offload(_answer, plan, inputs, engine)
@@ -204,6 +203,16 @@ def _scanned(inputs: Inputs) -> Iterator[None]:
         ) from None
 
 
+def lowered(plan: Plan, inputs: Inputs) -> Table | None:
+    """The plan's rows, unread; None where Polars cannot run it."""
+    from xrepo_nb.engines.polars import PolarsEngine, lower
+
+    if PolarsEngine().supports(plan, inputs) is not None:
+        return None
+    lazy, schema = lower(plan, inputs)
+    return Table(lazy=lazy, schema=schema)
+
+
 def run_now(plan: Plan, inputs: Inputs) -> Table:
     """Runs a plan in this thread."""
     return _answer(plan, inputs, "auto").table
@@ -218,13 +227,6 @@ async def streamed(plan: Plan, inputs: Inputs, size: int, engine: str = "auto") 
         async with closing(in_threads(chosen.stream(plan, inputs, size))) as tables:
             async for table in tables:
                 yield table
-
-
-async def at_hand(table: Table) -> Table:
-    """The table, its rows read."""
-    if table.is_lazy:
-        await offload(lambda: table.frame)
-    return table
 
 
 def is_light(plan: Plan, inputs: Inputs, bound: int = _INLINE_CELLS) -> bool:

@@ -12,7 +12,7 @@ from xrepo_nb.governance.policy import OPEN, Policy
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.plan import Plan, Scan
 from xrepo_nb.repos import narrowing, reading
-from xrepo_nb.repos.execution import at_hand_inputs, independent, replaced
+from xrepo_nb.repos.execution import at_hand_inputs, independent, replaced, replaced_scan
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.schema.table import Table
 
@@ -46,7 +46,7 @@ async def explain(
         name = part.sources()[0]
         rest, tree, table = await scope.repos[name]._explained(part, analyze)
         label = f"{name} #{number}" if name in inputs else name
-        done[id(part)] = narrowing.replaced_scan(rest, name, Scan(label))
+        done[id(part)] = replaced_scan(rest, name, Scan(label))
         inputs[label], native[f"scan {label}"] = table, tree
     found = await offload(explain_plan, replaced(plan, done), inputs, engine, analyze=analyze)
     return _grafted(found, native)
@@ -61,7 +61,7 @@ async def _above_the_rules(plan: Plan, scope: narrowing.Scope, engine: str, anal
     inputs = {name: await _visible(name, scope, analyze) for name in scope.opened}
     plan = reading.optimized(plan, scope)
     found = await offload(explain_plan, plan, inputs, engine, analyze=analyze)
-    return _noted(found, frozenset(f"scan {name}" for name in inputs))
+    return found.annotated({f"scan {name}": {"reason": "as the rules leave it"} for name in inputs})
 
 
 async def _visible(name: str, scope: narrowing.Scope, analyze: bool) -> Table:
@@ -72,12 +72,6 @@ async def _visible(name: str, scope: narrowing.Scope, analyze: bool) -> Table:
         scope.repos[name], scope.opened[name].schema, scope.policies[name], scope.permission
     )
     return Table.empty(schema)
-
-
-def _noted(tree: Explanation, scans: frozenset[str]) -> Explanation:
-    if tree.stage in scans:
-        return replace(tree, reason="as the rules leave it")
-    return replace(tree, children=tuple(_noted(child, scans) for child in tree.children))
 
 
 def _grafted(tree: Explanation, native: Mapping[str, Explanation]) -> Explanation:

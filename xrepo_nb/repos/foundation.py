@@ -22,6 +22,7 @@ from xrepo_nb.governance.rules import Permission
 from xrepo_nb.observe.events import Events
 from xrepo_nb.observe.stats import StatsCollector
 from xrepo_nb.query.plan import Plan
+from xrepo_nb.query.predicates import Predicate
 from xrepo_nb.repos import narrowing
 from xrepo_nb.repos.change import Change, Current
 from xrepo_nb.repos.constraints import Constraints
@@ -225,9 +226,11 @@ class RepoFoundation(XObjPrototype, ABC):
     async def _refreshed(self, identity: Identity) -> None:
         """Forgets what is kept of the source, and makes anew what the identity reads."""
 
-    def _translated(self, filters: Any, identity: Identity) -> Any:
-        """The filters in terms of this repo's own fields."""
-        return filters
+    def _predicate(self, filters: Any, fields: Sequence[str], identity: Identity) -> Predicate:
+        """What the filters ask of the rows, whose fields are those."""
+        from xrepo_nb.query.parsing import parse_filter
+
+        return parse_filter(filters, fields=fields)
 
     def _schema_for(self, identity: Identity) -> Schema:
         """The schema before this repo's own rules: of a view, what its sources show the identity."""
@@ -258,7 +261,7 @@ class RepoFoundation(XObjPrototype, ABC):
         """What is known of the fields before a row is read for the caller."""
         return schema
 
-    def _glanced(self, identity: Identity) -> Opened | None:
+    def _at_hand(self, identity: Identity) -> Opened | None:
         """What `_open` gives, where that needs no waiting."""
         return None
 

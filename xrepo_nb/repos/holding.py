@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
 from xrepo_nb.query.predicates import EVERYTHING, Predicate
-from xrepo_nb.repos.change import Check
+
+Check = Callable[[dict[str, Any]], bool]
 
 
 def holds(predicate: Predicate, document: dict[str, Any]) -> bool:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
 from xrepo_nb.core.errors import counted
-from xrepo_nb.query.plan import Join
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +48,13 @@ class JoinStep:
         """Right rows without a partner."""
         return self.right_rows - self.right_matched
 
+    @property
+    def keys(self) -> str:
+        """The keys in words: one name where both sides have it."""
+        return ", ".join(a if a == b else f"{a} = {b}" for a, b in self.on)
+
     def __str__(self) -> str:
-        keys = ", ".join(a if a == b else f"{a} = {b}" for a, b in self.on)
-        joined = f"{self.left} {self.how} join {self.right} on {keys}: "
+        joined = f"{self.left} {self.how} join {self.right} on {self.keys}: "
         if self.selects:
             partner = "without" if self.how == "anti" else "with"
             return (
@@ -84,55 +85,3 @@ class JoinReport(Sequence[JoinStep]):
 
     def __str__(self) -> str:
         return "\n".join([*map(str, self.steps), counted(self.rows, "row")])
-
-
-def report_of(
-    joins: Sequence[Join], rows: int, frames: Mapping[int, pl.LazyFrame], labels: Mapping[int, str]
-) -> JoinReport:
-    """The report on a chain of joins.
-
-    `frames` and `labels` give the key columns and the name of each side, by the plan's `id`. Blocking.
-    """
-    steps = [
-        _step(
-            join, frames[id(join.left)], frames[id(join.right)], labels[id(join.left)], labels[id(join.right)]
-        )
-        for join in joins
-    ]
-    return JoinReport(tuple(steps), rows)
-
-
-def _step(join: Join, left: pl.LazyFrame, right: pl.LazyFrame, left_name: str, right_name: str) -> JoinStep:
-    ours, theirs = ([pair[side] for pair in join.on] for side in (0, 1))
-    if join.how == "asof":
-        ours, theirs = ours[:-1], theirs[:-1]
-    left_counts = (
-        left.group_by(ours).agg(pl.len().alias("left")) if ours else left.select(pl.len().alias("left"))
-    )
-    right_counts = (
-        right.group_by(theirs).agg(pl.len().alias("right"))
-        if theirs
-        else right.select(pl.len().alias("right"))
-    )
-    if ours:
-        both = left_counts.join(right_counts, left_on=ours, right_on=theirs, how="inner")
-    else:
-        both = left_counts.join(right_counts, how="cross")
-    met = both.select(
-        pl.col("left").sum().alias("left"),
-        pl.col("right").sum().alias("right"),
-        pl.col("right").max().alias("most"),
-    )
-    totals, counts, matched = pl.collect_all([left.select(pl.len()), right.select(pl.len()), met])
-    found = matched.row(0, named=True)
-    return JoinStep(
-        left_name,
-        right_name,
-        join.on,
-        join.how,
-        int(totals.item()),
-        int(counts.item()),
-        int(found["left"] or 0),
-        int(found["right"] or 0),
-        int(found["most"] or 0),
-    )

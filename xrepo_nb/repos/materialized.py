@@ -144,12 +144,8 @@ class MaterializedRepo(XRepo[T]):
         return Opened(table.schema, table, stamp=table)
 
     def _at_hand(self, identity: Identity) -> Opened | None:
-        """What `_open` gives, where that needs no waiting."""
         table = self._storage.table()
         return Opened(table.schema, table, stamp=table)
-
-    def _glanced(self, identity: Identity) -> Opened | None:
-        return self._at_hand(identity)
 
     @property
     def _infers(self) -> bool:

@@ -14,7 +14,7 @@ from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.plan import Plan, Scan
 from xrepo_nb.repos import visible
 from xrepo_nb.repos.deletion import DELETED_AT, living
-from xrepo_nb.repos.execution import Opened
+from xrepo_nb.repos.execution import Opened, replaced_scan
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.schema.schema import Schema
 
@@ -138,11 +138,6 @@ async def narrowed(plan: Plan, scope: Scope) -> tuple[Plan, Scope]:
     return plan, scope
 
 
-def replaced_scan(plan: Plan, name: str, other: Plan) -> Plan:
-    """The plan with `other` in the place of the scan of that name."""
-    return plan.transform(lambda node: other if node == Scan(name) else node)
-
-
 async def _definition(name: str, found: Opened, scope: Scope) -> tuple[Plan, Scope]:
     """A view's own plan over its sources' governed scans, under labels that no other scan has."""
     label = {source: f"{name}/{source}" for source in found.sources}
@@ -200,7 +195,7 @@ def schema_of(repo: RepoFoundation, identity: Identity, policy: Policy, permissi
     schema = repo._schema_for(identity)
     if policy is OPEN:
         return schema
-    found = repo._glanced(identity)
+    found = repo._at_hand(identity)
     if found is not None:
         return visible.at_hand(repo, found, policy, permission).schema
     known = visible.last(repo, policy, permission)
@@ -252,6 +247,4 @@ def _indexed(repo: RepoFoundation, schema: Schema) -> Schema:
 def _alive(node: Plan, marked: Mapping[str, XRepo[Any]]) -> Plan:
     """A scan without the rows marked as deleted."""
     repo = marked.get(node.source) if isinstance(node, Scan) else None
-    if repo is None:
-        return node
-    return living(repo, node)
+    return node if repo is None else living(repo, node)

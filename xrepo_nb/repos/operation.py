@@ -79,7 +79,9 @@ class Operation:
                 self.policy = acl.policy(self.identity)
                 self.grant = acl.require(self.permission, self.identity)
                 if self.policy is not OPEN and self.repo._infers:
-                    await _prepare(self)
+                    from xrepo_nb.repos.narrowing import prepare
+
+                    await prepare(self)
             except BaseException as error:
                 self._finish(error)
                 raise
@@ -127,12 +129,6 @@ class Operation:
             repo.events.emit(
                 Event(name, repo.metadata.name, self.identity.user_id, self.ids, self.rows, self.duration_ms)
             )
-
-
-async def _prepare(operation: Operation) -> None:
-    from xrepo_nb.repos.narrowing import prepare
-
-    await prepare(operation)
 
 
 def _check_names(changes: Any) -> None:

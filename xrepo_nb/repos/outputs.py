@@ -37,10 +37,11 @@ async def answer(
         return await reading.answer(repo, plan, operation, engine=engine, repos=repos)
     made = await reading.answer(repo, plan.input, operation, engine=engine, repos=repos)
     documents = await documents_of(made.table)
+    target = await _target(repo, plan.target, repos)
     if isinstance(plan, Out):
-        await _replace(repo, plan.target, documents, operation, repos)
+        await _replace(target, plan.target, documents, operation)
     else:
-        await _merge(repo, plan, documents, operation, repos)
+        await _merge(target, plan, documents, operation)
     operation.details["written"] = len(documents)
     return Answer(Table(documents=[]), made.engine)
 
@@ -55,15 +56,10 @@ async def _target(repo: XRepo[Any], name: str, repos: Mapping[str, XRepo[Any]] |
 
 
 async def _replace(
-    repo: XRepo[Any],
-    name: str,
-    documents: list[dict[str, Any]],
-    operation: Operation,
-    repos: Mapping[str, XRepo[Any]] | None,
+    target: XRepo[Any] | None, name: str, documents: list[dict[str, Any]], operation: Operation
 ) -> None:
     from xrepo_nb.repos.materialized import MaterializedRepo
 
-    target = await _target(repo, name, repos)
     if target is None:
         await _create(name, documents)
         return
@@ -90,13 +86,8 @@ async def _create(name: str, documents: list[dict[str, Any]]) -> None:
 
 
 async def _merge(
-    repo: XRepo[Any],
-    plan: Merge,
-    documents: list[dict[str, Any]],
-    operation: Operation,
-    repos: Mapping[str, XRepo[Any]] | None,
+    target: XRepo[Any] | None, plan: Merge, documents: list[dict[str, Any]], operation: Operation
 ) -> None:
-    target = await _target(repo, plan.target, repos)
     if target is None:
         if plan.when_not_matched == "insert":
             await _create(plan.target, documents)
@@ -141,11 +132,8 @@ def _change(plan: Merge, row: dict[str, Any], document: dict[str, Any]) -> Any:
         return None
     if plan.when_matched == "fail":
         raise XRepoConflictError("a merged document matches a record", hint='set whenMatched to "merge"')
-    if plan.when_matched == "replace":
-        gone = {name: "" for name in row if name not in document}
-        return {"$set": document} | ({"$unset": gone} if gone else {})
     from xrepo_nb.repos.updates import piped
 
-    new = piped(plan, row, document)
+    new = document if plan.when_matched == "replace" else piped(plan, row, document)
     gone = {name: "" for name in row if name not in new}
     return {"$set": new} | ({"$unset": gone} if gone else {})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xrepo_nb.governance.policy import OPEN, Grant
@@ -16,7 +17,7 @@ from xrepo_nb.repos.narrowing import current_schema
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.reading import answer
 from xrepo_nb.repos.shaping import documents_of, record_of
-from xrepo_nb.repos.writing import required_key, visible
+from xrepo_nb.repos.writing import required_key
 from xrepo_nb.schema.table import Table
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ async def read(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
     """The record with that id as the operation's caller may see it, or None."""
     if repo._reads_by_plan and operation.policy is not OPEN:
         return await _asked(repo, given, operation)
-    record_id = as_key(given, repo.key or required_key(repo), repo._schema)
+    record_id = as_key(given, required_key(repo), repo._schema)
     current = (await repo._current([record_id], operation.identity))[0]
     if current is None:
         return None
@@ -45,7 +46,7 @@ async def read(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
 async def _asked(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
     """As `read`, of rows whose types are those of the visible ones."""
     schema = await current_schema(repo, operation)
-    key = repo.key or required_key(repo)
+    key = required_key(repo)
     plan = Match(Scan(repo.metadata.name), one_of(key, [as_key(given, key, schema)]))
     document = the_only(repo, await documents_of((await answer(repo, plan, operation)).table))
     operation.rows = int(document is not None)
@@ -55,8 +56,8 @@ async def _asked(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
 def shown(document: dict[str, Any], grant: Grant) -> dict[str, Any]:
     """What the grant leaves of a row that it reaches: masks applied, hidden fields gone."""
     if not grant.masks:
-        return visible(document, grant.fields)
+        return grant.fields.part_of(document)
     from xrepo_nb.engines.document import DocumentEngine
 
-    plan = governed(Scan("row"), Grant(EVERYTHING, EVERYTHING, grant.fields, grant.masks))
+    plan = governed(Scan("row"), replace(grant, rows=EVERYTHING))
     return dict(DocumentEngine().collect(plan, {"row": Table(documents=[document])}).documents[0])

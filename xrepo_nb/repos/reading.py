@@ -18,7 +18,16 @@ from xrepo_nb.query.expressions import Literal
 from xrepo_nb.query.plan import Accumulator, Group, Match, Plan, Scan
 from xrepo_nb.repos import visible
 from xrepo_nb.repos.asking import Window, bounded, matching, windowed
-from xrepo_nb.repos.execution import Answer, Opened, execute, gather, run_now, streamed
+from xrepo_nb.repos.execution import (
+    Answer,
+    Opened,
+    at_hand_inputs,
+    execute,
+    gather,
+    lowered,
+    run_now,
+    streamed,
+)
 from xrepo_nb.repos.narrowing import Scope, checked, governed, narrowed, opened, policy_of
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.shaping import records_of
@@ -183,15 +192,10 @@ def _own(repo: XRepo[Any], found: Opened) -> Scope:
 
 async def lazily(repo: XRepo[Any], operation: Operation) -> Table | None:
     """The rows that the caller may see, unread; None where Polars cannot run that."""
-    from xrepo_nb.engines.polars import PolarsEngine, lower
-
     scope = await opened({repo.metadata.name: repo}, operation)
     plan, scope = await narrowed(Scan(repo.metadata.name), scope)
-    inputs = {name: found.table for name, found in scope.opened.items() if found.table is not None}
-    if len(inputs) < len(scope.opened) or PolarsEngine().supports(plan, inputs) is not None:
-        return None
-    lazy, schema = lower(plan, inputs)
-    return Table(lazy=lazy, schema=schema)
+    inputs, asked = at_hand_inputs(scope.opened)
+    return None if asked else lowered(plan, inputs)
 
 
 async def reach(

@@ -70,9 +70,6 @@ class StrategyRegistry:
     def __iter__(self) -> Iterator[RepoCreationStrategy]:
         return iter(tuple(self._strategies))
 
-    def __len__(self) -> int:
-        return len(self._strategies)
-
 
 class SourcesStrategy(RepoCreationStrategy):
     """Several sources make a view: joined by `join_config`, else a union."""

@@ -17,7 +17,8 @@ from xrepo_nb.governance.identity import Identity, resolve
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.observe.events import Event, Events, Handler
 from xrepo_nb.query.plan import Plan
-from xrepo_nb.repos import by_source, narrowing, reading
+from xrepo_nb.query.predicates import Predicate
+from xrepo_nb.repos import narrowing, reading
 from xrepo_nb.repos.base import XRepo
 from xrepo_nb.repos.change import Change, Current
 from xrepo_nb.repos.execution import Opened
@@ -190,9 +191,10 @@ class ViewRepo(MaterializedRepo[T]):
     def _policy_key(self, identity: Identity) -> str:
         return f"{super()._policy_key(identity)} {self._sources_key(identity)}"
 
-    def _translated(self, filters: Any, identity: Identity) -> Any:
-        rest, predicates = by_source.parted(filters, self._shape(identity).names)
-        return by_source.combined(rest, predicates)
+    def _predicate(self, filters: Any, fields: Sequence[str], identity: Identity) -> Predicate:
+        from xrepo_nb.query.parsing import parse_view_filter
+
+        return parse_view_filter(filters, self._shape(identity).names, fields=fields)
 
     def _known_fields(self) -> Schema | None:
         sources = getattr(self, "_sources", None)  # not there yet while the view is being made

@@ -14,7 +14,7 @@ from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.plan import Match, Plan, Scan
 from xrepo_nb.query.predicates import EVERYTHING
 from xrepo_nb.repos.deletion import DELETED_AT, living
-from xrepo_nb.repos.execution import Opened, execute, gather, run_now
+from xrepo_nb.repos.execution import Opened, execute, gather, lowered, run_now
 from xrepo_nb.schema.redescribing import Untyped, redescribed
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -187,15 +187,10 @@ def _without_mark(repo: RepoFoundation, schema: Schema) -> Schema:
 
 def _run(plan: Plan, name: str, table: Table) -> Table:
     """The plan's rows: unread where those of the table are and Polars can do it."""
-    from xrepo_nb.engines.polars import PolarsEngine, lower
-
-    inputs = {name: table}
     if isinstance(plan, Scan):
         return table
-    if table.is_lazy and PolarsEngine().supports(plan, inputs) is None:
-        lazy, schema = lower(plan, inputs)
-        return Table(lazy=lazy, schema=schema)
-    return run_now(plan, inputs)
+    found = lowered(plan, {name: table}) if table.is_lazy else None
+    return run_now(plan, {name: table}) if found is None else found
 
 
 def _described(known: Schema, found: Schema) -> Schema:

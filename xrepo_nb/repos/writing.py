@@ -86,7 +86,7 @@ class Writer:
         """An existing record under an update."""
         repo, old = self.repo, current.document
         self._must_be_current(record_id, old, version)
-        shown = visible(old, self.grant.fields)
+        shown = self.grant.fields.part_of(old)
         new = updated(shown, given, repo.metadata.name, dotted(self.schema))
         difference = {f: new.get(f, MISSING) for f in {**shown, **new} if _differs(shown, new, f)}
         self._only_shown(difference)
@@ -225,10 +225,11 @@ class Writer:
         model = self.operation.model
         new = merged(old, difference, self.grant.fields)
         if model is not self.repo.model_class:  # it has the visible fields only
-            new = visible(new, self.grant.fields)
+            new = self.grant.fields.part_of(new)
         if model is not None:
-            new.pop(DELETED_AT, None) if self.repo._hides_mark() else None
-            document = visible(document_of(new, model)[0], self.grant.fields)
+            if self.repo._hides_mark():
+                new.pop(DELETED_AT, None)
+            document = self.grant.fields.part_of(document_of(new, model)[0])
             difference = {f: document.get(f, v) if v is not MISSING else v for f, v in difference.items()}
         return self.repo._fitted(difference, self.schema)
 
@@ -327,24 +328,7 @@ def shown_record(writer: Writer, document: dict[str, Any]) -> Any:
     if narrow.masks:
         hidden = frozenset(path for path, _ in narrow.masks)
         narrow = Grant(fields=FieldSet(narrow.fields.allow, narrow.fields.deny | hidden))
-    return record_of(visible(document, narrow.fields), writer.operation.model, narrow)
-
-
-def visible(document: dict[str, Any], fields: FieldSet, above: tuple[str, ...] = ()) -> dict[str, Any]:
-    """The part of a document that the fields show."""
-    if fields.is_all:
-        return document
-    out = {}
-    for name, value in document.items():
-        path = (*above, name)
-        if fields.reaches(path):
-            out[name] = value
-        elif fields.shows(path):
-            if isinstance(value, dict):
-                out[name] = visible(value, fields, path)
-            elif isinstance(value, list):
-                out[name] = [visible(v, fields, path) if isinstance(v, dict) else v for v in value]
-    return out
+    return record_of(narrow.fields.part_of(document), writer.operation.model, narrow)
 
 
 def must_be_applied(result: WriteResult, repo: XRepo[Any]) -> None:

@@ -5,36 +5,34 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
 from pydantic import SecretStr
 
+from xrepo_nb.core.entry_points import EntryPoints
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoUnsupportedError, an, closest
 from xrepo_nb.resources.base import XResource
 from xrepo_nb.resources.paths import extension, is_pattern, must_say
 from xrepo_nb.resources.selection import split_pattern
 from xrepo_nb.resources.tables import is_data
-from xrepo_nb.resources.urls import SCHEMES, below, has_wildcard, is_web, located, scheme, shown
+from xrepo_nb.resources.urls import SCHEMES, URL, below, has_wildcard, is_web, located, scheme, shown
 
-GROUP = "xrepo_nb.resources"
-"""The entry-point group in which sources are found, ours and those of others."""
-
-_OWN = {
-    "csv": "xrepo_nb.resources.csv:CSVResource",
-    "json": "xrepo_nb.resources.json:JSONResource",
-    "ndjson": "xrepo_nb.resources.ndjson:NDJSONResource",
-    "parquet": "xrepo_nb.resources.parquet:ParquetResource",
-    "folder": "xrepo_nb.resources.folder:FolderResource",
-    "memory": "xrepo_nb.resources.memory:MemoryResource",
-    "sqlite": "xrepo_nb.resources.sqlite:SQLiteResource",
-    "duckdb": "xrepo_nb.resources.duckdb:DuckDBResource",
-}
-"""What our own entry points say, so that the usual names need no scan of the installed packages."""
+SOURCES = EntryPoints(
+    "xrepo_nb.resources",
+    {
+        "csv": "xrepo_nb.resources.csv:CSVResource",
+        "json": "xrepo_nb.resources.json:JSONResource",
+        "ndjson": "xrepo_nb.resources.ndjson:NDJSONResource",
+        "parquet": "xrepo_nb.resources.parquet:ParquetResource",
+        "folder": "xrepo_nb.resources.folder:FolderResource",
+        "memory": "xrepo_nb.resources.memory:MemoryResource",
+        "sqlite": "xrepo_nb.resources.sqlite:SQLiteResource",
+        "duckdb": "xrepo_nb.resources.duckdb:DuckDBResource",
+    },
+)
+"""Sources by name, ours and those of others."""
 
 _SYNONYMS = {
     "rest": "rest_api",
@@ -90,7 +88,7 @@ class ResourceFactory:
     @classmethod
     def names(cls) -> list[str]:
         """The names that `create` takes. Scans the installed packages: a few milliseconds once."""
-        return sorted({*_OWN, *_others(), *_registered})
+        return sorted({*SOURCES.names(), *_registered})
 
 
 def resource_for(target: Any, **config: Any) -> Opened:
@@ -114,7 +112,7 @@ def resource_for(target: Any, **config: Any) -> Opened:
     target, options = located(target)
     if options:
         config = {"storage_options": options} | config
-    if isinstance(target, str) and (uri := _URI.match(target)):
+    if isinstance(target, str) and (uri := URL.match(target)):
         return _from_uri(target, uri, collection, config)
     if isinstance(target, str | Path):
         must_say("the path", target)
@@ -137,9 +135,6 @@ def DatabaseResource(database: str | Path | SecretStr | None) -> XResource:
             "no database is named", asked="database", hint='set XREPO_DATABASE, as in "sqlite:///app.db"'
         )
     return resource_for(location).resource
-
-
-_URI = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 
 
 def _from_uri(target: str, uri: re.Match[str], collection: str | None, config: dict[str, Any]) -> Opened:
@@ -221,30 +216,24 @@ def _from_data(target: Any, collection: str | None, config: dict[str, Any]) -> X
 
 
 def _is_known(name: str) -> bool:
-    return name in _registered or name in _OWN or name in _others()
+    return name in _registered or name in SOURCES.names()
 
 
 def _maker(name: str) -> Maker:
     name = _SYNONYMS.get(name, name)
     if name in _registered:
         return _registered[name]
-    target = _OWN.get(name) or _others().get(name)
-    if target is None:
+    maker: Maker | None = SOURCES.load(name)
+    if maker is None:
         names = ResourceFactory.names()
+        door = f"packages add kinds by the entry-point group {SOURCES.group}"
         raise XRepoConfigurationError(
             f"there is no source of kind {name!r}",
             asked=name,
             exists=names,
-            hint=None if closest(name, names) else f"packages add kinds by the entry-point group {GROUP}",
+            hint=None if closest(name, names) else door,
         )
-    module, _, attribute = target.partition(":")
-    maker: Maker = getattr(import_module(module), attribute)
     return maker
-
-
-@lru_cache(maxsize=1)
-def _others() -> dict[str, str]:
-    return {point.name: point.value for point in entry_points(group=GROUP) if point.name not in _OWN}
 
 
 def _misfit(name: str, maker: Maker, config: Mapping[str, Any]) -> XRepoConfigurationError:

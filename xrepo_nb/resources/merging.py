@@ -10,14 +10,14 @@ from xrepo_nb.schema.types import DataType
 from xrepo_nb.schema.unite import united_type
 
 
-def merge_schemas(first: Schema, second: Schema) -> Schema | None:
+def united_schema(first: Schema, second: Schema) -> Schema | None:
     """The schema of the rows of both; None where a field would be mixed."""
     whole = united_type(DataType("object", first.fields), DataType("object", second.fields))
     return None if whole is None else Schema(whole.fields)
 
 
-def merge_reports(first: InferenceReport, second: InferenceReport, schema: Schema) -> InferenceReport:
-    """The report on the rows of both, whose schemas merge to `schema`."""
+def united_report(first: InferenceReport, second: InferenceReport, schema: Schema) -> InferenceReport:
+    """The report on the rows of both, whose schemas unite to `schema`."""
     paths = dict.fromkeys([*first.fields, *second.fields])
     fields = {path: _entry(path, first, second) for path in paths}
     for field in schema.fields:

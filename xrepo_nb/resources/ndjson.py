@@ -22,7 +22,7 @@ from xrepo_nb.resources.documents import (
 )
 from xrepo_nb.resources.files import Loaded
 from xrepo_nb.resources.json_text import NotJSON, as_document, parse
-from xrepo_nb.resources.merging import merge_reports, merge_schemas
+from xrepo_nb.resources.merging import united_report, united_schema
 from xrepo_nb.resources.union import require_equal
 from xrepo_nb.schema.inference import infer
 from xrepo_nb.schema.redescribing import Untyped, of_documents, redescribed
@@ -120,8 +120,8 @@ def _typed(read: Read) -> Inferred | None:
 def _merged(first: Inferred | None, second: Inferred | None) -> Inferred | None:
     if first is None or second is None:
         return None
-    schema = merge_schemas(first[0], second[0])
-    return None if schema is None else (schema, merge_reports(first[1], second[1], schema))
+    schema = united_schema(first[0], second[0])
+    return None if schema is None else (schema, united_report(first[1], second[1], schema))
 
 
 class NDJSONResource(DocumentFileResource):

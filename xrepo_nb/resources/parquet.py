@@ -13,8 +13,8 @@ from xrepo_nb.resources.base import Capabilities
 from xrepo_nb.resources.files import FileResource, Format, Loaded
 from xrepo_nb.resources.remote import selected
 from xrepo_nb.resources.storage import stored
+from xrepo_nb.resources.tables import report_of
 from xrepo_nb.resources.union import concat
-from xrepo_nb.schema.report import FieldReport, InferenceReport
 from xrepo_nb.schema.schema import Schema
 
 _MAGIC = b"PAR1"
@@ -31,11 +31,8 @@ class ParquetFormat(Format):
         frame, notes = stored(concat(paths, scans, union_by_name))
         count: int = pl.concat([scan.select(pl.len()) for scan in scans]).sum().collect().item()
         schema = Schema.from_polars(frame.collect_schema())
-        report = InferenceReport(count, {f.name: FieldReport(f.name, f.type) for f in schema.fields})
-        for name, note in notes.items():
-            report[name].coerce(note, count)
         as_they_are = not union_by_name and not notes
-        return Loaded(frame, schema, report, tuple(paths) if as_they_are else ())
+        return Loaded(frame, schema, report_of(schema, notes, count), tuple(paths) if as_they_are else ())
 
 
 class ParquetResource(FileResource):

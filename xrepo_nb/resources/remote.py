@@ -57,6 +57,10 @@ def selected(
     A URL or a `UPath` means remote files, everything else local ones.
     """
     (file_path, own), (root, also) = located(file_path), located(root)
+    for option, given in (("file_path", file_path), ("root", root), ("pattern", pattern)):
+        must_say(option, given)
+    if file_path is not None and pattern is not None:
+        raise XRepoConfigurationError("give file_path= or pattern=, not both")
     options = {**own, **also, **(storage_options or {})}
     patterns = pattern.values() if isinstance(pattern, Mapping) else (pattern,)
     if any(scheme(each) is not None for each in (file_path, root, *patterns)):
@@ -84,10 +88,6 @@ class RemoteSelection:
         pattern: str | Mapping[str, str] | None,
         storage_options: Mapping[str, Any],
     ) -> None:
-        for option, given in (("file_path", file_path), ("root", root), ("pattern", pattern)):
-            must_say(option, given)
-        if file_path is not None and pattern is not None:
-            raise XRepoConfigurationError("give file_path= or pattern=, not both")
         if root is not None and scheme(root) is None:
             raise _outside(str(file_path or pattern))
         file = None if file_path is None else str(file_path)

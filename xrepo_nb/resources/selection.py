@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from typing import TypeVar
 
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConnectionError, XRepoNotFoundError
-from xrepo_nb.resources.paths import Root, extension, is_pattern, must_say, stem
+from xrepo_nb.resources.paths import Root, extension, is_pattern, stem
 
 F = TypeVar("F")
 
@@ -41,12 +41,8 @@ class Selection:
         pattern: str | Mapping[str, str] | None = None,
     ) -> Selection:
         """The selection that the arguments of a file source describe. Touches no disk."""
-        for option, given in (("file_path", file_path), ("root", root), ("pattern", pattern)):
-            must_say(option, given)
         if file_path is not None and is_pattern(file_path) and pattern is None:
             file_path, pattern = None, str(file_path)
-        if file_path is not None and pattern is not None:
-            raise XRepoConfigurationError("give file_path= or pattern=, not both")
         if file_path is None and pattern is None and root is None:
             raise XRepoConfigurationError(
                 "a file source needs files", hint="give file_path=, pattern=, or root= for a whole folder"

@@ -215,9 +215,7 @@ class SQLFileResource(XResource):
             schema = self._known(connection, collection)
             known_by = key_of_table(schema, key)
             statements = each(changes, lambda change: self._change(*change, schema, known_by))
-            answers = self._apply(
-                connection, statements, schema, lambda a: must_hit_one(a, schema.name, known_by)
-            )
+            answers = self._apply_by_id(connection, statements, schema, known_by)
             stored = iter(self._decode([row for rows in answers for row in rows], schema).documents)
             return outcomes_of(list(map(bool, answers)), [next(stored) if rows else None for rows in answers])
 
@@ -230,9 +228,7 @@ class SQLFileResource(XResource):
             schema = self._known(connection, collection)
             known_by = key_of_table(schema, key)
             statements = each(ids, lambda record_id: self._removal(record_id, schema, known_by))
-            answers = self._apply(
-                connection, statements, schema, lambda a: must_hit_one(a, schema.name, known_by)
-            )
+            answers = self._apply_by_id(connection, statements, schema, known_by)
             return outcomes_of(list(map(bool, answers)), [None] * len(ids))
 
         return await self._in_turn("delete", work)
@@ -379,6 +375,11 @@ class SQLFileResource(XResource):
         except RecordError as failure:
             error = self._translated(failure.cause) or XRepoError("the write failed")
             raise attach(error, failure.at, len(statements)) from None
+
+    def _apply_by_id(
+        self, connection: Any, statements: Sequence[Statement], schema: Schema, key: tuple[str, ...]
+    ) -> Answers:
+        return self._apply(connection, statements, schema, lambda a: must_hit_one(a, schema.name, key))
 
     def _insertion(self, record: Mapping[str, Any], schema: Schema) -> Statement:
         values = self._encoded(record, schema)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import date, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from xrepo_nb.core.plain import moment_of
 from xrepo_nb.schema.schema import Index, Schema
 from xrepo_nb.schema.types import DataType, Field, Kind
 
@@ -182,11 +183,6 @@ def parse(values: Sequence[Any], kind: str) -> Sequence[Any]:
     return values if reader is None else [None if value is None else reader(value) for value in values]
 
 
-def _datetime(value: Any) -> datetime:
-    found = datetime.fromisoformat(value)
-    return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-
-
 def _bool(value: Any) -> bool:
     if value not in (0, 1):
         raise ValueError(value)
@@ -201,7 +197,7 @@ def _exact_float(value: Any) -> float:
 
 
 _READERS: dict[str, Any] = {
-    "datetime": _datetime,
+    "datetime": moment_of,
     "date": date.fromisoformat,
     "time": time.fromisoformat,
     "bool": _bool,

@@ -74,16 +74,17 @@ def _from_frame(given: pl.DataFrame | pl.LazyFrame) -> Made:
     if isinstance(given, pl.LazyFrame):
         lazy, notes = _planned(given)
         schema = Schema.from_polars(lazy.collect_schema())
-        return Made(Table(lazy=lazy, schema=schema), _report(schema, notes, 0))
+        return Made(Table(lazy=lazy, schema=schema), report_of(schema, notes, 0))
     frame, notes = stored(given)
     nulls = frame.null_count().row(0) if frame.width else ()
     schema = Schema.from_polars(frame.schema)
     fields = tuple(f if n else replace(f, absence="never") for f, n in zip(schema.fields, nulls, strict=True))
     schema = schema.replace(fields=fields)
-    return Made(Table(frame=frame, schema=schema), _report(schema, notes, frame.height))
+    return Made(Table(frame=frame, schema=schema), report_of(schema, notes, frame.height))
 
 
-def _report(schema: Schema, notes: Mapping[str, str], rows: int) -> InferenceReport:
+def report_of(schema: Schema, notes: Mapping[str, str], rows: int) -> InferenceReport:
+    """The report on columns of stated types, of which `notes` names those whose values changed."""
     report = InferenceReport(rows, {f.name: FieldReport(f.name, f.type) for f in schema.fields})
     for name, note in notes.items():
         report[name].coerce(note, rows)

@@ -16,7 +16,7 @@ SCHEMES = frozenset(
 )  # fmt: skip
 """Schemes of URLs that name files; those of fsspec's other filesystems are opened by `file_path=`."""
 
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
+URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")
 _LOCAL = ("file", "local")
 _WEB = ("http", "https")
 _NAME = 200
@@ -50,7 +50,7 @@ def scheme(target: Any) -> str | None:
     >>> scheme("S3://bucket/a.csv"), scheme("a.csv"), scheme("file:///a.csv")
     ('s3', None, None)
     """
-    found = _URL.match(target) if isinstance(target, str) else None
+    found = URL.match(target) if isinstance(target, str) else None
     name = found[1].lower() if found else None
     return None if name in _LOCAL else name
 

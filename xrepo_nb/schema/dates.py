@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 import polars as pl
 
+from xrepo_nb.core.plain import moment_of
 from xrepo_nb.schema.types import DataType
 
 DATE = r"^\d{4}-\d\d-\d\d$"
@@ -36,12 +37,7 @@ def has_dates(text: pl.Series) -> bool:
     return bool(text.str.contains(DATE).any() or text.str.contains(DATETIME).any())
 
 
-def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
 _READINGS: tuple[tuple[str, Callable[[str], Any], Any, Any], ...] = (
     (DATE, date.fromisoformat, pl.Date, "date"),
-    (DATETIME, _moment, pl.Datetime("us", "UTC"), "datetime"),
+    (DATETIME, moment_of, pl.Datetime("us", "UTC"), "datetime"),
 )

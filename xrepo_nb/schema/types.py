@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Literal, get_args
@@ -136,10 +136,6 @@ class Field:
     def required(self) -> bool:
         """Whether every row has a value."""
         return self.absence == "never"
-
-    def renamed(self, name: str) -> Field:
-        """The same field under another name."""
-        return replace(self, name=name)
 
     def to_dict(self) -> dict[str, Any]:
         """The dict form that the specification shows: `{"type": "int", "required": True, ...}`."""

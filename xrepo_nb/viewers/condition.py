@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoQueryError
+from xrepo_nb.core.plain import moment_of
 from xrepo_nb.schema.types import DataType, Field
 
 _OPERATORS = {">=": "$gte", "<=": "$lte", "!=": "$ne", ">": "$gt", "<": "$lt", "=": "$eq"}
@@ -80,11 +81,6 @@ def _whole(text: str) -> int | float:
     )
 
 
-def _instant(text: str) -> datetime:
-    value = datetime.fromisoformat(text)
-    return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-
-
 def _truth(text: str) -> bool:
     if text.casefold() not in ("true", "false"):
         raise ValueError(text)
@@ -96,6 +92,6 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "float": lambda text: float(text.replace(",", "")),
     "decimal": lambda text: Decimal(text.replace(",", "")),
     "bool": _truth,
-    "datetime": _instant,
+    "datetime": moment_of,
     "date": date.fromisoformat,
 }

@@ -38,10 +38,9 @@ class JoinReportView(View):
 
 
 def _row(step: JoinStep) -> list[Html | str]:
-    keys = ", ".join(a if a == b else f"{a} = {b}" for a, b in step.on)
     return [
         tag("th", f"{step.left} {step.how} join {step.right}", scope="row"),
-        keys,
+        step.keys,
         right(f"{step.left_rows:,}", "td"),
         _selected(step) if step.selects else _matched(step.left_matched, step.left_rows),
         right(f"{step.right_rows:,}", "td"),

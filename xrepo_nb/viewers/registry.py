@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import Any
 
+from xrepo_nb.core.entry_points import loaded
 from xrepo_nb.core.errors import XRepoNotFoundError
 from xrepo_nb.notebook import display
 from xrepo_nb.viewers.base import View
@@ -60,7 +60,8 @@ def view(shown: Any) -> View:
     for cls in type(shown).__mro__:
         viewer = _viewers.get(_name(cls))
         if viewer is not None:
-            return _loaded(viewer)(shown)
+            made: View = (loaded(viewer) if isinstance(viewer, str) else viewer)(shown)
+            return made
     kind = _name(type(shown))
     raise XRepoNotFoundError(f"no viewer is registered for {kind}", asked=kind, exists=sorted(_viewers))
 
@@ -80,14 +81,3 @@ def _text(shown: Any) -> str:
 
 def _name(cls: type) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
-
-
-def _loaded(viewer: Viewer | str) -> Viewer:
-    if not isinstance(viewer, str):
-        return viewer
-    module, _, path = viewer.partition(":")
-    found: Any = import_module(module)
-    for part in path.split("."):
-        found = getattr(found, part)
-    loaded: Viewer = found
-    return loaded

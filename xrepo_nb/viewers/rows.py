@@ -17,11 +17,9 @@ WHOLE = 20
 """Rows up to which all are shown: the months of a year, the states of a status."""
 
 
-def rows_view(rows: Rows[Any], *, shown: int | None = None) -> TableView:
+def rows_view(rows: Rows[Any]) -> TableView:
     """All of a few rows, else the first ones, and of how many."""
-    if shown is None:
-        shown = WHOLE if len(rows) <= WHOLE else ROWS
-    first = documents(rows[:shown])
+    first = documents(rows[: WHOLE if len(rows) <= WHOLE else ROWS])
     schema = rows.schema if rows.schema is not None else Table(documents=first).schema
     name = rows.provenance.repo if rows.provenance else ""
     source = partial(repo_of, lambda: documents(rows), schema, name or "rows")

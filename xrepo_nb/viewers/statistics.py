@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from xrepo_nb.core.errors import counted
 from xrepo_nb.observe.stats import RepoStats
@@ -21,11 +20,10 @@ _COUNTS = {
 
 @dataclass(frozen=True, repr=False)
 class StatisticsView(View):
-    """The numbers of a `RepoStats`; `calls` tells how often each operation was timed, where known."""
+    """The numbers of a `RepoStats`."""
 
     stats: RepoStats
     name: str = ""
-    calls: Mapping[str, int] = field(default_factory=dict)
 
     def body(self) -> Html:
         return join([heading("statistics", self.name), self.counts(), self.speed(), self.fields()])

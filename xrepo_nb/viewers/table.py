@@ -44,13 +44,12 @@ class TableView(View):
     source: Callable[[], Any] | None = field(default=None, compare=False)
 
     @classmethod
-    def of(cls, table: Table, *, rows: int = ROWS, total: int | None = None, **options: Any) -> TableView:
+    def of(cls, table: Table) -> TableView:
         """The first rows of a table in memory; of a lazy one, whose rows would have to be read, none."""
         if table.is_lazy:
-            return cls(table.schema, (), total=total, **options)
+            return cls(table.schema, ())
         source = partial(repo_of, lambda: table.documents, table.schema)
-        total = len(table) if total is None else total
-        return cls(table.schema, table.slice(0, rows).documents, total=total, source=source, **options)
+        return cls(table.schema, table.slice(0, ROWS).documents, total=len(table), source=source)
 
     def body(self) -> Html:
         return join([self.head(), self.grid(), note(self.caption())])

@@ -18,7 +18,7 @@ def matched_position(predicate: p.Predicate, path: Path) -> Position:
     predicate, whose element alone satisfies a condition on it; None when there is none."""
     leaves = list(_conditions(predicate))
     near = [leaf for leaf in leaves if leaf.path[: len(path)] == path] or leaves
-    finders = [finder for leaf in near for finder in _finders(leaf, path)]
+    finders = [finder for leaf in near for finder in _finders(leaf)]
 
     def find(document: Any) -> int | None:
         for finder in finders:
@@ -39,7 +39,7 @@ def _conditions(predicate: p.Predicate) -> Iterator[Any]:
         yield predicate
 
 
-def _finders(leaf: Any, path: Path) -> Iterator[Position]:
+def _finders(leaf: Any) -> Iterator[Position]:
     test = compile_predicate(leaf)
     for length in range(1, len(leaf.path) + 1):
         yield _finder(test, leaf.path[:length])

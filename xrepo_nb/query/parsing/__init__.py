@@ -10,7 +10,7 @@ from xrepo_nb.query.parsing.entry import (
     parse_sort,
     parse_update,
 )
-from xrepo_nb.query.parsing.views import SourceFilters, split_view_filters
+from xrepo_nb.query.parsing.views import SourceFilters, parse_view_filter, split_view_filters
 
 __all__ = [
     "Filter",
@@ -22,5 +22,6 @@ __all__ = [
     "parse_projection",
     "parse_sort",
     "parse_update",
+    "parse_view_filter",
     "split_view_filters",
 ]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from xrepo_nb.core.errors import XRepoQueryError
+from xrepo_nb.query.parsing.entry import Filter, parse_filter
 from xrepo_nb.query.parsing.filters import predicate_of
 from xrepo_nb.query.parsing.values import document
-from xrepo_nb.query.predicates import Predicate
+from xrepo_nb.query.predicates import Predicate, conjunction
 from xrepo_nb.query.renaming import mapped
+from xrepo_nb.schema.naming import singular
 
 _SUFFIX = "_filters"
 
@@ -21,28 +23,52 @@ class SourceFilters(NamedTuple):
     rest: dict[str, Any]
 
 
+def parse_view_filter(
+    given: Filter, names: Mapping[str, Mapping[str, str]], *, fields: Iterable[str] = ()
+) -> Predicate:
+    """As `parse_filter`, of a view's `fields` or, in `{source}_filters`, of a source's.
+
+    `names` gives, for each source, what its fields are called in the view.
+    """
+    if not isinstance(given, Mapping):
+        return parse_filter(given, fields=fields)
+    from xrepo_nb.query.naming import named
+
+    by_source, rest = split_view_filters(given, names, fields)
+    parts = [parse_filter(rest, fields=fields)] if rest else []
+    for source, filters in by_source.items():
+        own = parse_filter(filters, at=f"filter.{source}{_SUFFIX}", fields=names[source])
+        parts.append(in_view_names(named(own, _dotted(names[source])), names[source]))
+    return conjunction(parts)
+
+
+def _dotted(names: Iterable[str]) -> list[str]:
+    """The names with dots that no path into another field spells."""
+    known = frozenset(names)
+    return [name for name in known if "." in name and name.partition(".")[0] not in known]
+
+
 def split_view_filters(
     filters: Mapping[str, Any] | None, sources: Iterable[str], fields: Iterable[str] = ()
 ) -> SourceFilters:
     """Takes the keys `{source}_filters` out of a view's filters.
 
-    A source answers to the last part of its name, as it is or in the singular: `users` and
-    `mongo.users` to `users_filters` and `user_filters`, `categories` to `category_filters`. A key
-    that is one of the view's own `fields` stays. Raises `XRepoQueryError` for a source that is
-    not there, or that two names claim.
+    A source answers to the last part of its name, as it is or in the other number: `users` and
+    `mongo.users` to `users_filters` and `user_filters`, `categories` to `category_filters`. A key that
+    is one of the view's own `fields` stays. Raises `XRepoQueryError` for a source that is not there,
+    or that two names claim.
 
     >>> split_view_filters({"user_filters": {"status": "active"}, "total__gt": 5}, ["mongo.users"])
     SourceFilters(by_source={'mongo.users': {'status': 'active'}}, rest={'total__gt': 5})
     """
-    names = _names(sources)
-    own = frozenset(fields)
+    known, own = list(sources), frozenset(fields)
     by_source: dict[str, Any] = {}
     rest: dict[str, Any] = {}
     for key, value in (filters or {}).items():
         if not str(key).endswith(_SUFFIX) or key in own:
             rest[key] = value
             continue
-        source = _source(key, names)
+        source = _source(key, known)
         if source in by_source:
             raise XRepoQueryError(f"two filters for the source {source!r}", at=key, asked=key)
         by_source[source] = _checked(value, key)
@@ -53,49 +79,27 @@ def _checked(value: Any, key: str) -> Any:
     return value if value is None or predicate_of(value) is not None else document(value, key, key)
 
 
-def _source(key: str, names: Mapping[str, list[str]]) -> str:
-    found = names.get(key.removesuffix(_SUFFIX).casefold(), [])
+def _source(key: str, sources: Sequence[str]) -> str:
+    asked = key.removesuffix(_SUFFIX).casefold()
+    named = [source for source in sources if asked in (source.casefold(), _last(source))]
+    found = named or [source for source in sources if _is_plural(asked, _last(source))]
     if len(found) == 1:
         return found[0]
     if found:
         raise XRepoQueryError(f"{key!r} may mean several sources", asked=key, exists=found)
+    names = dict.fromkeys(name for source in sources for name in (_last(source), singular(_last(source))))
     raise XRepoQueryError(
-        f"{key!r} names no source of this view",
-        asked=key,
-        exists=[name + _SUFFIX for name in names],
+        f"{key!r} names no source of this view", asked=key, exists=[name + _SUFFIX for name in names]
     )
 
 
-def _names(sources: Iterable[str]) -> dict[str, list[str]]:
-    """Every name that a source answers to."""
-    found: dict[str, list[str]] = {}
-    for source in sources:
-        last = source.rpartition(".")[2].casefold()
-        for name in dict.fromkeys((last, *singulars(last), source.casefold())):
-            found.setdefault(name, []).append(source)
-    return found
+def _last(source: str) -> str:
+    return source.rpartition(".")[2].casefold()
 
 
-_IRREGULAR = {"people": "person", "children": "child", "men": "man", "women": "woman", "mice": "mouse"}
-
-
-def singulars(name: str) -> tuple[str, ...]:
-    """What a plural name may be the plural of, likeliest first.
-
-    >>> singulars("categories"), singulars("boxes"), singulars("data")
-    (('category', 'categorie'), ('box', 'boxe'), ())
-    """
-    before, _, word = name.rpartition("_")
-    stem = f"{before}_" if before else ""
-    if word in _IRREGULAR:
-        return (stem + _IRREGULAR[word],)
-    if not word.endswith("s") or word.endswith("ss"):
-        return ()
-    if word.endswith("ies"):
-        return (stem + word[:-3] + "y", stem + word[:-1])
-    if word.endswith(("ses", "xes", "zes", "ches", "shes")):
-        return (stem + word[:-2], stem + word[:-1])
-    return (stem + word[:-1],)
+def _is_plural(asked: str, name: str) -> bool:
+    """Whether one of the two is a plural of the other."""
+    return singular(name) == asked or name in (f"{asked}s", f"{asked}es") or asked == f"{name}s"
 
 
 def in_view_names(predicate: Predicate, names: Mapping[str, str]) -> Predicate:
@@ -103,7 +107,6 @@ def in_view_names(predicate: Predicate, names: Mapping[str, str]) -> Predicate:
 
     Raises `XRepoQueryError` for a `$jsonSchema` or `$$ROOT`, which mean the source's whole row.
 
-    >>> from xrepo_nb.query.parsing.entry import parse_filter
     >>> in_view_names(parse_filter({"status": "active"}), {"status": "users_status"}).path
     ('users_status',)
     """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.typing.values import UNKNOWN, Value, field_of, named
@@ -43,15 +45,15 @@ def without_path(fields: Fields, path: Path) -> Fields:
     name, rest = path[0], path[1:]
     if not rest:
         return tuple(f for f in fields if f.name != name)
-    return tuple(replace(f, type=_drop_below(f.type, rest)) if f.name == name else f for f in fields)
+    drop = partial(without_path, path=rest)
+    return tuple(replace(f, type=_changed(f.type, drop)) if f.name == name else f for f in fields)
 
 
-def _drop_below(kind: DataType, rest: Path) -> DataType:
+def _changed(kind: DataType, change: Callable[[Fields], Fields]) -> DataType:
+    """The type with the fields of its documents, also of those in arrays, changed."""
     if kind.kind == "array" and kind.item is not None:
-        return DataType("array", item=_drop_below(kind.item, rest))
-    if kind.kind == "object":
-        return DataType("object", without_path(kind.fields, rest))
-    return kind
+        return DataType("array", item=_changed(kind.item, change))
+    return DataType("object", change(kind.fields)) if kind.kind == "object" else kind
 
 
 def only_paths(fields: Fields, paths: list[Path]) -> Fields:
@@ -60,15 +62,9 @@ def only_paths(fields: Fields, paths: list[Path]) -> Fields:
     for path in paths:
         below.setdefault(path[0], []).append(path[1:])
     return tuple(
-        f if () in below[f.name] else replace(f, type=_only_below(f.type, below[f.name]))
+        f
+        if () in below[f.name]
+        else replace(f, type=_changed(f.type, partial(only_paths, paths=below[f.name])))
         for f in fields
         if f.name in below
     )
-
-
-def _only_below(kind: DataType, paths: list[Path]) -> DataType:
-    if kind.kind == "array" and kind.item is not None:
-        return DataType("array", item=_only_below(kind.item, paths))
-    if kind.kind == "object":
-        return DataType("object", only_paths(kind.fields, paths))
-    return kind

@@ -78,12 +78,9 @@ class Walk:
 
 def rows_of(plan: s.Plan, walk: Walk) -> Value:
     """The type of the documents that leave a plan; mixed where it cannot be told."""
-    stages: list[s.Stage] = []
-    while isinstance(plan, s.Stage):
-        stages.append(plan)
-        plan = plan.input
-    rows = _LEAVES[type(plan)](plan, walk)
-    for stage in reversed(stages):
+    leaf, stages = plan.chain()
+    rows = _LEAVES[type(leaf)](leaf, walk)
+    for stage in stages:
         rows = _STAGES[type(stage)](stage, rows, walk)
     return rows
 

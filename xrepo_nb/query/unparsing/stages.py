@@ -28,15 +28,13 @@ def unparse(plan: s.Plan) -> list[dict[str, Any]]:
     >>> unparse(parse_pipeline([{"$sort": {"a": -1}}, {"$limit": 3}], s.Scan("t")))
     [{'$sort': {'a': -1}}, {'$limit': 3}]
     """
-    stages: list[dict[str, Any]] = []
-    while isinstance(plan, s.Stage):
-        stages.append(unparse_stage(plan))
-        plan = plan.input
-    if isinstance(plan, s.Documents):
-        stages.append({"$documents": unparse_expression(plan.items)})
-    elif not isinstance(plan, (s.Scan, s.Input)):
-        raise _unsupported(type(plan).__name__)
-    return stages[::-1]
+    leaf, stages = plan.chain()
+    pipeline = [unparse_stage(stage) for stage in stages]
+    if isinstance(leaf, s.Documents):
+        return [{"$documents": unparse_expression(leaf.items)}, *pipeline]
+    if not isinstance(leaf, (s.Scan, s.Input)):
+        raise _unsupported(type(leaf).__name__)
+    return pipeline
 
 
 def unparse_stage(stage: s.Stage) -> dict[str, Any]:
@@ -156,9 +154,7 @@ def _graph_lookup(stage: s.GraphLookup) -> Written:
 
 
 def _union(stage: s.UnionWith) -> Written:
-    leaf = stage.other
-    while isinstance(leaf, s.Stage):
-        leaf = leaf.input
+    leaf, _ = stage.other.chain()
     steps = unparse(stage.other)
     named = {"coll": leaf.source} if isinstance(leaf, s.Scan) else {}
     return "$unionWith", {**named, "pipeline": steps} if steps else named

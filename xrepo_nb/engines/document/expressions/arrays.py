@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from xrepo_nb.core.missing import MISSING
@@ -58,32 +59,19 @@ def count_of(op: str, n: Any) -> int:
     return count
 
 
-@values("$firstN")
-def first_n(n: Any, input: Any) -> Any:
-    count = count_of("$firstN", n)
-    need_array("$firstN", input)
-    return input[:count]
+def _some(op: str, pick: Callable[[list[Any], int], list[Any]]) -> None:
+    def apply(n: Any, input: Any) -> Any:
+        count = count_of(op, n)
+        need_array(op, input)
+        return pick(input, count)
+
+    values(op)(apply)
 
 
-@values("$lastN")
-def last_n(n: Any, input: Any) -> Any:
-    count = count_of("$lastN", n)
-    need_array("$lastN", input)
-    return input[-count:]
-
-
-@values("$minN")
-def min_n(n: Any, input: Any) -> Any:
-    count = count_of("$minN", n)
-    need_array("$minN", input)
-    return statistics.least_of(input, count)
-
-
-@values("$maxN")
-def max_n(n: Any, input: Any) -> Any:
-    count = count_of("$maxN", n)
-    need_array("$maxN", input)
-    return statistics.greatest_of(input, count)
+_some("$firstN", lambda array, count: array[:count])
+_some("$lastN", lambda array, count: array[-count:])
+_some("$minN", statistics.least_of)
+_some("$maxN", statistics.greatest_of)
 
 
 @values("$concatArrays")

@@ -151,13 +151,18 @@ def date_diff(
     if v.is_absent(startDate) or v.is_absent(endDate) or v.is_absent(unit):
         return None
     name = dates.unit_of(unit)
-    if name == "week" and v.is_absent(startOfWeek):
-        return None
-    first = dates.first_weekday(startOfWeek) if name == "week" else 0
-    if v.is_absent(timezone):
+    first = _first_weekday(name, startOfWeek)
+    if first is None or v.is_absent(timezone):
         return None
     start, end = dates.micros(startDate), dates.micros(endDate)
     return numbers.integer(dates.difference(start, end, name, dates.zone(timezone), first), long=True)
+
+
+def _first_weekday(unit: str, given: Any) -> int | None:
+    """The day that weeks begin with, which other units do not ask for; None where it is absent."""
+    if unit != "week":
+        return 0
+    return None if v.is_absent(given) else dates.first_weekday(given)
 
 
 @values("$dateTrunc")
@@ -172,10 +177,8 @@ def date_trunc(
     if v.is_absent(unit):
         return None
     name = dates.unit_of(unit)
-    if name == "week" and v.is_absent(startOfWeek):
-        return None
-    first = dates.first_weekday(startOfWeek) if name == "week" else 0
-    if v.is_absent(timezone):
+    first = _first_weekday(name, startOfWeek)
+    if first is None or v.is_absent(timezone):
         return None
     return dates.from_micros(dates.truncated(dates.micros(date), name, size, dates.zone(timezone), first))
 

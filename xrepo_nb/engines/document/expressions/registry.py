@@ -1,8 +1,9 @@
 """The table of operators, and the ways to enter one.
 
 `values`: a function of the arguments' values, the common kind; named options are passed by
-keyword when they were given. `nullable`: the same, and null as soon as any argument is null or
-missing. `special`: what decides by itself which arguments to evaluate, with which variables.
+keyword when they were given. `nullable`: one of positional arguments alone, and null as soon as any
+of them is null or missing. `special`: what decides by itself which arguments to evaluate, with
+which variables.
 """
 
 from __future__ import annotations
@@ -40,14 +41,11 @@ def nullable(*names: str) -> Callable[[Function], Function]:
 
     def enter(function: Function) -> Function:
         @functools.wraps(function)
-        def checked(*args: Any, **options: Any) -> Any:
+        def checked(*args: Any) -> Any:
             for value in args:
                 if value is None or value is MISSING:
                     return None
-            for value in options.values():
-                if value is None or value is MISSING:
-                    return None
-            return function(*args, **options)
+            return function(*args)
 
         for name in names:
             FUNCTIONS[name] = checked

@@ -18,7 +18,7 @@ Find = Callable[[Row, Row], Row]
 """Changes a projected document, given the whole one too."""
 
 
-def find_field(path: Path, value: Any) -> Find | None:
+def find_field(value: Any) -> Find | None:
     """What a special field of a find projection does; None for other fields."""
     if isinstance(value, SliceOf):
         return lambda out, row: _sliced(out, value.path, value)

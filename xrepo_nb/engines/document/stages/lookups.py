@@ -144,9 +144,8 @@ def _offered(row: Row, path: Path) -> set[Any]:
 
 def _equality(pipeline: p.Plan | None, names: set[str]) -> tuple[Path, Expr] | None:
     """The field and the variable whose equality the first stage demands, if it does."""
-    first = None
-    while isinstance(pipeline, p.Stage):
-        first, pipeline = pipeline, pipeline.input
+    stages = [] if pipeline is None else pipeline.chain()[1]
+    first = stages[0] if stages else None
     if not isinstance(first, p.Match):
         return None
     for call in _conjuncts(first.predicate):

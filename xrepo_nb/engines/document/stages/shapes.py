@@ -33,7 +33,7 @@ def projection(fields: tuple[tuple[Path, bool | Expr], ...], inclusive: bool) ->
     """A projection as a function of one document."""
     from xrepo_nb.engines.document.stages.finds import find_field
 
-    finds = [made for path, value in fields if (made := find_field(path, value)) is not None]
+    finds = [made for _, value in fields if (made := find_field(value)) is not None]
     special = (p.SliceOf, p.FirstMatch)
     computed = _computed(
         [

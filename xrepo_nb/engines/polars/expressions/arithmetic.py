@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import polars as pl
@@ -186,22 +185,32 @@ def _round(call: Call, scope: Scope) -> Value:
     return Value(rounded(value.expr, places), FLOAT, absent_like([value]))
 
 
-_FUNCTIONS: dict[str, tuple[Callable[[pl.Expr], pl.Expr], float, float]] = {
-    "$exp": (lambda e: e.exp(), -math.inf, math.inf),
-    "$ln": (lambda e: e.log(), 0.0, math.inf),
-    "$log10": (lambda e: e.log10(), 0.0, math.inf),
-    "$sqrt": (lambda e: e.sqrt(), -0.0, math.inf),
-    "$sin": (lambda e: e.sin(), -math.inf, math.inf),
-    "$cos": (lambda e: e.cos(), -math.inf, math.inf),
-    "$tan": (lambda e: e.tan(), -math.inf, math.inf),
-    "$asinh": (lambda e: e.arcsinh(), -math.inf, math.inf),
-    "$atan": (lambda e: e.arctan(), -math.inf, math.inf),
-    "$sinh": (lambda e: e.sinh(), -math.inf, math.inf),
-    "$cosh": (lambda e: e.cosh(), -math.inf, math.inf),
-    "$tanh": (lambda e: e.tanh(), -math.inf, math.inf),
-    "$degreesToRadians": (lambda e: e.radians(), -math.inf, math.inf),
-    "$radiansToDegrees": (lambda e: e.degrees(), -math.inf, math.inf),
+_FUNCTIONS: dict[str, Callable[[pl.Expr], pl.Expr]] = {
+    "$exp": pl.Expr.exp,
+    "$ln": pl.Expr.log,
+    "$log10": pl.Expr.log10,
+    "$sqrt": pl.Expr.sqrt,
+    "$sin": pl.Expr.sin,
+    "$cos": pl.Expr.cos,
+    "$tan": pl.Expr.tan,
+    "$asinh": pl.Expr.arcsinh,
+    "$atan": pl.Expr.arctan,
+    "$sinh": pl.Expr.sinh,
+    "$cosh": pl.Expr.cosh,
+    "$tanh": pl.Expr.tanh,
+    "$degreesToRadians": pl.Expr.radians,
+    "$radiansToDegrees": pl.Expr.degrees,
 }
+
+_PERIODIC = ("$sin", "$cos", "$tan")
+"""Functions that take all numbers but infinite ones, and so all ints."""
+
+_OUTSIDE: dict[str, Callable[[pl.Series], pl.Series]] = {
+    **dict.fromkeys(("$ln", "$log10"), lambda s: s <= 0),
+    "$sqrt": lambda s: s < 0,
+    **dict.fromkeys(_PERIODIC, lambda s: s.is_infinite()),
+}
+"""What lies outside of a function's domain, where something does."""
 
 
 @lowers(*_FUNCTIONS)
@@ -209,15 +218,10 @@ def _function(call: Call, scope: Scope) -> Value:
     value = _one(call, scope)
     if value.kind == "null":
         return NULL_VALUE
-    function, least, _ = _FUNCTIONS[call.op]
-    expr = as_float(value)
-    if call.op in ("$ln", "$log10"):
-        expr = guarded(expr, lambda s: s <= least, f"{call.op} outside of its domain")
-    elif call.op == "$sqrt":
-        expr = guarded(expr, lambda s: s < least, f"{call.op} outside of its domain")
-    elif call.op in ("$sin", "$cos", "$tan") and value.kind == "float":
-        expr = guarded(expr, lambda s: s.is_infinite(), f"{call.op} outside of its domain")
-    return Value(function(expr), FLOAT, absent_like([value]))
+    expr, outside = as_float(value), _OUTSIDE.get(call.op)
+    if outside is not None and (value.kind == "float" or call.op not in _PERIODIC):
+        expr = guarded(expr, outside, f"{call.op} outside of its domain")
+    return Value(_FUNCTIONS[call.op](expr), FLOAT, absent_like([value]))
 
 
 @lowers("$pow")
