@@ -67,7 +67,7 @@ class Growing:
 
 def plain_documents(part: Sequence[Any]) -> Sequence[dict[str, Any]]:
     """The rows as plain dicts: looking up a name in a `defaultdict` would change it. Raises `NoDocuments`."""
-    if countOf(map(type, part), dict) == len(part):
+    if list(map(type, part)).count(dict) == len(part):
         return part
     if not all(isinstance(document, Mapping) for document in part):
         raise NoDocuments
@@ -111,7 +111,7 @@ def _with_gaps(
     """`lacking`: how often it is missing, and more often if there are names not known yet. It
     cannot be missing more often than it is None, and that is counted faster."""
     values = list(map(dict.get, part, repeat(name)))
-    if lacking is not None and countOf(map(type, values), NoneType) == lacking:
+    if lacking is not None and list(map(type, values)).count(NoneType) == lacking:
         return values, lacking
     return values, countOf(map(contains, part, repeat(name)), False)
 
