@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from io import BytesIO
 from typing import Any, TypeVar
 
 import polars as pl
@@ -45,12 +46,18 @@ def to_models(frame: pl.DataFrame, schema: Schema, model: type[M]) -> list[M]:
             piece = frame.slice(start, SLICE)
             try:
                 if over_json and _finite(piece):
-                    out += adapter.validate_json(piece.write_json())
+                    out += adapter.validate_json(_json_of(piece))
                 else:
                     out += adapter.validate_python(to_documents(piece, schema))
             except ValidationError as error:
                 raise _refusal(error, start, model) from None
     return out
+
+
+def _json_of(piece: pl.DataFrame) -> bytes:
+    written = BytesIO()  # without a file Polars decodes what Pydantic would have to encode again
+    piece.write_json(written)
+    return written.getvalue()
 
 
 @lru_cache(maxsize=256)
