@@ -15,7 +15,7 @@ from xrepo_nb import ACLRule, Identity, MaterializedRepo, XRepoConfigurationErro
 FLIGHTS = [
     {"_id": 1, "carrier": "UA", "tail": "N1", "origin": "JFK", "dest": "LAX"},
     {"_id": 2, "carrier": "AA", "tail": "N2", "origin": "LAX", "dest": "JFK"},
-    {"_id": 3, "carrier": "ZZ", "tail": "N1", "origin": "JFK", "dest": "XXX"},
+    {"_id": 3, "carrier": "ZZ", "tail": "N1", "origin": "JFK", "dest": "QQQ"},
     {"_id": 4, "carrier": None, "tail": None, "origin": None, "dest": None},
 ]
 AIRLINES = [{"carrier": c, "name": n} for c, n in (("UA", "United"), ("AA", "American"), ("B6", "JetBlue"))]
@@ -117,7 +117,7 @@ async def test_one_dimension_in_two_roles(sources: Any) -> None:
     assert [(row["origin"], row["from_city"], row["dest"], row["to_city"]) for row in rows] == [
         ("JFK", "New York", "LAX", "Los Angeles"),
         ("LAX", "Los Angeles", "JFK", "New York"),
-        ("JFK", "New York", "XXX", None),
+        ("JFK", "New York", "QQQ", None),
     ]
 
 

@@ -141,6 +141,17 @@ def test_it_is_chosen_where_it_pays(name: str, value: int, monkeypatch: pytest.M
     assert not is_direct(plan, table)
 
 
+def test_outputs_of_one_field_share_what_is_reduced(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(totals, "REDUCTIONS", 3)
+    table = Table(frame=FRAME)
+    shared = {f"{op[1:]} {i}": {op: "$some"} for op in ("$sum", "$avg") for i in range(3)}
+    plan = planned(table, {"$group": {"_id": "$key", **shared, "n": {"$max": "$n"}}})
+    assert is_direct(plan, table)
+    assert same(plan, table)
+    plan = planned(table, {"$group": {"_id": "$key", **shared, "n": {"$max": "$n"}, "x": {"$sum": "$x"}}})
+    assert not is_direct(plan, table)
+
+
 def test_keys_far_from_each_other_are_hashed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(totals, "ROWS_EACH", 4)
     table = Table(frame=FRAME)

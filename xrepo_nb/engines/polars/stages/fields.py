@@ -14,6 +14,7 @@ from xrepo_nb.engines.polars.planning import Lowering, lowers_stage
 from xrepo_nb.engines.polars.scope import document
 from xrepo_nb.engines.polars.values import Value
 from xrepo_nb.engines.typed.reasons import decline
+from xrepo_nb.engines.typed.trees import computes
 from xrepo_nb.query.expressions import Expr, Path
 from xrepo_nb.query.plan import AddFields, Project, ReplaceRoot, Unset
 from xrepo_nb.schema.types import DataType
@@ -68,7 +69,7 @@ def _included(value: Value | None, what: Any) -> Value | None:
 
 def _included_below(value: Value | None, tree: Tree) -> Value | None:
     """Only some fields of an object."""
-    if _computes(tree):
+    if computes(tree, Value):
         return _computed_below(value, tree)
     if value is not None and value.kind == "mixed":
         decline("a projection below a field of mixed type")
@@ -85,11 +86,6 @@ def _included_below(value: Value | None, tree: Tree) -> Value | None:
     # What is no object, null as well, is left out.
     there = value if value.absence == "never" else replace(value, absence="missing", missing=None)
     return _rebuilt(there, inner)
-
-
-def _computes(what: Any) -> bool:
-    """Whether a value is computed there or below: then an object is made even where none is given."""
-    return any(map(_computes, what.values())) if isinstance(what, dict) else isinstance(what, Value)
 
 
 def _computed_below(value: Value | None, tree: Tree) -> Value:

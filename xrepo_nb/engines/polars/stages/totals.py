@@ -13,7 +13,7 @@ from xrepo_nb.engines.polars.direct import Count, Farthest, Function, Groups, Me
 from xrepo_nb.engines.polars.frame import Frame
 from xrepo_nb.engines.polars.stages.keys import PACKED, Packing
 from xrepo_nb.engines.polars.values import NULL_VALUE, Value
-from xrepo_nb.query.expressions import Literal
+from xrepo_nb.query.expressions import Expr, FieldRef, Literal
 from xrepo_nb.query.plan import Accumulator
 
 ROWS = 500_000
@@ -25,7 +25,7 @@ ROWS_EACH = 4
 CORES = 4
 """Cores with which hashing, which uses all of them, is as fast."""
 REDUCTIONS = 4
-"""Reductions up to which it pays: each takes another look at the rows."""
+"""Reductions up to which it pays: each takes another look at the rows. Outputs of one field share them."""
 
 
 @frozen
@@ -63,7 +63,8 @@ def totals_of(accumulators: Sequence[Accumulator], rows: Rows) -> Totals | None:
             return None
         totals.append(total)
     outputs = [total.output for total in totals]
-    if sum(reduction.ways for output in outputs for reduction in output.reductions) > REDUCTIONS:
+    reductions = {reduction for output in outputs for reduction in output.reductions}
+    if sum(reduction.ways for reduction in reductions) > REDUCTIONS:
         return None
     dtypes = {total.output.name: total.dtype for total in totals}
     return Totals(outputs, dtypes, {name: expr for total in totals for name, expr in total.columns.items()})
@@ -97,7 +98,7 @@ def _count(name: str, times: Any) -> _Total | None:
 
 
 def _sum(accumulator: Accumulator, value: Value, rows: Rows) -> _Total | None:
-    return _reduced("add", accumulator.name, value) if _within(2**63, value, rows) else None
+    return _reduced("add", accumulator, value) if _within(2**63, value, rows) else None
 
 
 def _within(limit: int, value: Value, rows: Rows) -> bool:
@@ -109,16 +110,16 @@ def _within(limit: int, value: Value, rows: Rows) -> bool:
 def _mean(accumulator: Accumulator, value: Value, rows: Rows) -> _Total | None:
     if not _within(2**53, value, rows):
         return None
-    name, column, present = accumulator.name, _column(accumulator.name), None
+    name, column, present = accumulator.name, _column(accumulator, accumulator.args[0]), None
     columns = {column: _filled(value)}
     if value.may_be_absent:
-        present = f"{column} present"
+        present = f"{PACKED}\0present {column}"
         columns[present] = value.expr.is_not_null().cast(pl.Int64)
     return _Total(Mean(name, column, present), pl.Float64, columns)
 
 
 def _extreme(accumulator: Accumulator, value: Value, rows: Rows) -> _Total | None:
-    return _reduced(_FARTHER[accumulator.op], accumulator.name, value) if _has_order(value) else None
+    return _reduced(_FARTHER[accumulator.op], accumulator, value) if _has_order(value) else None
 
 
 def _has_order(value: Value) -> bool:
@@ -126,24 +127,27 @@ def _has_order(value: Value) -> bool:
     return not (value.may_be_absent or (value.kind == "float" and value.facts.may_be_nan))
 
 
-def _reduced(function: Function, name: str, value: Value) -> _Total:
-    column = _column(name)
-    return _Total(Reduced(name, function, column), _DTYPES[value.kind], {column: _filled(value)})
+def _reduced(function: Function, accumulator: Accumulator, value: Value) -> _Total:
+    column = _column(accumulator, accumulator.args[0])
+    output = Reduced(accumulator.name, function, column)
+    return _Total(output, _DTYPES[value.kind], {column: _filled(value)})
 
 
 def _filled(value: Value) -> pl.Expr:
     return value.expr.fill_null(0) if value.may_be_absent else value.expr
 
 
-def _column(name: str) -> str:
-    return f"{PACKED} {name}"
+def _column(accumulator: Accumulator, of: Expr) -> str:
+    """The column that an accumulator reduces: one for all that are of the same field."""
+    path = "\0".join(of.path) if isinstance(of, FieldRef) else f"\0{accumulator.name}"
+    return f"{PACKED} {path}"
 
 
 def _farthest(accumulator: Accumulator, rows: Rows) -> _Total | None:
     value, count = rows.option(accumulator, "input"), accumulator.constant("n")
     if not (value.is_number and _has_order(value) and isinstance(count, int) and 0 < count <= REDUCTIONS):
         return None
-    name, column = accumulator.name, _column(accumulator.name)
+    name, column = accumulator.name, _column(accumulator, accumulator.needed("input"))
     output = Farthest(name, _FARTHER[accumulator.op], column, count)
     return _Total(output, pl.List(_DTYPES[value.kind]), {column: value.expr})
 

@@ -13,6 +13,7 @@ from xrepo_nb.engines.sql.relation import Relation
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
 from xrepo_nb.engines.sql.values import MISSING_VALUE, Value
 from xrepo_nb.engines.typed.reasons import decline
+from xrepo_nb.engines.typed.trees import computes
 from xrepo_nb.query import plan as q
 from xrepo_nb.query.expressions import Expr, Path
 from xrepo_nb.schema.nesting import MAX_FIELDS
@@ -71,7 +72,7 @@ def _kept(ctx: Context, value: Value, tree: object) -> Value:
     assert isinstance(tree, dict)
     if value.kind in ("array", "mixed"):
         decline("a computed or kept field below a path")
-    if value.kind != "object" and not _computes(tree):
+    if value.kind != "object" and not computes(tree, Expr):
         return MISSING_VALUE
     if value.kind == "object" and value.absence != "never":
         decline("part of an object that may be absent")
@@ -87,11 +88,6 @@ def _kept(ctx: Context, value: Value, tree: object) -> Value:
         elif isinstance(what, dict) and name not in given:
             items.append((name, _kept(ctx, MISSING_VALUE, what)))
     return struct(items)
-
-
-def _computes(tree: object) -> bool:
-    """Whether a value is computed there or below."""
-    return any(map(_computes, tree.values())) if isinstance(tree, dict) else isinstance(tree, Expr)
 
 
 def exclusive(ctx: Context, stage: q.Project) -> dict[str, Value]:
