@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from functools import reduce
 from itertools import chain, repeat
-from operator import attrgetter, itemgetter, sub
+from operator import attrgetter, iconcat, itemgetter, sub
 from types import NoneType
 from typing import Any
 from uuid import UUID
@@ -261,17 +262,27 @@ def _objects(builder: Builder, values: list[Any], entry: FieldReport, depth: int
 
 
 def _arrays(builder: Builder, values: list[Any], entry: FieldReport, depth: int) -> Column:
-    import numpy as np
     import pyarrow as pa
 
     if depth > _SHARED and sum(map(len, values)) > _MANY:
         raise Mixed(f"{entry.path} has more than {_MANY:,} elements")
-    items = builder.field("item", list(chain.from_iterable(values)), f"{entry.path}[]", depth=depth + 1)
-    ends = np.zeros(len(values) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, values), np.int64, len(values)), out=ends[1:])
+    elements: list[Any] = reduce(iconcat, values, [])  # half the time of a chain: no iterator for each
+    items = builder.field("item", elements, f"{entry.path}[]", depth=depth + 1)
     flat = items.series.to_arrow(compat_level=pl.CompatLevel.newest())
-    array = pa.LargeListArray.from_arrays(pa.array(ends), flat)
+    array = pa.LargeListArray.from_arrays(pa.array(_bounds(values)), flat)
     return pl.Series(array), DataType("array", item=items.field.type)
+
+
+def _bounds(arrays: list[Any]) -> Any:
+    """Where each array begins, and the last ends, among all elements."""
+    import numpy as np
+
+    lengths = list(map(len, arrays))
+    if lengths.count(lengths[0]) == len(lengths):
+        return np.arange(len(lengths) + 1, dtype=np.int64) * lengths[0]
+    bounds = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(np.array(lengths, np.int64), out=bounds[1:])
+    return bounds
 
 
 def _datetimes(_: Builder, values: list[Any], entry: FieldReport, __: int) -> Column:
