@@ -56,6 +56,8 @@ def test_depth_within_the_bound_is_kept(wrap: Any) -> None:
 def test_too_many_fields() -> None:
     with pytest.raises(XRepoValidationError, match="100,000 fields"):
         infer([{f"k{i}": i for i in range(100_000)}])
+    with pytest.raises(XRepoValidationError, match="20,001 fields"):
+        infer([{"id": 1}, {f"k{i}": i for i in range(20_000)}])
     wide = {f"k{i}": i for i in range(100_000)}
     found = infer([{"id": 1, "x": wide}])
     assert str(found.schema.field("x").type) == "mixed"  # type: ignore[union-attr]

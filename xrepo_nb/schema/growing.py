@@ -12,6 +12,7 @@ import polars as pl
 
 from xrepo_nb.core.plain import is_unicode
 from xrepo_nb.schema.columns import Builder, Mixed, Nested, count_types, type_name
+from xrepo_nb.schema.nesting import check_width
 from xrepo_nb.schema.report import InferenceReport
 from xrepo_nb.schema.types import DataType, Field
 from xrepo_nb.schema.unite import recast_series, united_absence, united_field
@@ -74,20 +75,15 @@ def plain_documents(part: Sequence[Any]) -> Sequence[dict[str, Any]]:
     return [dict(document) for document in part]
 
 
-def count_names(part: Sequence[dict[str, Any]], usual: int) -> tuple[int, int]:
-    """How many names the documents have, the widest of them and all together; most have `usual`."""
-    widths = list(map(len, part))
-    if widths.count(usual) == len(part):
-        return usual, usual * len(part)
-    return max(widths), sum(widths)
-
-
 def split(
     part: Sequence[dict[str, Any]], names: list[str], lacking: int
 ) -> Iterator[tuple[str, list[Any], int]]:
     """The values of each name, None where it is missing, and how often that is. `names` are
     those known already, of which the documents lack so many, less those not known yet; names
-    that some documents lack come after the rest, then new ones."""
+    that some documents lack come after the rest, then new ones.
+
+    Raises `XRepoValidationError` when there are more than a collection may have.
+    """
     gaps = []
     for name in names:
         try:
@@ -99,10 +95,10 @@ def split(
         lacking -= missing
         yield name, values, missing
     if lacking < 0:
-        known = set(names)
-        for name in dict.fromkeys(chain.from_iterable(part)):
-            if name not in known:
-                yield name, *_with_gaps(part, name)
+        met = dict.fromkeys(chain.from_iterable([names, *part]))
+        check_width(len(met))
+        for name in list(met)[len(names) :]:
+            yield name, *_with_gaps(part, name)
 
 
 def _with_gaps(

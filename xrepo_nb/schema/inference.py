@@ -16,14 +16,13 @@ from xrepo_nb.schema.fitting import Misfits, fitted
 from xrepo_nb.schema.growing import (
     Growing,
     NoDocuments,
-    count_names,
     is_name,
     mixed,
     nothing,
     plain_documents,
     split,
 )
-from xrepo_nb.schema.nesting import MAX_FIELDS, check_nesting, too_many
+from xrepo_nb.schema.nesting import check_nesting, check_width
 from xrepo_nb.schema.report import InferenceReport, Rejected
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.unite import merged_names
@@ -158,17 +157,14 @@ class _Loading:
         growing: dict[str, Growing] = {}
         for start in range(0, len(self.documents), SLICE):
             part = plain_documents(self.documents[start : start + SLICE])
-            widest, present = count_names(part, len(growing) or len(part[0]))
-            if widest > MAX_FIELDS:
-                too_many(widest)
             if not growing:
+                check_width(len(part[0]))
                 growing.update((name, Growing(name, self.builder, start)) for name in part[0])
-            for name, values, missing in split(part, list(growing), len(growing) * len(part) - present):
+            lacking = len(growing) * len(part) - sum(map(len, part))
+            for name, values, missing in split(part, list(growing), lacking):
                 if name not in growing:
                     growing[name] = Growing(name, self.builder, start)
                 growing[name].add(values, missing)
-            if len(growing) > MAX_FIELDS:
-                too_many(len(growing))
         return {name: column.finish() or self.whole(name) for name, column in growing.items()}
 
     def values(self, name: str) -> list[Any]:

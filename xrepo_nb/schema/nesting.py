@@ -23,12 +23,13 @@ def too_deep(name: str) -> NoReturn:
     )
 
 
-def too_many(count: int) -> NoReturn:
-    """Raises the error of rows with too many fields."""
-    raise XRepoValidationError(
-        f"{count:,} fields, where a collection has at most {MAX_FIELDS:,}",
-        hint="put names that vary from row to row into one field, as a document",
-    )
+def check_width(count: int) -> None:
+    """Refuses more fields than a collection may have. Raises `XRepoValidationError`."""
+    if count > MAX_FIELDS:
+        raise XRepoValidationError(
+            f"{count:,} fields, where a collection has at most {MAX_FIELDS:,}",
+            hint="put names that vary from row to row into one field, as a document",
+        )
 
 
 def check_nesting(name: str, values: Sequence[Any]) -> None:
