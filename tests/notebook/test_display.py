@@ -28,7 +28,7 @@ def test_in_ipython_every_kind_shows_itself_once_xrepo_nb_is_imported() -> None:
         repo = MaterializedRepo(data=[{"_id": 1, "name": "<Ann>"}], name="users")
         for shown in (repo, repo.schema, repo.statistics, repo.audit, repo.peek()):
             data, _ = shell.display_formatter.format(shown)
-            assert data["text/html"].startswith('<div class="xr">'), type(shown)
+            assert data["text/html"].startswith('<div class="xr '), type(shown)
             assert "<Ann>" not in data["text/html"]
             print(data["text/plain"].splitlines()[0])
     """)

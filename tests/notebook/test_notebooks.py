@@ -58,7 +58,7 @@ def test_a_page_fetches_nothing_and_shows_the_static_form_of_widgets(tmp_path: P
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
     runner.run(notebook)
     page = runner.write_page(notebook, tmp_path / "page.html").read_text("utf-8")
-    assert '<div class="xr">' in page
+    assert '<div class="xr ' in page
     assert "widget-view" not in page
     assert not re.search(r"""<(script|link|img|iframe)[^>]+(src|href)=["']?https?:""", page)
     assert not re.search(r"(@import|url\()\s*['\"]?https?:", page)

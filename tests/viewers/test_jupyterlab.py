@@ -33,7 +33,7 @@ import asyncio
 import xrepo_nb as xr
 from xrepo_nb.notebook.progress import progress
 people = await xr.open(
-    [{"id": n, "name": f"<b>n{n}</b>", "age": (n * 7) % 31} for n in range(31)], name="people"
+    [{"id": n, "name": f"<b>$n{n}$</b>", "age": (n * 7) % 31} for n in range(31)], name="people"
 )
 people""",
     "await people.list({'age__lt': 3}, sort='age')",
@@ -44,9 +44,10 @@ with progress(total=4, label="counting sheep") as step:
         await asyncio.sleep(0.75)
         step(1)
 people.sync.count({"age__gte": 3})""",
+    "from IPython.display import HTML\nHTML('<p>$a$</p>')",
     "await people.list({'agee': 3})",
 ]
-OPENED, LISTED, EXPLORED, COUNTED, WRONG = range(len(CELLS))
+OPENED, LISTED, EXPLORED, COUNTED, TYPESET, WRONG = range(len(CELLS))
 
 
 @pytest.fixture
@@ -163,8 +164,15 @@ def a_repo_shows_its_first_rows_as_a_table(page: Any) -> None:
 def rows_are_shown_escaped(page: Any) -> None:
     shown = output(page, LISTED)
     assert shown.locator("tbody tr").count() == 3
-    assert shown.locator("tbody tr").first.inner_text().split() == ["0", "<b>n0</b>", "0"]
+    assert shown.locator("tbody tr").first.inner_text().split() == ["0", "<b>$n0$</b>", "0"]
     assert shown.locator("tbody b").count() == 0
+
+
+def dollars_are_not_taken_for_mathematics(page: Any) -> None:
+    output(page, TYPESET).locator("mjx-container").wait_for()  # other people's are, by now
+    for cell in (OPENED, LISTED, EXPLORED):
+        assert output(page, cell).locator("mjx-container").count() == 0
+        assert "<b>$n0$</b>" in output(page, cell).inner_text()
 
 
 def first_column(page: Any, place: int) -> list[str]:
@@ -202,6 +210,7 @@ def test_a_notebook_in_jupyterlab(page: Any) -> None:
     it_goes_when_the_work_is_done_and_sync_works_in_the_same_cell(page)
     a_repo_shows_its_first_rows_as_a_table(page)
     rows_are_shown_escaped(page)
+    dollars_are_not_taken_for_mathematics(page)
     a_click_on_a_header_sorts_all_rows(page)
     a_typed_filter_and_a_page_turn_ask_again(page)
     an_error_ends_with_the_hint(page)

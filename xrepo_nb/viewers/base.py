@@ -19,6 +19,8 @@ def _style() -> Html:
 
 _STYLE = _style()
 """Read once, at import: showing something reads nothing."""
+_NO_MATHEMATICS = "tex2jax_ignore mathjax_ignore"
+"""For MathJax, of either version: a notebook would else set what stands between two dollars as a formula."""
 
 
 class View(ABC):
@@ -38,7 +40,7 @@ class View(ABC):
 
     def to_html(self) -> str:
         """Self-contained HTML, a few kilobytes."""
-        return tag("div", _STYLE, self.body(), class_="xr")
+        return tag("div", _STYLE, self.body(), class_=f"xr {_NO_MATHEMATICS}")
 
     def widget(self) -> Any:
         """The same as a widget; an `anywidget.AnyWidget`."""
