@@ -11,7 +11,7 @@ from xrepo_nb.core.errors import XRepoConfigurationError, an
 from xrepo_nb.query.expressions import FieldRef, Path
 from xrepo_nb.query.plan import Group, Limit, Match, Plan, Project, Scan, Skip, Sort, SortKey, Unwind
 from xrepo_nb.query.predicates import EVERYTHING, Exists
-from xrepo_nb.repos.narrowing import reads_by, schema_of, seen
+from xrepo_nb.repos.narrowing import sight_of
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.schema.schema import Schema
 
@@ -24,9 +24,8 @@ def matching(repo: XRepo[Any], filters: Any, operation: Operation) -> Plan:
     scan = Scan(repo.metadata.name)
     if isinstance(filters, dict | None) and not filters:
         return scan
-    permission = reads_by(operation)
-    schema = schema_of(repo, operation.identity, operation.policy, permission)
-    known = seen(repo, schema, operation.policy, permission).names
+    sight = sight_of(operation)
+    known = sight.shown(sight.schema(operation.identity)).names
     predicate = repo._predicate(filters, known, operation.identity)
     return scan if predicate == EVERYTHING else Match(scan, predicate, at="filter")
 

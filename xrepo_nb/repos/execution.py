@@ -36,6 +36,7 @@ from xrepo_nb.schema.table import Table
 
 if TYPE_CHECKING:
     from xrepo_nb.repos.base import XRepo
+    from xrepo_nb.repos.foundation import RepoFoundation
 
 _INLINE_CELLS = 50_000
 """Frames of up to so many cells are queried in the loop's own thread: a thread hop costs more."""
@@ -73,7 +74,7 @@ class Answer:
 
 
 async def gather(
-    plan: Plan, opened: Mapping[str, Opened], repos: Mapping[str, XRepo[Any]]
+    plan: Plan, opened: Mapping[str, Opened], repos: Mapping[str, RepoFoundation]
 ) -> tuple[Plan, dict[str, Table]]:
     """What is left of the plan for an engine, and the rows of its scans.
 

@@ -68,10 +68,7 @@ async def _visible(name: str, scope: narrowing.Scope, analyze: bool) -> Table:
     if analyze:
         plan, below = await narrowing.narrowed(Scan(name), scope.only(name))
         return (await reading.run(plan, below)).table
-    schema = narrowing.seen(
-        scope.repos[name], scope.opened[name].schema, scope.policies[name], scope.permission
-    )
-    return Table.empty(schema)
+    return Table.empty(scope.shown(name))
 
 
 def _grafted(tree: Explanation, native: Mapping[str, Explanation]) -> Explanation:

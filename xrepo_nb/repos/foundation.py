@@ -30,7 +30,7 @@ from xrepo_nb.repos.deletion import DELETED_AT
 from xrepo_nb.repos.documents import key_of, known_id
 from xrepo_nb.repos.execution import Opened
 from xrepo_nb.repos.metadata import RepoMetadata
-from xrepo_nb.repos.visible import Kept
+from xrepo_nb.repos.visible import Seen
 from xrepo_nb.resources.base import WriteResult, XResource
 from xrepo_nb.schema.redescribing import Untyped
 from xrepo_nb.schema.report import InferenceReport
@@ -74,7 +74,7 @@ class RepoFoundation(XObjPrototype, ABC):
         _key: tuple[str, ...]
         _report: InferenceReport | None
         _given: Schema | None
-        _visible: Bounded[str, Kept]
+        _visible: Bounded[str, Seen]
 
     def __init__(
         self,

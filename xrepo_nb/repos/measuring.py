@@ -68,7 +68,7 @@ async def _cardinalities(repo: XRepo[Any], operation: Operation) -> dict[str, in
     if governed is not None and governed.schema.is_typed:
         return await offload(_unique_values, governed)
     schema = await narrowing.current_schema(repo, operation)
-    shown = narrowing.seen(repo, schema, operation.policy)
+    shown = narrowing.sight_of(operation).shown(schema)
     return {name: await _values(repo, schema, name, operation) for name in shown.names}
 
 

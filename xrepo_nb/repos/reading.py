@@ -16,7 +16,6 @@ from xrepo_nb.governance.policy import OPEN
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.expressions import Literal
 from xrepo_nb.query.plan import Accumulator, Group, Match, Plan, Scan
-from xrepo_nb.repos import visible
 from xrepo_nb.repos.asking import Window, bounded, matching, windowed
 from xrepo_nb.repos.execution import (
     Answer,
@@ -31,6 +30,7 @@ from xrepo_nb.repos.execution import (
 from xrepo_nb.repos.narrowing import Scope, checked, governed, narrowed, opened, policy_of
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.shaping import records_of
+from xrepo_nb.repos.visible import Sight
 from xrepo_nb.schema.table import Table
 
 FEW = 10_000
@@ -186,7 +186,7 @@ def _own(repo: XRepo[Any], found: Opened) -> Scope:
     """What whoever acts now reads of the repo's rows at hand."""
     identity, name = resolve(), repo.metadata.name
     policy = policy_of(repo, identity)
-    found = visible.at_hand(repo, found, policy, Permission.LIST)
+    found = Sight(repo, policy).at_hand(found)
     return Scope(identity, Permission.LIST, {name: repo}, {name: found}, {name: policy})
 
 

@@ -28,10 +28,11 @@ from xrepo_nb.repos.constraints import applied
 from xrepo_nb.repos.deletion import DELETED_AT
 from xrepo_nb.repos.documents import as_key, copied, key_of, same_id
 from xrepo_nb.repos.holding import holds
-from xrepo_nb.repos.narrowing import as_written, seen
+from xrepo_nb.repos.narrowing import as_written
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.shaping import document_of, field_names, record_of
 from xrepo_nb.repos.updates import merged, updated
+from xrepo_nb.repos.visible import Sight
 from xrepo_nb.resources.base import WriteResult
 
 if TYPE_CHECKING:
@@ -188,7 +189,8 @@ class Writer:
                 raise self._unknown(name)
 
     def _unknown(self, name: str) -> XRepoValidationError:
-        known = seen(self.repo, self.schema, self.operation.policy, self.operation.permission).names
+        sight = Sight(self.repo, self.operation.policy, self.operation.permission)
+        known = sight.shown(self.schema).names
         return XRepoValidationError(f"unknown field {name!r}", asked=name, exists=known)
 
     def _must_pass_check(self, document: dict[str, Any]) -> None:
