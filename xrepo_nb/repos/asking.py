@@ -1,4 +1,4 @@
-"""From what a caller asks to a plan: filters, order, window, projection, pipeline."""
+"""From what a caller asks to a plan: filters, order, page, projection, pipeline."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _may_be_array(schema: Schema, path: tuple[str, ...]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Page:
     """Which of the matching rows are wanted, in which order."""
 
     sort: Any = None
@@ -68,7 +68,7 @@ class Window:
     limit: int | None = None
 
 
-def windowed(plan: Plan, sort: Any, skip: int, limit: int | None) -> Plan:
+def paged(plan: Plan, sort: Any, skip: int, limit: int | None) -> Plan:
     """The plan's rows in that order, from `skip` on, at most `limit` of them."""
     if sort is not None and not (isinstance(sort, Sized) and not len(sort)):
         from xrepo_nb.query.parsing import parse_sort

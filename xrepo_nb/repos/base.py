@@ -99,8 +99,8 @@ class XRepo(RepoFoundation, Generic[T]):
         """
         async with Operation(self, "list", Permission.LIST, user_id) as operation:
             matching = asking.matching(self, filters, operation)
-            window = asking.Window(sort, skip, limit)
-            answer, total = await reading.page(self, matching, window, operation, engine)
+            wanted = asking.Page(sort, skip, limit)
+            answer, total = await reading.page(self, matching, wanted, operation, engine)
             records = await records_of(answer.table, operation.model, operation.grant)
             operation.rows = len(records)
         made = Provenance(self.metadata.name, answer.engine, operation.duration_ms, answer.cached)
@@ -111,7 +111,7 @@ class XRepo(RepoFoundation, Generic[T]):
     ) -> T | None:
         """The first record that matches, or None."""
         async with Operation(self, "find_one", Permission.LIST, user_id) as operation:
-            plan = asking.windowed(asking.matching(self, filters, operation), sort, 0, 1)
+            plan = asking.paged(asking.matching(self, filters, operation), sort, 0, 1)
             answer = await reading.answer(self, plan, operation, engine=engine)
             found = await records_of(answer.table, operation.model, operation.grant)
             operation.rows = len(found)
@@ -193,7 +193,7 @@ class XRepo(RepoFoundation, Generic[T]):
         `pipeline` runs on the matching rows. The frame shares memory with the repo's own rows.
         """
         async with Operation(self, "frame", Permission.LIST, user_id) as operation:
-            plan = asking.windowed(asking.matching(self, filters, operation), sort, skip, limit)
+            plan = asking.paged(asking.matching(self, filters, operation), sort, skip, limit)
             plan = asking.projected(plan, fields)
             if pipeline is not None:
                 plan = asking.pipeline(self, pipeline, plan)
@@ -246,7 +246,7 @@ class XRepo(RepoFoundation, Generic[T]):
         Reads no rows, unless `analyze` measures rows and time of each stage.
         """
         async with Operation(self, "explain", Permission.LIST, user_id) as operation:
-            plan = asking.windowed(asking.matching(self, filters, operation), sort, skip, limit)
+            plan = asking.paged(asking.matching(self, filters, operation), sort, skip, limit)
             if pipeline is not None:
                 plan = asking.pipeline(self, pipeline, plan)
             return await explaining.explain(self, plan, operation, engine, analyze, repos)

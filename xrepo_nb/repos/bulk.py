@@ -68,7 +68,7 @@ async def update(writer: Writer, updates: Sequence[tuple[Any, Any]], on_error: O
         items, errors = _each([given for _, given in updates], changed, on_error)
         return await _applied(writer, "update", len(updates), items, errors, on_error)
 
-    return BulkCount(await _repeated(attempt))
+    return BulkCount(await _tried(attempt))
 
 
 async def delete(writer: Writer, ids: Sequence[Any], soft: bool) -> BulkCount:
@@ -89,7 +89,7 @@ async def delete(writer: Writer, ids: Sequence[Any], soft: bool) -> BulkCount:
         items, errors = _each(wanted, removed, "raise")
         return await _applied(writer, "update" if soft else "delete", len(ids), items, errors, "raise")
 
-    return BulkCount(await _repeated(attempt))
+    return BulkCount(await _tried(attempt))
 
 
 def _several(given: Any, what: str, example: str) -> list[Any]:
@@ -188,7 +188,7 @@ def _incomplete(repo: XRepo[Any], result: WriteResult) -> XRepoValidationError:
     return error
 
 
-async def _repeated(attempt: Callable[[], Awaitable[WriteResult]]) -> WriteResult:
+async def _tried(attempt: Callable[[], Awaitable[WriteResult]]) -> WriteResult:
     for _ in range(ATTEMPTS):
         try:
             return await attempt()
