@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xrepo_nb.core.errors import (
@@ -28,6 +30,7 @@ from xrepo_nb.repos.writing import (
     stored_at,
 )
 from xrepo_nb.resources.base import WriteResult
+from xrepo_nb.resources.outcomes import spread, united
 
 if TYPE_CHECKING:
     from xrepo_nb.repos.base import XRepo
@@ -159,20 +162,11 @@ async def _applied(
     if items:
         change = Change(kind, tuple(items.values()))
         result = await writer.apply(change, partial=on_error == "skip")
-    outcomes = ["failed" if index in errors else "skipped" for index in range(total)]
-    documents: list[dict[str, Any] | None] = [None] * total
-    reasons = dict(errors)
-    for position, index in enumerate(items):
-        outcomes[index] = result.outcomes[position]
-        if position in result.errors:
-            reasons[index] = result.errors[position]
-        if position < len(result.documents):
-            documents[index] = result.documents[position]
-    told = WriteResult(tuple(outcomes), reasons, tuple(documents))
-    applied = [item.id for index, item in items.items() if outcomes[index] == "applied"]
+    told = spread(result, list(items), total, errors)
+    applied = [item.id for index, item in items.items() if told.outcomes[index] == "applied"]
     finish(writer, applied)
-    writer.operation.details["outcomes"] = {name: outcomes.count(name) for name in dict.fromkeys(outcomes)}
-    if on_error == "raise" and reasons:
+    writer.operation.details["outcomes"] = dict(Counter(told.outcomes))
+    if on_error == "raise" and told.errors:
         raise _incomplete(writer.repo, told)
     return told
 
@@ -195,3 +189,26 @@ async def _tried(attempt: Callable[[], Awaitable[WriteResult]]) -> WriteResult:
         except Stale:
             continue
     raise XRepoConflictError("the records kept changing meanwhile", hint="try again")
+
+
+async def skipping(write: Callable[[Change], Awaitable[WriteResult]], change: Change) -> WriteResult:
+    """Writes the items that the source takes, where it takes all of a change or none of it.
+
+    The error of one that it does not take tells which it was: those before it are written, and
+    those after it tried.
+    """
+    done = WriteResult(())
+    items = change.items
+    while items:
+        try:
+            return united(done, await write(replace(change, items=items)))
+        except XRepoValidationError as error:
+            told: WriteResult | None = error.result
+            if told is None or not told.errors:
+                raise
+        at, reason = next(iter(told.errors.items()))
+        if at:
+            done = united(done, await write(replace(change, items=items[:at])))
+        done = united(done, WriteResult(("failed",), {0: reason}, (None,)))
+        items = items[at + 1 :]
+    return done

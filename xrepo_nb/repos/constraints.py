@@ -21,6 +21,7 @@ from xrepo_nb.repos.change import Change, Item
 from xrepo_nb.repos.execution import execute, gather
 from xrepo_nb.repos.holding import holds
 from xrepo_nb.resources.base import WriteResult
+from xrepo_nb.resources.outcomes import spread
 from xrepo_nb.schema.schema import Index, Schema
 
 if TYPE_CHECKING:
@@ -87,9 +88,10 @@ async def applied(repo: XRepo[Any], change: Change, identity: Identity, partial:
             at, reason = next(iter(taken.items()))
             which = f"record {at} of {len(change.items)}: " if len(change.items) > 1 else ""
             raise XRepoConflictError(f"{repo.metadata.name}: {which}{reason}")
-        kept = tuple(item for at, item in enumerate(change.items) if at not in taken)
-        result = await repo._apply(replace(change, items=kept), partial) if kept else WriteResult(())
-        return _spread(result, taken, len(change.items)) if taken else result
+        kept = {at: item for at, item in enumerate(change.items) if at not in taken}
+        rest = replace(change, items=tuple(kept.values()))
+        result = await repo._apply(rest, partial) if kept else WriteResult(())
+        return spread(result, list(kept), len(change.items), taken) if taken else result
 
 
 async def _taken(repo: XRepo[Any], change: Change, identity: Identity) -> dict[int, str]:
@@ -162,20 +164,6 @@ def _paths(names: Sequence[str]) -> tuple[Path, ...]:
 
 def _shared(unique: Constraint) -> str:
     return f"another record has this {', '.join('.'.join(path) for path in unique.paths)} already"
-
-
-def _spread(result: WriteResult, taken: Mapping[int, str], total: int) -> WriteResult:
-    """The outcome for each index of a change of which some records were left out."""
-    places = [at for at in range(total) if at not in taken]
-    outcomes, errors = ["failed"] * total, dict(taken)
-    documents: list[dict[str, Any] | None] = [None] * total
-    for position, at in enumerate(places):
-        outcomes[at] = result.outcomes[position]
-        if position < len(result.documents):
-            documents[at] = result.documents[position]
-        if position in result.errors:
-            errors[at] = result.errors[position]
-    return WriteResult(tuple(outcomes), dict(sorted(errors.items())), tuple(documents))
 
 
 def _parsed(given: Mapping[str, Any], at: str, known: Schema | None) -> Constraint:
