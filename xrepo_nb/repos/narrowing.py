@@ -172,7 +172,7 @@ def sight_of(operation: Operation) -> Sight:
 
 def visible_schema(repo: RepoFoundation, identity: Identity) -> Schema:
     """The schema that the identity sees, for listing or reading; empty when it may do neither."""
-    policy = OPEN if repo._acl_manager is None else repo._acl_manager.policy(identity)
+    policy = repo._policy(identity)
     for permission in _READS:
         if permission in policy.grants:
             sight = Sight(repo, policy, permission)
