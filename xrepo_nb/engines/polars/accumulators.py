@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from xrepo_nb.core.entering import entering
 from xrepo_nb.core.errors import an
 from xrepo_nb.engines.document.expressions.arrays import element_order
 from xrepo_nb.engines.polars.facts import INT64, Facts, fits
@@ -27,14 +28,8 @@ Lowering = Callable[[Accumulator, "Rows"], Value]
 ACCUMULATORS: dict[str, Lowering] = {}
 
 
-def accumulates(*names: str) -> Callable[[Lowering], Lowering]:
-    """Registers the lowering of accumulators; it may decline."""
-
-    def register(function: Lowering) -> Lowering:
-        ACCUMULATORS.update(dict.fromkeys(names, function))
-        return function
-
-    return register
+accumulates = entering(ACCUMULATORS)
+"""Registers the lowering of accumulators; it may decline."""
 
 
 class Rows:
