@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from xrepo_nb.query.expressions import FieldRef, Literal, Path, Variable
+from xrepo_nb.query.expressions import ROOTS, FieldRef, Literal, Path, Variable
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.query.typing.values import Value, resolved, root_of
 from xrepo_nb.schema.schema import Schema
@@ -72,7 +72,7 @@ def _changed(node: Any, names: Collection[str]) -> Any:
     """The node with its paths read; those within arrays, of variables and in plans below stay."""
     if isinstance(node, FieldRef):
         return FieldRef(_read(node.path, names))
-    if isinstance(node, Literal) or (isinstance(node, Variable) and node.name not in _ROOTS):
+    if isinstance(node, Literal) or (isinstance(node, Variable) and node.name not in ROOTS):
         return node
     new = {}
     for item in fields(node):
@@ -83,9 +83,6 @@ def _changed(node: Any, names: Collection[str]) -> Any:
         if found is not old:
             new[item.name] = found
     return replace(node, **new) if new else node
-
-
-_ROOTS = ("ROOT", "CURRENT")
 
 
 def _within(value: Any, names: Collection[str], may_be_path: bool) -> Any:

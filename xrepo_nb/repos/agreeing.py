@@ -5,7 +5,7 @@ from __future__ import annotations
 from xrepo_nb.core.errors import XRepoConfigurationError
 from xrepo_nb.resources.base import XResource
 from xrepo_nb.schema.schema import Schema
-from xrepo_nb.schema.types import Field
+from xrepo_nb.schema.types import NUMERIC, Field
 
 
 async def must_hold(resource: XResource, collection: str | None, schema: Schema) -> None:
@@ -33,4 +33,4 @@ async def must_hold(resource: XResource, collection: str | None, schema: Schema)
 def agree(declared: Field, found: Field) -> bool:
     """Whether rows of the one type are what the other says: numbers of all kinds are alike."""
     a, b = declared.type.kind, found.type.kind
-    return a == b or a == "mixed" or {a, b} <= {"int", "float", "decimal"}
+    return a == b or a == "mixed" or {a, b} <= NUMERIC

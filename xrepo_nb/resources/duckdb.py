@@ -24,6 +24,7 @@ from xrepo_nb.core.errors import (
 )
 from xrepo_nb.engines.duckdb.failures import failed_check
 from xrepo_nb.engines.duckdb.frames import to_table
+from xrepo_nb.engines.duckdb.inputs import ROW
 from xrepo_nb.resources.base import Capabilities
 from xrepo_nb.resources.duckdb_types import describe, is_text_only, selection
 from xrepo_nb.resources.sql_base import Batches, SQLFileResource
@@ -41,8 +42,6 @@ if TYPE_CHECKING:
 _CHUNK = 200
 _OF_VIEWS = ("is not an table", "only update base table", "only delete from base table")
 """What DuckDB says of a write into a view."""
-ROW = "#row"
-"""The name under which DuckDB's own row numbers are selected."""
 
 
 class DuckDBResource(SQLFileResource):

@@ -22,7 +22,7 @@ from xrepo_nb.engines.typed.kinds import SORTED
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Expr, FieldRef, Literal
 from xrepo_nb.query.plan import Accumulator
-from xrepo_nb.schema.types import Absence, DataType
+from xrepo_nb.schema.types import EXACT, Absence, DataType
 
 Lowering = Callable[[Accumulator, "Rows"], Value]
 ACCUMULATORS: dict[str, Lowering] = {}
@@ -155,7 +155,7 @@ def _avg(accumulator: Accumulator, rows: Rows) -> Value:
 def _mean(value: Value, height: int | None) -> pl.Expr:
     """The mean of numbers; that of ints whose sum no double may hold is of their exact sum."""
     low, high = value.facts.bounds
-    if value.kind != "int" or (height is not None and max(-low, high) * height <= 2**53):
+    if value.kind != "int" or (height is not None and max(-low, high) * height <= EXACT):
         return value.expr.mean()
     return mean_of_ints(value.expr)
 

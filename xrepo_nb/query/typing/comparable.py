@@ -13,7 +13,7 @@ from xrepo_nb.query import predicates as p
 from xrepo_nb.query.plan import Limit, Match, Plan, Scan, Skip, Sort
 from xrepo_nb.query.typing.values import Value, constant, resolved, root_of
 from xrepo_nb.schema.schema import Schema
-from xrepo_nb.schema.types import DataType
+from xrepo_nb.schema.types import NUMERIC, DataType
 
 
 def must_compare(node: p.Predicate, found: Value) -> None:
@@ -146,7 +146,7 @@ def _element(kind: DataType) -> DataType:
 _ANY = frozenset({"mixed", "null"})
 
 _ALIKE = (
-    frozenset({"int", "float", "decimal"}),
+    NUMERIC,
     frozenset({"datetime", "date"}),
     frozenset({"binary", "uuid"}),
 )
