@@ -274,11 +274,6 @@ def test_required_fields_are_required() -> None:
     assert [row.line for row in report.rejected] == [2, 3]
 
 
-def test_lines_are_those_given() -> None:
-    _, _, report = infer([{"a": 1}, {"a": "x"}], INT, on_reject="report", lines=[3, 9])
-    assert report.rejected[0].line == 9
-
-
 def test_a_schema_types_what_the_documents_leave_open() -> None:
     declared = Schema.of(
         {
