@@ -30,6 +30,7 @@ from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.rows import BulkCount, BulkRows, Provenance, Rows
 from xrepo_nb.repos.shaping import documents_of, records_of
 from xrepo_nb.resources.base import XResource
+from xrepo_nb.schema.frames import must_be_typed, with_nulls
 from xrepo_nb.schema.registry import UIHint, model_registry
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -213,18 +214,18 @@ class XRepo(RepoFoundation, Generic[T]):
         Raises `XRepoUnsupportedError` for a column of several types, which Arrow cannot hold.
         """
         frame = await self.frame(filters, **options)
-        reading.must_be_typed(frame)
+        must_be_typed(frame)
         return await offload(frame.to_arrow)
 
     async def to_pandas(self, filters: Any = None, **options: Any) -> pd.DataFrame:
         """The rows of `frame` as a pandas frame; what is absent is None or NaN in it."""
         frame = await self.frame(filters, **options)
-        return await offload(lambda: reading.with_nulls(frame).to_pandas())
+        return await offload(lambda: with_nulls(frame).to_pandas())
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The rows as an Arrow stream, so that other frame libraries take a repo as it is. Blocking."""
         frame = self.sync.frame()
-        reading.must_be_typed(frame)
+        must_be_typed(frame)
         return frame.__arrow_c_stream__(requested_schema)
 
     async def explain(

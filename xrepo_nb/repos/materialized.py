@@ -162,7 +162,7 @@ class MaterializedRepo(XRepo[T]):
             return found
         fields = [replace(f, absence="null") if f.required else f for f in found.schema.fields]
         schema = found.schema.replace(fields=tuple(fields))
-        return replace(found, schema=schema, table=Table(frame=found.table.frame, schema=schema))
+        return replace(found, schema=schema, table=found.table.described(schema))
 
     async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
         storage = self._storage

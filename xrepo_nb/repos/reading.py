@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from xrepo_nb.core.closing import closing
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError, XRepoUnsupportedError
-from xrepo_nb.core.missing import MISSING
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError
 from xrepo_nb.core.offload import offload
 from xrepo_nb.governance.identity import resolve
 from xrepo_nb.governance.policy import OPEN
@@ -143,25 +142,6 @@ async def frame_of(table: Table) -> pl.DataFrame:
     if table.is_frame and not table.is_lazy:
         return table.frame
     return await offload(lambda: table.frame)
-
-
-def must_be_typed(frame: pl.DataFrame) -> None:
-    """Raises `XRepoUnsupportedError` when Arrow has no type for a column: one that holds several."""
-    mixed = [name for name, dtype in frame.schema.items() if dtype == pl.Object]
-    if mixed:
-        raise XRepoUnsupportedError(
-            f"Arrow has no type for a column of several: {', '.join(mixed)}",
-            asked=mixed[0],
-            hint="name the others by fields=[...], or make it one type in a pipeline, as by $toString",
-        )
-
-
-def with_nulls(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with None where a column of several types has nothing."""
-    mixed = [name for name, dtype in frame.schema.items() if dtype == pl.Object]
-    return frame.with_columns(
-        pl.Series(name, [None if v is MISSING else v for v in frame[name]], dtype=pl.Object) for name in mixed
-    )
 
 
 def glimpse(repo: XRepo[Any], found: Opened, n: int | None) -> Table:

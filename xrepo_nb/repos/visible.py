@@ -179,12 +179,7 @@ class Sight:
         bare = not grant.masks and found.schema.is_typed
         if bare and _alike(schema, self.shown(found.schema)):
             return found
-        table = (
-            Table(lazy=shown.lazy, schema=schema)
-            if shown.is_lazy
-            else Table(frame=shown.frame, schema=schema)
-        )
-        return replace(found, schema=schema, table=table, plan=None, narrowed=True)
+        return replace(found, schema=schema, table=shown.described(schema), plan=None, narrowed=True)
 
 
 def _shows_all_rows(grant: Grant) -> bool:
