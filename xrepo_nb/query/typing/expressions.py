@@ -17,6 +17,7 @@ from xrepo_nb.query.expressions import (
     Path,
     Variable,
 )
+from xrepo_nb.query.operators import by_operator
 from xrepo_nb.query.plan import FirstMatch, SliceOf
 from xrepo_nb.query.typing.values import (
     MIXED,
@@ -226,10 +227,6 @@ def _merged(values: Sequence[Value]) -> Value:
     return object_of(fields.values(), source=lineage(*values))
 
 
-def _table(*rows: tuple[str, Rule]) -> dict[str, Rule]:
-    return {"$" + name: rule for names, rule in rows for name in names.split()}
-
-
 _MATCH = object_of(
     [
         field_of("match", Value(DataType("string"))),
@@ -238,7 +235,7 @@ _MATCH = object_of(
     ]
 )
 
-_RULES = _table(
+_RULES: dict[str, Rule] = by_operator(
     ("abs ceil floor mod multiply round trunc", _number),
     ("add", _add),
     ("subtract", _subtract),
