@@ -6,7 +6,7 @@ the schema tells the two apart. A field `Sepal` that may hold a `Length` goes fi
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -30,6 +30,17 @@ def dotted(schema: Schema) -> Collection[str]:
         return ()
     root = root_of(schema)
     return frozenset(name for name in names if not _is_path(tuple(name.split(".")), schema, root))
+
+
+def dotted_in_all(schemas: Iterable[Schema]) -> frozenset[str]:
+    """The names with dots of all schemas, without those that are a path in another."""
+    known = [(schema, dotted(schema)) for schema in schemas]
+    return frozenset(
+        name
+        for _, names in known
+        for name in names
+        if all(name in own or schema.field(name.partition(".")[0]) is None for schema, own in known)
+    )
 
 
 def _is_path(path: Path, schema: Schema, root: Value) -> bool:

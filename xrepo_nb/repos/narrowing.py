@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -100,25 +100,12 @@ def checked(plan: Plan, scope: Scope) -> Plan:
     if isinstance(plan, Scan) or not all(schema.fields for schema in visible.values()):
         return plan
     from xrepo_nb.query.check import check_fields
-    from xrepo_nb.query.naming import with_names
+    from xrepo_nb.query.naming import dotted_in_all, with_names
     from xrepo_nb.query.typing.comparable import with_moments
 
-    plan = with_moments(with_names(plan, _dotted(visible.values())), visible)
+    plan = with_moments(with_names(plan, dotted_in_all(visible.values())), visible)
     check_fields(plan, visible)
     return plan
-
-
-def _dotted(schemas: Iterable[Schema]) -> frozenset[str]:
-    """The names with dots of all schemas, without those that are a path in another."""
-    from xrepo_nb.query.naming import dotted
-
-    known = [(schema, dotted(schema)) for schema in schemas]
-    return frozenset(
-        name
-        for _, names in known
-        for name in names
-        if all(name in own or schema.field(name.partition(".")[0]) is None for schema, own in known)
-    )
 
 
 async def narrowed(plan: Plan, scope: Scope) -> tuple[Plan, Scope]:
