@@ -241,7 +241,7 @@ class ConnectedRepo(XRepo[T]):
         return residual, explaining.pushed(native, kind, text, table if analyze else None), table
 
     def _split(self, plan: Plan) -> tuple[Plan, Plan]:
-        from xrepo_nb.query.optimize import split
+        from xrepo_nb.query.splitting import split
 
         found = split(plan, self.source.capabilities)
         return self._of_schema(found.native), found.residual

@@ -71,7 +71,7 @@ def _plan(
 
 
 def _split(plan: Plan, resource: XResource) -> tuple[Plan, Plan]:
-    from xrepo_nb.query.optimize import split
+    from xrepo_nb.query.splitting import split
 
     found = split(plan, resource.capabilities)
     return found.native, found.residual

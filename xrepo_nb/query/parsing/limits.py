@@ -64,7 +64,7 @@ def checked_depth(depth: int, at: str) -> int:
     return depth
 
 
-def check_predicate(given: Predicate, at: str) -> None:
+def check_nested(given: Predicate, at: str) -> None:
     """Refuses a condition, made by hand, that is nested too deep."""
     level, depth = [given], 0
     while level:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoQueryError
+from xrepo_nb.core.plain import moment_of
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.plan import Limit, Match, Plan, Scan, Skip, Sort
 from xrepo_nb.query.typing.values import Value, constant, resolved, root_of
@@ -110,13 +111,8 @@ def as_held(value: Any, kind: str) -> Any:
     return found
 
 
-def _moment(text: str) -> datetime.datetime:
-    found = datetime.datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
-
-
 _READERS: dict[str, Callable[[str], Any]] = {
-    "datetime": _moment,
+    "datetime": moment_of,
     "date": datetime.date.fromisoformat,
     "time": datetime.time.fromisoformat,
     "uuid": uuid.UUID,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from xrepo_nb.query.expressions import (
+    ROOTS,
     ArrayExpr,
     Call,
     DocumentExpr,
@@ -91,7 +92,7 @@ def _variable(expr: Variable, scope: Scope) -> Value:
     bound = scope.variables.get(expr.name)
     if bound is not None:
         return scope.find(bound, expr.path) if expr.path else bound
-    if expr.name in ("ROOT", "CURRENT"):
+    if expr.name in ROOTS:
         return scope.find(scope.root, expr.path)
     if expr.name == "NOW":
         return Value(DataType("datetime"))
