@@ -112,12 +112,12 @@ class SQLiteResource(SQLFileResource):
         try:
             rows = cursor.fetchmany(size)
             while following := cursor.fetchmany(size):
-                yield decode(rows, rendered.schema)
+                yield self._decode(rows, rendered.schema)
                 rows = following
         finally:
             cursor.close()
         # One batch ahead, so that the file is free for writers when the last one is handed out.
-        yield decode(rows, rendered.schema)
+        yield self._decode(rows, rendered.schema)
 
     def _write(
         self,
@@ -148,10 +148,31 @@ class SQLiteResource(SQLFileResource):
             )
 
     def _encode(self, value: Any, schema: Schema, name: str) -> Any:
-        return encode(value, schema, name)
+        field = schema.field(name)
+        kind = field.type.kind if field else "mixed"
+        if value is None:
+            return None
+        odd = isinstance(value, float) and value != value
+        if odd or not fits(value, kind, _ACCEPTED):
+            raise misfit(name, value, kind)
+        return _stored(value, kind)
 
     def _decode(self, rows: Sequence[tuple[Any, ...]], schema: Schema) -> Table:
-        return decode(rows, schema)
+        """Raises `XRepoValidationError` for a value that its column's type cannot hold."""
+        columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [() for _ in schema.fields]
+        series = []
+        for field, values in zip(schema.fields, columns, strict=True):
+            try:
+                series.append(
+                    pl.Series(field.name, parse(values, field.type.kind), dtype=field.type.to_polars())
+                )
+            except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+                raise XRepoValidationError(
+                    f"column {field.name!r} holds a value that is no {field.type.kind}",
+                    asked=field.name,
+                    hint="the table changed since it was described: describe it again",
+                ) from None
+        return Table(frame=frame_of(series), schema=schema)
 
     def _kept(self, statement: Statement, rows: Sequence[tuple[Any, ...]], schema: Schema) -> None:
         mixed = [(i, f.name) for i, f in enumerate(schema.fields) if f.type.kind == "mixed"]
@@ -197,34 +218,6 @@ def _run(connection: sqlite3.Connection, at: int, statement: Statement) -> list[
         return connection.execute(statement.sql, statement.params).fetchall()
     except sqlite3.Error as error:
         raise RecordError(at, error) from None
-
-
-def decode(rows: Sequence[tuple[Any, ...]], schema: Schema) -> Table:
-    """Rows as a table; raises `XRepoValidationError` for a value that its column's type cannot hold."""
-    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [() for _ in schema.fields]
-    series = []
-    for field, values in zip(schema.fields, columns, strict=True):
-        try:
-            series.append(pl.Series(field.name, parse(values, field.type.kind), dtype=field.type.to_polars()))
-        except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-            raise XRepoValidationError(
-                f"column {field.name!r} holds a value that is no {field.type.kind}",
-                asked=field.name,
-                hint="the table changed since it was described: describe it again",
-            ) from None
-    return Table(frame=frame_of(series), schema=schema)
-
-
-def encode(value: Any, schema: Schema, name: str) -> Any:
-    """The value as SQLite stores it; raises `XRepoValidationError` when the column cannot keep it."""
-    field = schema.field(name)
-    kind = field.type.kind if field else "mixed"
-    if value is None:
-        return None
-    odd = isinstance(value, float) and value != value
-    if odd or not fits(value, kind, _ACCEPTED):
-        raise misfit(name, value, kind)
-    return _stored(value, kind)
 
 
 _ACCEPTED: Mapping[str, tuple[type, ...]] = {
