@@ -22,7 +22,8 @@ from xrepo_nb.core.errors import (
     an,
 )
 from xrepo_nb.resources.base import Capabilities
-from xrepo_nb.resources.sql_base import Batches, SQLFileResource
+from xrepo_nb.resources.sql_base import Batches
+from xrepo_nb.resources.sql_writable import WritableSQLFile
 from xrepo_nb.resources.sql_writes import ACCEPTED, Answers, RecordError, Statement, fits, misfit
 from xrepo_nb.resources.sqlite_declared import read_as_declared, stated
 from xrepo_nb.resources.sqlite_types import describe, parse
@@ -37,7 +38,7 @@ _PATIENCE = 0.8
 """The part of the timeout for which SQLite itself waits for a lock, so that it tells of it first."""
 
 
-class SQLiteResource(SQLFileResource):
+class SQLiteResource(WritableSQLFile):
     """A SQLite database file.
 
     SQLite lets any column hold any type, so `describe` reads the values once: a column that
