@@ -18,11 +18,11 @@ from xrepo_nb.schema.schema import Schema
 Node = TypeVar("Node")
 
 
-def dotted(schema: Schema) -> Collection[str]:
+def names_with_dots(schema: Schema) -> Collection[str]:
     """The names with dots of the schema's fields that no path into another field spells.
 
     >>> number = {"type": "int"}
-    >>> sorted(dotted(Schema.of({"fields": {"a": number, "a.1": number, "b.c": number}})))
+    >>> sorted(names_with_dots(Schema.of({"fields": {"a": number, "a.1": number, "b.c": number}})))
     ['a.1', 'b.c']
     """
     names = [name for name in schema.names if "." in name]
@@ -32,9 +32,9 @@ def dotted(schema: Schema) -> Collection[str]:
     return frozenset(name for name in names if not _is_path(tuple(name.split(".")), schema, root))
 
 
-def dotted_in_all(schemas: Iterable[Schema]) -> frozenset[str]:
+def names_with_dots_of_all(schemas: Iterable[Schema]) -> frozenset[str]:
     """The names with dots of all schemas, without those that are a path in another."""
-    known = [(schema, dotted(schema)) for schema in schemas]
+    known = [(schema, names_with_dots(schema)) for schema in schemas]
     return frozenset(
         name
         for _, names in known

@@ -11,7 +11,7 @@ from xrepo_nb.governance.audit import AuditEntry, AuditLog
 from xrepo_nb.governance.identity import resolve
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.observe.stats import RepoStats
-from xrepo_nb.query.naming import dotted, path_of
+from xrepo_nb.query.naming import names_with_dots, path_of
 from xrepo_nb.repos import (
     asking,
     auditing,
@@ -131,7 +131,7 @@ class XRepo(RepoFoundation, Generic[T]):
         """The different values of a field, sorted; elements of arrays count by themselves."""
         async with Operation(self, "distinct", Permission.LIST, user_id) as operation:
             schema = await narrowing.current_schema(self, operation)
-            path = path_of(asking.field_name(field), dotted(schema))
+            path = path_of(asking.field_name(field), names_with_dots(schema))
             plan = asking.distinct(schema, asking.matching(self, filters, operation), path)
             answer = await reading.answer(self, plan, operation, engine=engine)
             values = [row.get("_id") for row in await documents_of(answer.table)]

@@ -12,7 +12,7 @@ from xrepo_nb.core.turns import Turns
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.query.check import check_fields
 from xrepo_nb.query.expressions import Path
-from xrepo_nb.query.naming import dotted, named, path_of
+from xrepo_nb.query.naming import named, names_with_dots, path_of
 from xrepo_nb.query.parsing import parse_filter
 from xrepo_nb.query.plan import Match, Scan
 from xrepo_nb.query.predicates import Compare, Exists, Or, Predicate, conjunction
@@ -186,7 +186,7 @@ def _parsed(given: Mapping[str, Any], at: str, known: Schema | None) -> Constrai
 def _checked(predicate: Predicate, known: Schema | None) -> Predicate:
     if known is None:
         return predicate
-    predicate = named(predicate, dotted(known))
+    predicate = named(predicate, names_with_dots(known))
     check_fields(Match(Scan("rows"), predicate), {"rows": known})
     return moments_in(predicate, known)
 
@@ -196,7 +196,7 @@ def _named(given: Any, at: str, known: Schema | None) -> tuple[Path, ...]:
     names = [given] if isinstance(given, str) else given
     if not isinstance(names, list | tuple) or not names or not all(isinstance(n, str) and n for n in names):
         raise XRepoConfigurationError(f"{at} is the name of a field, or a list of names", asked=at)
-    paths = tuple(path_of(name, dotted(known) if known else ()) for name in names)
+    paths = tuple(path_of(name, names_with_dots(known) if known else ()) for name in names)
     for path in paths:
         _checked(Exists(path, True), known)
     return paths

@@ -100,10 +100,10 @@ def checked(plan: Plan, scope: Scope) -> Plan:
     if isinstance(plan, Scan) or not all(schema.fields for schema in visible.values()):
         return plan
     from xrepo_nb.query.check import check_fields
-    from xrepo_nb.query.naming import dotted_in_all, with_names
+    from xrepo_nb.query.naming import names_with_dots_of_all, with_names
     from xrepo_nb.query.typing.comparable import with_moments
 
-    plan = with_moments(with_names(plan, dotted_in_all(visible.values())), visible)
+    plan = with_moments(with_names(plan, names_with_dots_of_all(visible.values())), visible)
     check_fields(plan, visible)
     return plan
 

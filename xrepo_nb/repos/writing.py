@@ -21,7 +21,7 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.governance.policy import OPEN, FieldSet, Grant
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.check import names_below
-from xrepo_nb.query.naming import dotted, path_of
+from xrepo_nb.query.naming import names_with_dots, path_of
 from xrepo_nb.query.typing.values import root_of
 from xrepo_nb.repos.change import Change, Current, Item, Kind, Stale
 from xrepo_nb.repos.constraints import applied
@@ -88,7 +88,7 @@ class Writer:
         repo, old = self.repo, current.document
         self._must_be_current(record_id, old, version)
         shown = self.grant.fields.part_of(old)
-        new = updated(shown, given, repo.metadata.name, dotted(self.schema))
+        new = updated(shown, given, repo.metadata.name, names_with_dots(self.schema))
         difference = {f: new.get(f, MISSING) for f in {**shown, **new} if _differs(shown, new, f)}
         self._only_shown(difference)
         self._must_be_known(difference.keys() - shown.keys())
@@ -157,7 +157,7 @@ class Writer:
     def _hidden_names(self) -> Iterator[str]:
         fields = self.grant.fields
         if not fields.is_all:
-            names = dotted(self.repo._schema)
+            names = names_with_dots(self.repo._schema)
             for name in names_below(root_of(self.repo._schema)):
                 if not fields.shows(path_of(name, names)):
                     yield name

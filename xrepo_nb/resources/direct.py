@@ -50,7 +50,7 @@ def _plan(
     sort: Sequence[tuple[str, int]] | None,
 ) -> Plan:
     from xrepo_nb.query.check import check_fields
-    from xrepo_nb.query.naming import dotted, with_names
+    from xrepo_nb.query.naming import names_with_dots, with_names
     from xrepo_nb.query.parsing import parse_filter, parse_sort
 
     if skip < 0 or (limit is not None and limit < 0):
@@ -65,7 +65,7 @@ def _plan(
     if limit is not None:
         plan = Limit(plan, limit)
     if schema.fields:
-        plan = with_names(plan, dotted(schema))
+        plan = with_names(plan, names_with_dots(schema))
         check_fields(plan, {_ROWS: schema})
     return plan
 
