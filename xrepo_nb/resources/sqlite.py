@@ -113,12 +113,12 @@ class SQLiteResource(WritableSQLFile):
         try:
             rows = cursor.fetchmany(size)
             while following := cursor.fetchmany(size):
-                yield self._decode(rows, rendered.schema)
+                yield decode(rows, rendered.schema)
                 rows = following
         finally:
             cursor.close()
         # One batch ahead, so that the file is free for writers when the last one is handed out.
-        yield self._decode(rows, rendered.schema)
+        yield decode(rows, rendered.schema)
 
     def _write(
         self,
@@ -159,21 +159,7 @@ class SQLiteResource(WritableSQLFile):
         return _stored(value, kind)
 
     def _decode(self, rows: Sequence[tuple[Any, ...]], schema: Schema) -> Table:
-        """Raises `XRepoValidationError` for a value that its column's type cannot hold."""
-        columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [() for _ in schema.fields]
-        series = []
-        for field, values in zip(schema.fields, columns, strict=True):
-            try:
-                series.append(
-                    pl.Series(field.name, parse(values, field.type.kind), dtype=field.type.to_polars())
-                )
-            except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
-                raise XRepoValidationError(
-                    f"column {field.name!r} holds a value that is no {field.type.kind}",
-                    asked=field.name,
-                    hint="the table changed since it was described: describe it again",
-                ) from None
-        return Table(frame=frame_of(series), schema=schema)
+        return decode(rows, schema)
 
     def _kept(self, statement: Statement, rows: Sequence[tuple[Any, ...]], schema: Schema) -> None:
         mixed = [(i, f.name) for i, f in enumerate(schema.fields) if f.type.kind == "mixed"]
@@ -228,6 +214,22 @@ _ACCEPTED: Mapping[str, tuple[type, ...]] = {
     "mixed": (str, int, float, bool, bytes, datetime, date, time, Decimal, uuid.UUID),
     "null": (str, int, float, bool, bytes, datetime, date, time, Decimal, uuid.UUID),
 }
+
+
+def decode(rows: Sequence[tuple[Any, ...]], schema: Schema) -> Table:
+    """Rows as a table; raises `XRepoValidationError` for a value that its column's type cannot hold."""
+    columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [() for _ in schema.fields]
+    series = []
+    for field, values in zip(schema.fields, columns, strict=True):
+        try:
+            series.append(pl.Series(field.name, parse(values, field.type.kind), dtype=field.type.to_polars()))
+        except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+            raise XRepoValidationError(
+                f"column {field.name!r} holds a value that is no {field.type.kind}",
+                asked=field.name,
+                hint="the table changed since it was described: describe it again",
+            ) from None
+    return Table(frame=frame_of(series), schema=schema)
 
 
 def _stored(value: Any, kind: str) -> Any:
