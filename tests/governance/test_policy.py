@@ -93,7 +93,7 @@ def test_masks_replace_values_and_may_use_hidden_ones():
 def test_a_field_that_only_some_rows_may_show_is_hidden_in_all():
     wide = rule(fields=["_id", "region"])
     narrow = rule("s", rows={"owner": "bob"}, fields=["_id", "salary"])
-    assert shown([wide, narrow])[1] == {"_id": 2, "region": "US"} or shown([wide, narrow])[1] == {"_id": 2}
+    assert shown([wide, narrow])[1] == {"_id": 2, "region": "US"}
     assert all("salary" not in row for row in shown([wide, narrow]))
 
 

@@ -11,10 +11,10 @@ import pytest
 from tests.conformance import cases
 from xrepo_nb.core.errors import XRepoError
 from xrepo_nb.engines.document import DocumentEngine
-from xrepo_nb.query.optimize import optimize, split
+from xrepo_nb.query.optimize import optimize
 from xrepo_nb.query.parsing import parse_pipeline
 from xrepo_nb.query.plan import Merge, Out, Plan, Scan
-from xrepo_nb.query.splitting import Takes
+from xrepo_nb.query.splitting import Takes, split
 from xrepo_nb.query.text import describe
 from xrepo_nb.resources.base import Capabilities
 from xrepo_nb.schema.schema import Schema

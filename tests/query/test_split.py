@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from xrepo_nb.query.optimize import split
 from xrepo_nb.query.parsing import parse_pipeline
 from xrepo_nb.query.plan import Join, Scan
+from xrepo_nb.query.splitting import split
 from xrepo_nb.resources.base import Capabilities
 
 T = Scan("t")

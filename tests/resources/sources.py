@@ -14,7 +14,9 @@ from typing import Any
 import polars as pl
 
 from tests.databases import database
-from xrepo_nb.resources.base import XResource
+from xrepo_nb.core.offload import offload
+from xrepo_nb.query.plan import Plan
+from xrepo_nb.resources.base import ScanRequest, XResource
 from xrepo_nb.resources.factory import ResourceFactory
 
 COLLECTION = "people"
@@ -96,3 +98,10 @@ SOURCES: dict[str, Source] = {
     "sqlite": Source(_sqlite, writes=True),
     "duckdb": Source(_duckdb, writes=True),
 }
+
+
+async def rows(resource: XResource, plan: Plan, collection: str = "items") -> list[dict[str, Any]]:
+    """The rows of a plan that a source runs, read in batches of two."""
+    request = ScanRequest(plan, batch_size=2)
+    tables = [table async for table in resource.scan(collection, request)]
+    return await offload(lambda: [row for table in tables for row in table.documents])

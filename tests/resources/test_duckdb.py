@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 import duckdb
 import pytest
 
+from tests.resources.sources import rows
 from xrepo_nb.core.errors import (
     XRepoConflictError,
     XRepoConnectionError,
@@ -23,7 +24,7 @@ from xrepo_nb.core.errors import (
 from xrepo_nb.core.offload import offload
 from xrepo_nb.engines.document import DocumentEngine
 from xrepo_nb.query.parsing import parse_pipeline
-from xrepo_nb.query.plan import Plan, Scan
+from xrepo_nb.query.plan import Scan
 from xrepo_nb.resources.base import ScanRequest
 from xrepo_nb.resources.duckdb import DuckDBResource
 from xrepo_nb.resources.sql_statements import insert_sql
@@ -54,12 +55,6 @@ async def items(tmp_path: Path) -> Any:
     await resource.connect()
     yield resource
     await resource.close()
-
-
-async def rows(resource: DuckDBResource, plan: Plan, collection: str = "items") -> list[dict[str, Any]]:
-    request = ScanRequest(plan, batch_size=2)
-    tables = [table async for table in resource.scan(collection, request)]
-    return await offload(lambda: [row for table in tables for row in table.documents])
 
 
 async def test_types_are_described(items: DuckDBResource) -> None:

@@ -478,17 +478,24 @@ SECRET_URLS = [
 ]
 
 
-@pytest.mark.parametrize("url", SECRET_URLS)
-async def test_no_secret_of_a_url_is_told(url: str) -> None:
-    labels: list[str] = []
+@pytest.fixture
+def labels() -> Iterator[list[str]]:
+    """What progress is told of the work that a test does."""
+    told: list[str] = []
 
     @contextmanager
     def keep(label: str, total: int | None = None) -> Iterator[Any]:
-        labels.append(label)
+        told.append(label)
         yield lambda amount: None
 
+    with reporting(keep):
+        yield told
+
+
+@pytest.mark.parametrize("url", SECRET_URLS)
+async def test_no_secret_of_a_url_is_told(url: str, labels: list[str]) -> None:
     told: list[Any] = []
-    with reporting(keep), pytest.raises(XRepoError) as caught:
+    with pytest.raises(XRepoError) as caught:
         source = resource_for(url).resource
         told += [repr(source), str(source), source.name]
         await xr.open(url)
@@ -513,15 +520,8 @@ def test_no_url_however_it_is_written_shows_its_secret(
     assert CANARY not in shown(url) + file_name(url)
 
 
-async def test_progress_does_not_tell_the_password_of_a_database() -> None:
-    labels: list[str] = []
-
-    @contextmanager
-    def keep(label: str, total: int | None = None) -> Iterator[Any]:
-        labels.append(label)
-        yield lambda amount: None
-
-    with reporting(keep), pytest.raises(XRepoConfigurationError, match="no source of kind 'oracle'"):
+async def test_progress_does_not_tell_the_password_of_a_database(labels: list[str]) -> None:
+    with pytest.raises(XRepoConfigurationError, match="no source of kind 'oracle'"):
         await xr.open(f"oracle://ada:{CANARY}@host")
     assert labels and CANARY not in labels[0]
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.resources.sources import rows
 from xrepo_nb.core.errors import (
     XRepoConflictError,
     XRepoConnectionError,
@@ -22,7 +23,7 @@ from xrepo_nb.core.errors import (
 from xrepo_nb.core.offload import offload
 from xrepo_nb.engines.document import DocumentEngine
 from xrepo_nb.query.parsing import parse_filter
-from xrepo_nb.query.plan import Match, Plan, Scan
+from xrepo_nb.query.plan import Match, Scan
 from xrepo_nb.resources.base import ScanRequest
 from xrepo_nb.resources.sqlite import SQLiteResource
 from xrepo_nb.schema.table import Table
@@ -50,12 +51,6 @@ async def items(tmp_path: Path) -> Any:
     await resource.connect()
     yield resource
     await resource.close()
-
-
-async def rows(resource: SQLiteResource, plan: Plan, collection: str = "items") -> list[dict[str, Any]]:
-    request = ScanRequest(plan, batch_size=2)
-    tables = [table async for table in resource.scan(collection, request)]
-    return await offload(lambda: [row for table in tables for row in table.documents])
 
 
 async def test_columns_are_described_by_declaration_and_by_what_they_hold(items: SQLiteResource) -> None:

@@ -248,7 +248,7 @@ def test_lossless_conversions_to_a_declared_type_are_made_and_reported(
     frame, schema, report = infer([{"a": value}], {"fields": {"a": {"type": declared}}})
     assert to_documents(frame, schema) == [{"a": stored}]
     assert schema["fields"]["a"]["type"] == declared
-    assert sum(report["a"].coerced.values()) == 1 or (declared, value) == ("float", 3)
+    assert sum(report["a"].coerced.values()) == 1
 
 
 @pytest.mark.parametrize(
@@ -272,11 +272,6 @@ def test_required_fields_are_required() -> None:
     schema = {"fields": {"a": {"type": "int", "required": True}}}
     _, _, report = infer([{"a": 1}, {"a": None}, {}], schema, on_reject="report")
     assert [row.line for row in report.rejected] == [2, 3]
-
-
-def test_lines_are_those_given() -> None:
-    _, _, report = infer([{"a": 1}, {"a": "x"}], INT, on_reject="report", lines=[3, 9])
-    assert report.rejected[0].line == 9
 
 
 def test_a_schema_types_what_the_documents_leave_open() -> None:

@@ -37,11 +37,3 @@ async def database(tmp_path: Path) -> AsyncIterator[Any]:
     await resource.connect()
     yield resource
     await resource.close()
-
-
-@pytest.fixture
-def products(tmp_path: Path) -> Path:
-    """The specification's `/data/products.csv`."""
-    path = tmp_path / "products.csv"
-    path.write_text("sku,name,price\na1,Pen,1.5\na2,Ink,7.0\n")
-    return path

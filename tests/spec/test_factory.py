@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +12,11 @@ from xrepo_nb import (
     ConnectedRepo,
     MaterializedRepo,
     RepoCreationStrategy,
-    ResourceFactory,
     XInspector,
     XObjPrototype,
     XRepo,
     XRepoConfigurationError,
     XRepoFactory,
-    model_registry,
 )
 from xrepo_nb.resources.memory import MemoryResource
 
@@ -163,29 +160,7 @@ async def test_register_strategy(ranges: Ranges) -> None:
     assert RepoCreationStrategy.__abstractmethods__ == {"can_handle", "create_repo", "priority"}
 
 
-# Model integration and usage examples.
-
-
-async def test_integration_with_xinspector(database: Any) -> None:
-    inspector = XInspector(database)
-    Generated = await inspector.generate_model("users")
-    model_registry.register(Generated, namespace="ns.models.User")
-    assert model_registry.get("ns.models.User") is Generated
-
-
-async def test_usage_example_1_auto_detection(database: Any) -> None:
-    inspector = XInspector(database)
-    Generated = await inspector.generate_model("users")
-    user_repo = await XRepoFactory.create(resource=database, model_class=Generated, collection="users")
-    assert isinstance(user_repo, ConnectedRepo)
-    assert isinstance((await user_repo.list())[0], Generated)
-
-
-async def test_usage_example_2_rows_of_an_endpoint() -> None:
-    data = [{"user_id": 1, "name": "Ann"}]
-    user_repo = await XRepoFactory.create(data=data, model_class=User, materialized=True)
-    assert isinstance(user_repo, MaterializedRepo)
-    assert await user_repo.list() == [User(user_id=1, name="Ann")]
+# A usage example, beside those that `test_examples.py` runs.
 
 
 async def test_usage_example_3_override(database: Any) -> None:
@@ -221,28 +196,6 @@ async def test_a_generated_model_knows_its_collection(database: Any) -> None:
         model = await XInspector(database).generate_model(collection)
         repo = await XRepoFactory.create_from_resource(resource=database, model_class=model)
         assert isinstance((await repo.list())[0], model)
-
-
-async def test_example_1_simple_repo(database: Any) -> None:
-    inspector = XInspector(database)
-    schema = await inspector.discover_schema("users")
-    Generated = await inspector.generate_model("users")
-    user_repo = await XRepoFactory.create_from_resource(
-        resource=database, model_class=Generated, collection="users", schema=schema
-    )
-    users = await user_repo.list({})
-    assert len(users) == 3 and all(isinstance(user, Generated) for user in users)
-
-
-async def test_example_2_csv(products: Path) -> None:
-    csv_resource = ResourceFactory.create("csv", file_path=str(products))
-    inspector = XInspector(csv_resource)
-    schema = await inspector.discover_schema()
-    Product = await inspector.generate_model("products")
-    product_repo = await XRepoFactory.create_from_resource(
-        resource=csv_resource, model_class=Product, schema=schema
-    )
-    assert [p.name for p in await product_repo.list({"price__gt": 5})] == ["Ink"]
 
 
 async def test_example_3_view(database: Any) -> None:
@@ -297,19 +250,6 @@ async def test_an_endpoint_is_read_into_memory(kind: str) -> None:
 async def test_a_view_needs_schemas(database: Any) -> None:
     with pytest.raises(ValueError, match="Schemas must be provided. Use XInspector to discover schemas."):
         await XRepoFactory.create_view_from_resources("v", [(database, "users")], {"on": "user_id"}, User)
-
-
-async def test_example_4_all_collections(database: Any) -> None:
-    collections = await database.list_collections_or_tables()
-    inspector = XInspector(database)
-    repos = {}
-    for collection in collections:
-        schema = await inspector.discover_schema(collection)
-        model = await inspector.generate_model(collection)
-        repos[collection] = await XRepoFactory.create_from_resource(
-            resource=database, model_class=model, collection=collection, schema=schema
-        )
-    assert {name: await repo.count() for name, repo in repos.items()} == {"orders": 3, "users": 3}
 
 
 async def test_create_aggregate_repo(database: Any) -> None:

@@ -13,7 +13,7 @@ from xrepo_nb.governance.names import must_name_fields
 from xrepo_nb.governance.policy import OPEN, FieldSet, Grant, Policy
 from xrepo_nb.governance.rules import ACLRule, Permission
 from xrepo_nb.query.expressions import Path
-from xrepo_nb.query.naming import dotted, named
+from xrepo_nb.query.naming import named, names_with_dots
 from xrepo_nb.query.typing.comparable import moments_in
 from xrepo_nb.schema.schema import Schema
 
@@ -121,7 +121,7 @@ class ACLManager:
 
 def _typed(grant: Grant, schema: Schema) -> Grant:
     """The grant, whose conditions take names with dots and ISO text for times, as filters do."""
-    own = dotted(schema)
+    own = names_with_dots(schema)
     allow, deny = grant.fields.allow, grant.fields.deny
 
     def spelt(paths: Iterable[Path]) -> frozenset[Path]:

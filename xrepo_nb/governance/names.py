@@ -10,7 +10,7 @@ from xrepo_nb.core.errors import XRepoConfigurationError, XRepoQueryError
 from xrepo_nb.governance.rules import ACLRule, Conditions
 from xrepo_nb.query.check import names_below
 from xrepo_nb.query.expressions import Path
-from xrepo_nb.query.naming import dotted, named, path_of
+from xrepo_nb.query.naming import named, names_with_dots, path_of
 from xrepo_nb.query.parsing import parse_expression, parse_filter
 from xrepo_nb.query.plan import AddFields, Match, Plan, Scan
 from xrepo_nb.query.predicates import Exists
@@ -44,7 +44,7 @@ def _refuse(of: str, path: Path, root: Value, at: str) -> NoReturn:
 
 def _reads(given: Conditions, schema: Schema) -> Iterator[tuple[str, Plan]]:
     """Plans that read what the conditions name, each with the condition it is of."""
-    names = dotted(schema)
+    names = names_with_dots(schema)
     for name in (*(given.allow or ()), *given.deny):
         yield "fields", _named(name, names)
     for name, expression in given.masks.items():

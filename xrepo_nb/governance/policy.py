@@ -107,6 +107,11 @@ class Policy:
         """What is allowed at all."""
         return frozenset(self.grants)
 
+    @property
+    def is_admin(self) -> bool:
+        """Whether it hides from its holder nothing of what was done, and how."""
+        return Permission.ADMIN in self.grants
+
     def grant(self, permission: Permission) -> Grant:
         """What the permission leaves; raises `XRepoPermissionError` when it leaves nothing."""
         found = self.grants.get(permission)

@@ -75,6 +75,13 @@ class FieldRef(Expr):
         return iter(())
 
 
+ROOTS = frozenset({"ROOT", "CURRENT"})
+"""The variables that are the document."""
+SYSTEM_VARIABLES = ROOTS | {"NOW", "REMOVE"}
+REDACT_VARIABLES = frozenset({"DESCEND", "PRUNE", "KEEP"})
+"""What there is in `$redact` besides."""
+
+
 @frozen
 class Variable(Expr):
     """`"$$name.path"`: a bound variable (`this`, `value`, of `$let`) or a system one.

@@ -6,11 +6,11 @@ the schema tells the two apart. A field `Sepal` that may hold a `Length` goes fi
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, TypeVar
 
-from xrepo_nb.query.expressions import FieldRef, Literal, Path, Variable
+from xrepo_nb.query.expressions import ROOTS, FieldRef, Literal, Path, Variable
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.query.typing.values import Value, resolved, root_of
 from xrepo_nb.schema.schema import Schema
@@ -18,11 +18,11 @@ from xrepo_nb.schema.schema import Schema
 Node = TypeVar("Node")
 
 
-def dotted(schema: Schema) -> Collection[str]:
+def names_with_dots(schema: Schema) -> Collection[str]:
     """The names with dots of the schema's fields that no path into another field spells.
 
     >>> number = {"type": "int"}
-    >>> sorted(dotted(Schema.of({"fields": {"a": number, "a.1": number, "b.c": number}})))
+    >>> sorted(names_with_dots(Schema.of({"fields": {"a": number, "a.1": number, "b.c": number}})))
     ['a.1', 'b.c']
     """
     names = [name for name in schema.names if "." in name]
@@ -30,6 +30,17 @@ def dotted(schema: Schema) -> Collection[str]:
         return ()
     root = root_of(schema)
     return frozenset(name for name in names if not _is_path(tuple(name.split(".")), schema, root))
+
+
+def names_with_dots_of_all(schemas: Iterable[Schema]) -> frozenset[str]:
+    """The names with dots of all schemas, without those that are a path in another."""
+    known = [(schema, names_with_dots(schema)) for schema in schemas]
+    return frozenset(
+        name
+        for _, names in known
+        for name in names
+        if all(name in own or schema.field(name.partition(".")[0]) is None for schema, own in known)
+    )
 
 
 def _is_path(path: Path, schema: Schema, root: Value) -> bool:
@@ -72,7 +83,7 @@ def _changed(node: Any, names: Collection[str]) -> Any:
     """The node with its paths read; those within arrays, of variables and in plans below stay."""
     if isinstance(node, FieldRef):
         return FieldRef(_read(node.path, names))
-    if isinstance(node, Literal) or (isinstance(node, Variable) and node.name not in _ROOTS):
+    if isinstance(node, Literal) or (isinstance(node, Variable) and node.name not in ROOTS):
         return node
     new = {}
     for item in fields(node):
@@ -83,9 +94,6 @@ def _changed(node: Any, names: Collection[str]) -> Any:
         if found is not old:
             new[item.name] = found
     return replace(node, **new) if new else node
-
-
-_ROOTS = ("ROOT", "CURRENT")
 
 
 def _within(value: Any, names: Collection[str], may_be_path: bool) -> Any:

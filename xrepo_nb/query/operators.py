@@ -8,6 +8,9 @@ in the order given here, absent ones left out.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
+
+Entry = TypeVar("Entry")
 
 MANY = 1_000_000
 """No bound on the number of arguments."""
@@ -55,8 +58,13 @@ def _options(
     )
 
 
-def _table(*rows: tuple[str, Signature]) -> dict[str, Signature]:
-    return {"$" + name: signature for names, signature in rows for name in names.split()}
+def by_operator(*rows: tuple[str, Entry]) -> dict[str, Entry]:
+    """A table by operator, from rows of their names without `$` and what they share.
+
+    >>> by_operator(("min max", 1), ("push", 2))
+    {'$min': 1, '$max': 1, '$push': 2}
+    """
+    return {"$" + name: entry for names, entry in rows for name in names.split()}
 
 
 _UNARY = _exactly(1)
@@ -69,7 +77,7 @@ _REPLACE = _options("input find replacement")
 _DATE_SHIFT = _options("startDate unit amount", "timezone")
 _FIRST_N = _options("n input", order="input n")
 
-EXPRESSIONS = _table(
+EXPRESSIONS = by_operator(
     ("abs acos acosh asin asinh atan atanh ceil cos cosh degreesToRadians exp floor ln log10", _UNARY),
     ("radiansToDegrees sigmoid sin sinh sqrt tan tanh", _UNARY),
     ("add multiply", _ANY),
@@ -141,7 +149,7 @@ EXPRESSION_NAMES = frozenset(EXPRESSIONS) | {"$let", "$literal"}
 _TOP = _options("sortBy output", constants="sortBy")
 _TOP_N = _options("n sortBy output", constants="sortBy")
 
-ACCUMULATORS = _table(
+ACCUMULATORS = by_operator(
     ("addToSet avg concatArrays first last max mergeObjects min push setUnion", _UNARY),
     ("stdDevPop stdDevSamp sum", _UNARY),
     ("count", Signature()),
@@ -155,7 +163,7 @@ ACCUMULATORS = _table(
 
 WINDOW_OPERATORS = {
     **{name: ACCUMULATORS[name] for name in ACCUMULATORS if name != "$mergeObjects"},
-    **_table(
+    **by_operator(
         ("covariancePop covarianceSamp", _BINARY),
         ("denseRank documentNumber rank", Signature()),
         ("derivative integral", _options("input", "unit", "unit")),

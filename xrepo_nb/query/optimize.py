@@ -1,4 +1,4 @@
-"""Optimisation: the same rows by a cheaper plan, and the part of it that a source runs itself."""
+"""Optimisation: the same rows by a cheaper plan."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from xrepo_nb.query.rules.constants import folded
 from xrepo_nb.query.rules.joins import Schemas
 from xrepo_nb.query.rules.limits import merge_skip, merge_sort, push_limit
 from xrepo_nb.query.rules.matches import push_match
-from xrepo_nb.query.splitting import Split, Takes, split
 from xrepo_nb.query.walk import LONGEST, over
 
 
@@ -108,5 +107,3 @@ _RULES: dict[type, Callable[[Any, Schemas], s.Plan]] = {
     s.Skip: lambda plan, _: merge_skip(plan),
     s.Sort: lambda plan, _: merge_sort(plan),
 }
-
-__all__ = ["Split", "Takes", "optimize", "split"]

@@ -12,6 +12,7 @@ from xrepo_nb.query import plan as s
 from xrepo_nb.query.expressions import Expr
 from xrepo_nb.query.predicates import Predicate
 from xrepo_nb.query.unparsing import unparse_expression, unparse_predicate, unparse_projection
+from xrepo_nb.query.unparsing.expressions import dotted, unparse_let
 from xrepo_nb.query.unparsing.stages import unparse_stage
 
 _SHOWN = 10
@@ -90,10 +91,10 @@ def _written(stage: s.Stage) -> tuple[str, Any]:
 def _lookup_summary(stage: s.Lookup) -> dict[str, Any]:
     given: dict[str, Any] = {"from": stage.right.source} if isinstance(stage.right, s.Scan) else {}
     if stage.local is not None and stage.foreign is not None:
-        given.update(localField=".".join(stage.local), foreignField=".".join(stage.foreign))
+        given.update(localField=dotted(stage.local), foreignField=dotted(stage.foreign))
     if stage.let:
-        given["let"] = {name: unparse_expression(value) for name, value in stage.let}
-    return {**given, "as": ".".join(stage.target)}
+        given["let"] = unparse_let(stage.let)
+    return {**given, "as": dotted(stage.target)}
 
 
 def predicate_text(predicate: Predicate) -> str:

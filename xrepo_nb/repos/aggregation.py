@@ -53,7 +53,7 @@ def _stages(keys: tuple[str, ...], outputs: Mapping[str, Any], filters: Any) -> 
 
 def _shape(schemas: Mapping[str, Schema], config: Mapping[str, Any], stages: Any, name: str) -> Shape:
     from xrepo_nb.query.check import check_fields
-    from xrepo_nb.query.naming import dotted, with_names
+    from xrepo_nb.query.naming import names_with_dots, with_names
     from xrepo_nb.query.parsing import parse_pipeline
     from xrepo_nb.query.typing import output_schema
 
@@ -61,7 +61,9 @@ def _shape(schemas: Mapping[str, Schema], config: Mapping[str, Any], stages: Any
         base = join_shape(schemas, config["join_config"], name)
     else:
         base = union_shape(schemas, name)
-    plan = with_names(parse_pipeline(stages, base.plan, at="aggregation_config"), dotted(base.schema))
+    plan = with_names(
+        parse_pipeline(stages, base.plan, at="aggregation_config"), names_with_dots(base.schema)
+    )
     check_fields(plan, schemas)
     found = output_schema(plan, schemas)
     specs = config.get("aggregations", {})

@@ -1,4 +1,4 @@
-"""From what a caller asks to a plan: filters, order, window, projection, pipeline."""
+"""From what a caller asks to a plan: filters, order, page, projection, pipeline."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from xrepo_nb.core.errors import XRepoConfigurationError, an
 from xrepo_nb.query.expressions import FieldRef, Path
 from xrepo_nb.query.plan import Group, Limit, Match, Plan, Project, Scan, Skip, Sort, SortKey, Unwind
 from xrepo_nb.query.predicates import EVERYTHING, Exists
-from xrepo_nb.repos.narrowing import reads_by, schema_of, seen
+from xrepo_nb.repos.narrowing import sight_of
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.schema.schema import Schema
 
@@ -24,9 +24,8 @@ def matching(repo: XRepo[Any], filters: Any, operation: Operation) -> Plan:
     scan = Scan(repo.metadata.name)
     if isinstance(filters, dict | None) and not filters:
         return scan
-    permission = reads_by(operation)
-    schema = schema_of(repo, operation.identity, operation.policy, permission)
-    known = seen(repo, schema, operation.policy, permission).names
+    sight = sight_of(operation)
+    known = sight.shown(sight.schema(operation.identity)).names
     predicate = repo._predicate(filters, known, operation.identity)
     return scan if predicate == EVERYTHING else Match(scan, predicate, at="filter")
 
@@ -61,7 +60,7 @@ def _may_be_array(schema: Schema, path: tuple[str, ...]) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class Page:
     """Which of the matching rows are wanted, in which order."""
 
     sort: Any = None
@@ -69,7 +68,7 @@ class Window:
     limit: int | None = None
 
 
-def windowed(plan: Plan, sort: Any, skip: int, limit: int | None) -> Plan:
+def paged(plan: Plan, sort: Any, skip: int, limit: int | None) -> Plan:
     """The plan's rows in that order, from `skip` on, at most `limit` of them."""
     if sort is not None and not (isinstance(sort, Sized) and not len(sort)):
         from xrepo_nb.query.parsing import parse_sort

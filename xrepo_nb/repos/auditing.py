@@ -32,8 +32,7 @@ def visible_entries(repo: XRepo[Any], identity: Identity) -> AuditLog:
     if repo._audit_logger is None:
         return AuditLog((), repo.metadata.name)
     log = repo._audit_logger.entries
-    acl = repo._acl_manager
-    if acl is None or Permission.ADMIN in acl.policy(identity).permissions:
+    if repo._policy(identity).is_admin:
         return log
     return AuditLog([entry for entry in log if entry.user_id == identity.user_id], log.name)
 

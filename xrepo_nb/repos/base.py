@@ -11,7 +11,7 @@ from xrepo_nb.governance.audit import AuditEntry, AuditLog
 from xrepo_nb.governance.identity import resolve
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.observe.stats import RepoStats
-from xrepo_nb.query.naming import dotted, path_of
+from xrepo_nb.query.naming import names_with_dots, path_of
 from xrepo_nb.repos import (
     asking,
     auditing,
@@ -30,6 +30,7 @@ from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.rows import BulkCount, BulkRows, Provenance, Rows
 from xrepo_nb.repos.shaping import documents_of, records_of
 from xrepo_nb.resources.base import XResource
+from xrepo_nb.schema.frames import must_be_typed, with_nulls
 from xrepo_nb.schema.registry import UIHint, model_registry
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -99,8 +100,8 @@ class XRepo(RepoFoundation, Generic[T]):
         """
         async with Operation(self, "list", Permission.LIST, user_id) as operation:
             matching = asking.matching(self, filters, operation)
-            window = asking.Window(sort, skip, limit)
-            answer, total = await reading.page(self, matching, window, operation, engine)
+            wanted = asking.Page(sort, skip, limit)
+            answer, total = await reading.page(self, matching, wanted, operation, engine)
             records = await records_of(answer.table, operation.model, operation.grant)
             operation.rows = len(records)
         made = Provenance(self.metadata.name, answer.engine, operation.duration_ms, answer.cached)
@@ -111,7 +112,7 @@ class XRepo(RepoFoundation, Generic[T]):
     ) -> T | None:
         """The first record that matches, or None."""
         async with Operation(self, "find_one", Permission.LIST, user_id) as operation:
-            plan = asking.windowed(asking.matching(self, filters, operation), sort, 0, 1)
+            plan = asking.paged(asking.matching(self, filters, operation), sort, 0, 1)
             answer = await reading.answer(self, plan, operation, engine=engine)
             found = await records_of(answer.table, operation.model, operation.grant)
             operation.rows = len(found)
@@ -130,7 +131,7 @@ class XRepo(RepoFoundation, Generic[T]):
         """The different values of a field, sorted; elements of arrays count by themselves."""
         async with Operation(self, "distinct", Permission.LIST, user_id) as operation:
             schema = await narrowing.current_schema(self, operation)
-            path = path_of(asking.field_name(field), dotted(schema))
+            path = path_of(asking.field_name(field), names_with_dots(schema))
             plan = asking.distinct(schema, asking.matching(self, filters, operation), path)
             answer = await reading.answer(self, plan, operation, engine=engine)
             values = [row.get("_id") for row in await documents_of(answer.table)]
@@ -193,7 +194,7 @@ class XRepo(RepoFoundation, Generic[T]):
         `pipeline` runs on the matching rows. The frame shares memory with the repo's own rows.
         """
         async with Operation(self, "frame", Permission.LIST, user_id) as operation:
-            plan = asking.windowed(asking.matching(self, filters, operation), sort, skip, limit)
+            plan = asking.paged(asking.matching(self, filters, operation), sort, skip, limit)
             plan = asking.projected(plan, fields)
             if pipeline is not None:
                 plan = asking.pipeline(self, pipeline, plan)
@@ -213,18 +214,18 @@ class XRepo(RepoFoundation, Generic[T]):
         Raises `XRepoUnsupportedError` for a column of several types, which Arrow cannot hold.
         """
         frame = await self.frame(filters, **options)
-        reading.must_be_typed(frame)
+        must_be_typed(frame)
         return await offload(frame.to_arrow)
 
     async def to_pandas(self, filters: Any = None, **options: Any) -> pd.DataFrame:
         """The rows of `frame` as a pandas frame; what is absent is None or NaN in it."""
         frame = await self.frame(filters, **options)
-        return await offload(lambda: reading.with_nulls(frame).to_pandas())
+        return await offload(lambda: with_nulls(frame).to_pandas())
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         """The rows as an Arrow stream, so that other frame libraries take a repo as it is. Blocking."""
         frame = self.sync.frame()
-        reading.must_be_typed(frame)
+        must_be_typed(frame)
         return frame.__arrow_c_stream__(requested_schema)
 
     async def explain(
@@ -246,7 +247,7 @@ class XRepo(RepoFoundation, Generic[T]):
         Reads no rows, unless `analyze` measures rows and time of each stage.
         """
         async with Operation(self, "explain", Permission.LIST, user_id) as operation:
-            plan = asking.windowed(asking.matching(self, filters, operation), sort, skip, limit)
+            plan = asking.paged(asking.matching(self, filters, operation), sort, skip, limit)
             if pipeline is not None:
                 plan = asking.pipeline(self, pipeline, plan)
             return await explaining.explain(self, plan, operation, engine, analyze, repos)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from xrepo_nb.core.errors import (
@@ -28,6 +30,7 @@ from xrepo_nb.repos.writing import (
     stored_at,
 )
 from xrepo_nb.resources.base import WriteResult
+from xrepo_nb.resources.outcomes import spread, united
 
 if TYPE_CHECKING:
     from xrepo_nb.repos.base import XRepo
@@ -68,7 +71,7 @@ async def update(writer: Writer, updates: Sequence[tuple[Any, Any]], on_error: O
         items, errors = _each([given for _, given in updates], changed, on_error)
         return await _applied(writer, "update", len(updates), items, errors, on_error)
 
-    return BulkCount(await _repeated(attempt))
+    return BulkCount(await _tried(attempt))
 
 
 async def delete(writer: Writer, ids: Sequence[Any], soft: bool) -> BulkCount:
@@ -89,7 +92,7 @@ async def delete(writer: Writer, ids: Sequence[Any], soft: bool) -> BulkCount:
         items, errors = _each(wanted, removed, "raise")
         return await _applied(writer, "update" if soft else "delete", len(ids), items, errors, "raise")
 
-    return BulkCount(await _repeated(attempt))
+    return BulkCount(await _tried(attempt))
 
 
 def _several(given: Any, what: str, example: str) -> list[Any]:
@@ -159,20 +162,11 @@ async def _applied(
     if items:
         change = Change(kind, tuple(items.values()))
         result = await writer.apply(change, partial=on_error == "skip")
-    outcomes = ["failed" if index in errors else "skipped" for index in range(total)]
-    documents: list[dict[str, Any] | None] = [None] * total
-    reasons = dict(errors)
-    for position, index in enumerate(items):
-        outcomes[index] = result.outcomes[position]
-        if position in result.errors:
-            reasons[index] = result.errors[position]
-        if position < len(result.documents):
-            documents[index] = result.documents[position]
-    told = WriteResult(tuple(outcomes), reasons, tuple(documents))
-    applied = [item.id for index, item in items.items() if outcomes[index] == "applied"]
+    told = spread(result, list(items), total, errors)
+    applied = [item.id for index, item in items.items() if told.outcomes[index] == "applied"]
     finish(writer, applied)
-    writer.operation.details["outcomes"] = {name: outcomes.count(name) for name in dict.fromkeys(outcomes)}
-    if on_error == "raise" and reasons:
+    writer.operation.details["outcomes"] = dict(Counter(told.outcomes))
+    if on_error == "raise" and told.errors:
         raise _incomplete(writer.repo, told)
     return told
 
@@ -188,10 +182,33 @@ def _incomplete(repo: XRepo[Any], result: WriteResult) -> XRepoValidationError:
     return error
 
 
-async def _repeated(attempt: Callable[[], Awaitable[WriteResult]]) -> WriteResult:
+async def _tried(attempt: Callable[[], Awaitable[WriteResult]]) -> WriteResult:
     for _ in range(ATTEMPTS):
         try:
             return await attempt()
         except Stale:
             continue
     raise XRepoConflictError("the records kept changing meanwhile", hint="try again")
+
+
+async def skipping(write: Callable[[Change], Awaitable[WriteResult]], change: Change) -> WriteResult:
+    """Writes the items that the source takes, where it takes all of a change or none of it.
+
+    The error of one that it does not take tells which it was: those before it are written, and
+    those after it tried.
+    """
+    done = WriteResult(())
+    items = change.items
+    while items:
+        try:
+            return united(done, await write(replace(change, items=items)))
+        except XRepoValidationError as error:
+            told: WriteResult | None = error.result
+            if told is None or not told.errors:
+                raise
+        at, reason = next(iter(told.errors.items()))
+        if at:
+            done = united(done, await write(replace(change, items=items[:at])))
+        done = united(done, WriteResult(("failed",), {0: reason}, (None,)))
+        items = items[at + 1 :]
+    return done

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -21,7 +21,9 @@ from xrepo_nb.core.turns import Turns
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.query.plan import Match, Plan, Scan
 from xrepo_nb.repos import asking, explaining, fitting
+from xrepo_nb.repos.agreeing import agree
 from xrepo_nb.repos.base import XRepo
+from xrepo_nb.repos.bulk import skipping
 from xrepo_nb.repos.by_id import one_of, the_only
 from xrepo_nb.repos.change import Change, Current, Item
 from xrepo_nb.repos.documents import distinct, key_of, known_id
@@ -193,7 +195,7 @@ class ConnectedRepo(XRepo[T]):
     def _field_as_read(self, field: Field, found: Field | None) -> Field:
         if found is None or found is field or (found.type == field.type and found.absence == field.absence):
             return field
-        if not _agree(field, found):
+        if not agree(field, found):
             raise XRepoValidationError(
                 f"{field.name!r} of {self.metadata.name} was {field.type} as it was opened, and is "
                 f"{found.type} now",
@@ -239,7 +241,7 @@ class ConnectedRepo(XRepo[T]):
         return residual, explaining.pushed(native, kind, text, table if analyze else None), table
 
     def _split(self, plan: Plan) -> tuple[Plan, Plan]:
-        from xrepo_nb.query.optimize import split
+        from xrepo_nb.query.splitting import split
 
         found = split(plan, self.source.capabilities)
         return self._of_schema(found.native), found.residual
@@ -377,65 +379,6 @@ class ConnectedRepo(XRepo[T]):
 
 def _not_at_hand() -> Table:
     raise XRepoUnsupportedError("the rows of this source are asked for, not at hand")
-
-
-async def must_hold(resource: XResource, collection: str | None, schema: Schema) -> None:
-    """Refuses a schema whose fields the rows lack, or hold in other types: each query would go astray."""
-    if resource.capabilities.any_field:
-        return
-    described = {field.name: field for field in (await resource.describe(collection)).fields}
-    for field in schema.fields:
-        found = described.get(field.name)
-        if found is None and described:
-            raise XRepoConfigurationError(
-                f"the schema given has the field {field.name!r}, and {collection or resource.name} has none",
-                asked=field.name,
-                exists=described,
-            )
-        if found is not None and not _agree(field, found):
-            raise XRepoConfigurationError(
-                f"{field.name!r} is {field.type} in the schema given, and {collection or resource.name} "
-                f"holds {found.type}",
-                asked=field.name,
-                hint="leave the schema out, or convert the rows with materialized=True",
-            )
-
-
-def _agree(declared: Field, found: Field) -> bool:
-    """Whether rows of the one type are what the other says: numbers of all kinds are alike."""
-    a, b = declared.type.kind, found.type.kind
-    return a == b or a == "mixed" or {a, b} <= {"int", "float", "decimal"}
-
-
-async def skipping(write: Callable[[Change], Awaitable[WriteResult]], change: Change) -> WriteResult:
-    """Writes the items that the source takes, where it takes all of a change or none of it.
-
-    The error of one that it does not take tells which it was: those before it are written, and
-    those after it tried.
-    """
-    done = WriteResult(())
-    items = change.items
-    while items:
-        try:
-            return united(done, await write(replace(change, items=items)))
-        except XRepoValidationError as error:
-            told: WriteResult | None = error.result
-            if told is None or not told.errors:
-                raise
-        at, reason = next(iter(told.errors.items()))
-        if at:
-            done = united(done, await write(replace(change, items=items[:at])))
-        done = united(done, WriteResult(("failed",), {0: reason}, (None,)))
-        items = items[at + 1 :]
-    return done
-
-
-def united(first: WriteResult, second: WriteResult) -> WriteResult:
-    """The outcomes of one write after those of another."""
-    before = len(first.outcomes)
-    padded = (*first.documents, *[None] * (before - len(first.documents)))
-    errors = {**first.errors, **{before + at: reason for at, reason in second.errors.items()}}
-    return WriteResult(first.outcomes + second.outcomes, errors, (*padded, *second.documents))
 
 
 def _label(plan: Plan) -> str:

@@ -12,7 +12,7 @@ from xrepo_nb.core.turns import Turns
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.query.check import check_fields
 from xrepo_nb.query.expressions import Path
-from xrepo_nb.query.naming import dotted, named, path_of
+from xrepo_nb.query.naming import named, names_with_dots, path_of
 from xrepo_nb.query.parsing import parse_filter
 from xrepo_nb.query.plan import Match, Scan
 from xrepo_nb.query.predicates import Compare, Exists, Or, Predicate, conjunction
@@ -21,6 +21,7 @@ from xrepo_nb.repos.change import Change, Item
 from xrepo_nb.repos.execution import execute, gather
 from xrepo_nb.repos.holding import holds
 from xrepo_nb.resources.base import WriteResult
+from xrepo_nb.resources.outcomes import spread
 from xrepo_nb.schema.schema import Index, Schema
 
 if TYPE_CHECKING:
@@ -87,9 +88,10 @@ async def applied(repo: XRepo[Any], change: Change, identity: Identity, partial:
             at, reason = next(iter(taken.items()))
             which = f"record {at} of {len(change.items)}: " if len(change.items) > 1 else ""
             raise XRepoConflictError(f"{repo.metadata.name}: {which}{reason}")
-        kept = tuple(item for at, item in enumerate(change.items) if at not in taken)
-        result = await repo._apply(replace(change, items=kept), partial) if kept else WriteResult(())
-        return _spread(result, taken, len(change.items)) if taken else result
+        kept = {at: item for at, item in enumerate(change.items) if at not in taken}
+        rest = replace(change, items=tuple(kept.values()))
+        result = await repo._apply(rest, partial) if kept else WriteResult(())
+        return spread(result, list(kept), len(change.items), taken) if taken else result
 
 
 async def _taken(repo: XRepo[Any], change: Change, identity: Identity) -> dict[int, str]:
@@ -164,20 +166,6 @@ def _shared(unique: Constraint) -> str:
     return f"another record has this {', '.join('.'.join(path) for path in unique.paths)} already"
 
 
-def _spread(result: WriteResult, taken: Mapping[int, str], total: int) -> WriteResult:
-    """The outcome for each index of a change of which some records were left out."""
-    places = [at for at in range(total) if at not in taken]
-    outcomes, errors = ["failed"] * total, dict(taken)
-    documents: list[dict[str, Any] | None] = [None] * total
-    for position, at in enumerate(places):
-        outcomes[at] = result.outcomes[position]
-        if position < len(result.documents):
-            documents[at] = result.documents[position]
-        if position in result.errors:
-            errors[at] = result.errors[position]
-    return WriteResult(tuple(outcomes), dict(sorted(errors.items())), tuple(documents))
-
-
 def _parsed(given: Mapping[str, Any], at: str, known: Schema | None) -> Constraint:
     kinds = [kind for kind in _KINDS if kind in given]
     unknown = next((key for key in given if key not in (*_KINDS, "name")), None)
@@ -198,7 +186,7 @@ def _parsed(given: Mapping[str, Any], at: str, known: Schema | None) -> Constrai
 def _checked(predicate: Predicate, known: Schema | None) -> Predicate:
     if known is None:
         return predicate
-    predicate = named(predicate, dotted(known))
+    predicate = named(predicate, names_with_dots(known))
     check_fields(Match(Scan("rows"), predicate), {"rows": known})
     return moments_in(predicate, known)
 
@@ -208,7 +196,7 @@ def _named(given: Any, at: str, known: Schema | None) -> tuple[Path, ...]:
     names = [given] if isinstance(given, str) else given
     if not isinstance(names, list | tuple) or not names or not all(isinstance(n, str) and n for n in names):
         raise XRepoConfigurationError(f"{at} is the name of a field, or a list of names", asked=at)
-    paths = tuple(path_of(name, dotted(known) if known else ()) for name in names)
+    paths = tuple(path_of(name, names_with_dots(known) if known else ()) for name in names)
     for path in paths:
         _checked(Exists(path, True), known)
     return paths

@@ -22,7 +22,7 @@ from xrepo_nb.repos.loading import Loaded
 from xrepo_nb.repos.storage import Edit, Storage
 from xrepo_nb.schema.frames import frame_of
 from xrepo_nb.schema.schema import Schema
-from xrepo_nb.schema.types import Field
+from xrepo_nb.schema.types import MOMENT, Field
 
 if TYPE_CHECKING:
     import duckdb
@@ -200,7 +200,7 @@ def _is_native(dtype: Any) -> bool:
         pl.Boolean,
         pl.Binary,
         pl.Date,
-        pl.Datetime("us", "UTC"),
+        MOMENT,
     )
 
 

@@ -13,7 +13,7 @@ from xrepo_nb.core.closing import closing
 from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.core.offload import offload
 from xrepo_nb.engines.base import Inputs
-from xrepo_nb.query.expressions import Variable
+from xrepo_nb.query.expressions import REDACT_VARIABLES, SYSTEM_VARIABLES, Variable
 from xrepo_nb.query.plan import (
     AddFields,
     Facet,
@@ -36,6 +36,7 @@ from xrepo_nb.schema.table import Table
 
 if TYPE_CHECKING:
     from xrepo_nb.repos.base import XRepo
+    from xrepo_nb.repos.foundation import RepoFoundation
 
 _INLINE_CELLS = 50_000
 """Frames of up to so many cells are queried in the loop's own thread: a thread hop costs more."""
@@ -43,7 +44,7 @@ _INLINE_CELLS = 50_000
 _ROW_WISE = (Scan, Match, Project, AddFields, Unset, Sort, Limit, Skip, Group)
 """Stages whose work grows with the rows they are given, and no faster."""
 
-_SYSTEM_VARIABLES = frozenset({"ROOT", "CURRENT", "NOW", "REMOVE", "DESCEND", "PRUNE", "KEEP"})
+_UNBOUND = SYSTEM_VARIABLES | REDACT_VARIABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class Answer:
 
 
 async def gather(
-    plan: Plan, opened: Mapping[str, Opened], repos: Mapping[str, XRepo[Any]]
+    plan: Plan, opened: Mapping[str, Opened], repos: Mapping[str, RepoFoundation]
 ) -> tuple[Plan, dict[str, Table]]:
     """What is left of the plan for an engine, and the rows of its scans.
 
@@ -120,7 +121,7 @@ def _has_free_input(plan: Plan) -> bool:
 def _variables(value: Any) -> bool:
     """Whether a variable that a user can bind occurs anywhere below."""
     if isinstance(value, Variable):
-        return value.name not in _SYSTEM_VARIABLES
+        return value.name not in _UNBOUND
     if isinstance(value, tuple):
         return any(_variables(item) for item in value)
     slots = getattr(type(value), "__dataclass_fields__", None)

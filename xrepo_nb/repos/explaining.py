@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from xrepo_nb.core.offload import offload
 from xrepo_nb.engines.explain import Explanation, explain_plan, stage_text
-from xrepo_nb.governance.policy import OPEN, Policy
-from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.plan import Plan, Scan
 from xrepo_nb.repos import narrowing, reading
 from xrepo_nb.repos.execution import at_hand_inputs, independent, replaced, replaced_scan
@@ -35,7 +33,7 @@ async def explain(
     scope = await narrowing.opened(await reading.reach(repo, plan, repos), operation)
     asked_for = narrowing.checked(plan, scope)
     plan, below = await narrowing.narrowed(asked_for, scope)
-    if not all(map(_tells_all, below.policies.values())):
+    if not all(policy.is_admin for policy in below.policies.values()):
         return await _above_the_rules(asked_for, scope, engine, analyze)
     scope = below
     plan = reading.optimized(plan, scope)
@@ -52,10 +50,6 @@ async def explain(
     return _grafted(found, native)
 
 
-def _tells_all(policy: Policy) -> bool:
-    return policy is OPEN or Permission.ADMIN in policy.permissions
-
-
 async def _above_the_rules(plan: Plan, scope: narrowing.Scope, engine: str, analyze: bool) -> Explanation:
     """The caller's plan over the rows that he may see, which are read only to be measured."""
     inputs = {name: await _visible(name, scope, analyze) for name in scope.opened}
@@ -68,10 +62,7 @@ async def _visible(name: str, scope: narrowing.Scope, analyze: bool) -> Table:
     if analyze:
         plan, below = await narrowing.narrowed(Scan(name), scope.only(name))
         return (await reading.run(plan, below)).table
-    schema = narrowing.seen(
-        scope.repos[name], scope.opened[name].schema, scope.policies[name], scope.permission
-    )
-    return Table.empty(schema)
+    return Table.empty(scope.shown(name))
 
 
 def _grafted(tree: Explanation, native: Mapping[str, Explanation]) -> Explanation:

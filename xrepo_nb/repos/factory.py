@@ -9,8 +9,9 @@ from typing import Any, ClassVar, Literal
 from xrepo_nb.core.errors import XRepoConfigurationError, an
 from xrepo_nb.core.offload import offload
 from xrepo_nb.repos.aggregation import aggregated
+from xrepo_nb.repos.agreeing import must_hold
 from xrepo_nb.repos.base import XRepo
-from xrepo_nb.repos.connected import ConnectedRepo, must_hold
+from xrepo_nb.repos.connected import ConnectedRepo
 from xrepo_nb.repos.joining import join_shape, union_shape
 from xrepo_nb.repos.loading import load
 from xrepo_nb.repos.materialized import MaterializedRepo

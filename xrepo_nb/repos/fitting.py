@@ -9,12 +9,10 @@ from uuid import uuid4
 from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.schema.schema import Schema
-from xrepo_nb.schema.types import HELD, Field
+from xrepo_nb.schema.types import EXACT, HELD, Field
 
 if TYPE_CHECKING:
     from xrepo_nb.repos.storage import Storage
-
-_EXACT = 2**53
 
 
 def completed(document: dict[str, Any], schema: Schema, *, closed: bool, name: str) -> dict[str, Any]:
@@ -72,7 +70,7 @@ def new_id(schema: Schema, storage: Storage) -> Any:
 
 
 def _as_float(value: Any, field: Field) -> Any:
-    if field.type.kind == "float" and type(value) is int and -_EXACT <= value <= _EXACT:
+    if field.type.kind == "float" and type(value) is int and -EXACT <= value <= EXACT:
         return float(value)
     return value
 

@@ -18,6 +18,7 @@ from xrepo_nb.core.prototype import XObjPrototype
 from xrepo_nb.governance.acl import ACLManager
 from xrepo_nb.governance.audit import AuditEntry, AuditLogger
 from xrepo_nb.governance.identity import Identity, resolve
+from xrepo_nb.governance.policy import OPEN, Policy
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.observe.events import Events
 from xrepo_nb.observe.stats import StatsCollector
@@ -30,7 +31,7 @@ from xrepo_nb.repos.deletion import DELETED_AT
 from xrepo_nb.repos.documents import key_of, known_id
 from xrepo_nb.repos.execution import Opened
 from xrepo_nb.repos.metadata import RepoMetadata
-from xrepo_nb.repos.visible import Kept
+from xrepo_nb.repos.visible import Seen
 from xrepo_nb.resources.base import WriteResult, XResource
 from xrepo_nb.schema.redescribing import Untyped
 from xrepo_nb.schema.report import InferenceReport
@@ -74,7 +75,7 @@ class RepoFoundation(XObjPrototype, ABC):
         _key: tuple[str, ...]
         _report: InferenceReport | None
         _given: Schema | None
-        _visible: Bounded[str, Kept]
+        _visible: Bounded[str, Seen]
 
     def __init__(
         self,
@@ -285,9 +286,13 @@ class RepoFoundation(XObjPrototype, ABC):
             return schema.replace(fields=(*schema.fields, mark))
         return schema if schema.fields else None
 
+    def _policy(self, identity: Identity) -> Policy:
+        """What the rules leave to the identity."""
+        return OPEN if self._acl_manager is None else self._acl_manager.policy(identity)
+
     def _policy_key(self, identity: Identity) -> str:
         """Names what the identity may see: equal keys, equal rows."""
-        return "open" if self._acl_manager is None else self._acl_manager.policy(identity).version
+        return self._policy(identity).version
 
     # Deletion and time.
 

@@ -12,10 +12,8 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.schema.frames import frame_of
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
-from xrepo_nb.schema.types import DataType, Field
+from xrepo_nb.schema.types import EXACT, DataType, Field
 from xrepo_nb.schema.unite import recast_series, united_absence, united_type
-
-_EXACT = 2**53
 
 
 def grown(
@@ -68,9 +66,7 @@ def _as_floats(a: Field, old: Table, b: Field, new: Table) -> DataType | None:
         return None
     ints = (old if a.type.kind == "int" else new).frame.get_column(a.name)
     low, high = ints.min(), ints.max()
-    exact = low is None or (
-        isinstance(low, int) and isinstance(high, int) and -_EXACT <= low <= high <= _EXACT
-    )
+    exact = low is None or (isinstance(low, int) and isinstance(high, int) and -EXACT <= low <= high <= EXACT)
     return DataType("float") if exact else None
 
 

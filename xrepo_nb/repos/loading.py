@@ -96,12 +96,12 @@ def _table(
         documents = [plain(item) if isinstance(item, BaseModel) else item for item in data]
         return _documents(documents, wanted, on_reject, apart)
     made = table_of(data)
-    if wanted is None or not made.table.is_frame or _keeps(made.table, wanted):
+    if wanted is None or not made.table.is_frame or _is_as_asked(made.table, wanted):
         return made.table, made.report
     return _documents(list(made.table.documents), wanted, on_reject, apart)
 
 
-def _keeps(table: Table, wanted: Schema) -> bool:
+def _is_as_asked(table: Table, wanted: Schema) -> bool:
     """Whether the columns are of the types that were asked for, with values where there must be."""
     declared = {field.name: field for field in wanted.fields}
     for field in table.schema.fields:

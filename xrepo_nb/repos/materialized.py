@@ -153,7 +153,7 @@ class MaterializedRepo(XRepo[T]):
 
     def _untyped(self, found: Opened) -> Untyped | None:
         stated = self._given or self._loaded.stated
-        if found.table is None or (stated is not None and _keeps(found.schema, stated)):
+        if found.table is None or (stated is not None and _is_as_stated(found.schema, stated)):
             return None
         return untyped(found.table, stated)
 
@@ -162,7 +162,7 @@ class MaterializedRepo(XRepo[T]):
             return found
         fields = [replace(f, absence="null") if f.required else f for f in found.schema.fields]
         schema = found.schema.replace(fields=tuple(fields))
-        return replace(found, schema=schema, table=Table(frame=found.table.frame, schema=schema))
+        return replace(found, schema=schema, table=found.table.described(schema))
 
     async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
         storage = self._storage
@@ -280,7 +280,7 @@ def _under_rules(metadata: Any) -> bool:
     return bool(getattr(metadata, "acl_rules", ()))
 
 
-def _keeps(schema: Schema, stated: Schema) -> bool:
+def _is_as_stated(schema: Schema, stated: Schema) -> bool:
     """Whether each field is of the type that was stated."""
     types = {field.name: field.type for field in stated.fields}
     return all(types.get(field.name) == field.type for field in schema.fields)

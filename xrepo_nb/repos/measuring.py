@@ -10,8 +10,7 @@ import polars as pl
 
 from xrepo_nb.core.offload import offload
 from xrepo_nb.governance.identity import Identity, resolve
-from xrepo_nb.governance.policy import OPEN, Policy
-from xrepo_nb.governance.rules import Permission
+from xrepo_nb.governance.policy import OPEN
 from xrepo_nb.observe.stats import CHANGES, RepoStats
 from xrepo_nb.query.plan import Scan
 from xrepo_nb.repos import asking, narrowing, reading
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
 def known(repo: XRepo[Any]) -> RepoStats:
     """The statistics as of the last count for whoever acts now. No I/O."""
     identity = resolve()
-    policy = OPEN if repo._acl_manager is None else repo._acl_manager.policy(identity)
-    return _snapshot(repo, repo._measured.get(repo._policy_key(identity), {}), policy, identity)
+    return _snapshot(repo, repo._measured.get(repo._policy_key(identity), {}), identity)
 
 
 async def measure(repo: XRepo[Any], operation: Operation) -> RepoStats:
@@ -42,15 +40,14 @@ async def measure(repo: XRepo[Any], operation: Operation) -> RepoStats:
     if operation.policy is OPEN:
         counted["storage_size_bytes"] = await repo._size(operation.identity)
     repo._measured[repo._policy_key(operation.identity)] = counted
-    return _snapshot(repo, counted, operation.policy, operation.identity)
+    return _snapshot(repo, counted, operation.identity)
 
 
-def _snapshot(repo: XRepo[Any], counted: Mapping[str, Any], policy: Policy, identity: Identity) -> RepoStats:
+def _snapshot(repo: XRepo[Any], counted: Mapping[str, Any], identity: Identity) -> RepoStats:
     if repo._stats_collector is None:
         return RepoStats(**counted)
-    if policy is OPEN or Permission.ADMIN in policy.permissions:
-        return repo._stats_collector.snapshot(**counted)
-    return repo._stats_collector.snapshot(**{**counted, **_own_changes(repo, identity)})
+    changes = {} if repo._policy(identity).is_admin else _own_changes(repo, identity)
+    return repo._stats_collector.snapshot(**{**counted, **changes})
 
 
 def _own_changes(repo: XRepo[Any], identity: Identity) -> dict[str, int]:
@@ -68,7 +65,7 @@ async def _cardinalities(repo: XRepo[Any], operation: Operation) -> dict[str, in
     if governed is not None and governed.schema.is_typed:
         return await offload(_unique_values, governed)
     schema = await narrowing.current_schema(repo, operation)
-    shown = narrowing.seen(repo, schema, operation.policy)
+    shown = narrowing.sight_of(operation).shown(schema)
     return {name: await _values(repo, schema, name, operation) for name in shown.names}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,10 @@ from xrepo_nb.governance.policy import OPEN, Policy
 from xrepo_nb.governance.rewrite import govern
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.plan import Plan, Scan
-from xrepo_nb.repos import visible
-from xrepo_nb.repos.deletion import DELETED_AT, living
+from xrepo_nb.repos.deletion import living
 from xrepo_nb.repos.execution import Opened, replaced_scan
 from xrepo_nb.repos.operation import Operation
+from xrepo_nb.repos.visible import Sight, is_generated
 from xrepo_nb.schema.schema import Schema
 
 if TYPE_CHECKING:
@@ -32,6 +32,11 @@ class Scope:
     repos: Mapping[str, XRepo[Any]]
     opened: Mapping[str, Opened]
     policies: Mapping[str, Policy]
+
+    def shown(self, name: str) -> Schema:
+        """The schema of that scan as the caller sees it."""
+        sight = Sight(self.repos[name], self.policies[name], self.permission)
+        return sight.shown(self.opened[name].schema)
 
     def only(self, name: str) -> Scope:
         """The scope of that one scan."""
@@ -52,33 +57,32 @@ async def opened(reached: Mapping[str, XRepo[Any]], operation: Operation) -> Sco
         for name, repo in reached.items()
     }
     permission = reads_by(operation)
-    found = await _all_opened(reached, identity, policies, permission)
+    found = await _all_opened(reached, policies, permission, identity)
     return Scope(identity, permission, reached, found, policies)
 
 
 async def _all_opened(
     repos: Mapping[str, XRepo[Any]],
-    identity: Identity,
     policies: Mapping[str, Policy],
     permission: Permission,
+    identity: Identity,
 ) -> dict[str, Opened]:
     """Each repo opened as its policy shows it, several side by side."""
-    if len(repos) == 1:
-        return {n: await _opened(repo, identity, policies[n], permission) for n, repo in repos.items()}
-    ways = [_opened(repo, identity, policies[name], permission) for name, repo in repos.items()]
-    return dict(zip(repos, await asyncio.gather(*ways), strict=True))
+    ways = [_opened(Sight(repo, policies[name], permission), identity) for name, repo in repos.items()]
+    found = [await ways[0]] if len(ways) == 1 else await asyncio.gather(*ways)
+    return dict(zip(repos, found, strict=True))
 
 
-async def _opened(repo: XRepo[Any], identity: Identity, policy: Policy, permission: Permission) -> Opened:
-    found = await repo._open(identity)
-    return found if policy is OPEN else await visible.opened(repo, found, policy, permission)
+async def _opened(sight: Sight, identity: Identity) -> Opened:
+    found = await sight.repo._open(identity)
+    return found if sight.policy is OPEN else await sight.opened(found)
 
 
 async def prepared(repo: XRepo[Any], identity: Identity) -> None:
     """Makes known what the identity sees of the repo, which it must be allowed to list."""
     policy = policy_of(repo, identity)
     if policy is not OPEN:
-        await _opened(repo, identity, policy, Permission.LIST)
+        await _opened(Sight(repo, policy), identity)
 
 
 def policy_of(repo: RepoFoundation, identity: Identity) -> Policy:
@@ -92,32 +96,16 @@ def policy_of(repo: RepoFoundation, identity: Identity) -> Policy:
 def checked(plan: Plan, scope: Scope) -> Plan:
     """The plan with names and constants as their fields ask; refused when it names fields that the
     caller cannot see, as ones that do not exist."""
-    visible = {
-        name: seen(repo, scope.opened[name].schema, scope.policies[name], scope.permission)
-        for name, repo in scope.repos.items()
-    }
+    visible = {name: scope.shown(name) for name in scope.repos}
     if isinstance(plan, Scan) or not all(schema.fields for schema in visible.values()):
         return plan
     from xrepo_nb.query.check import check_fields
-    from xrepo_nb.query.naming import with_names
+    from xrepo_nb.query.naming import names_with_dots_of_all, with_names
     from xrepo_nb.query.typing.comparable import with_moments
 
-    plan = with_moments(with_names(plan, _dotted(visible.values())), visible)
+    plan = with_moments(with_names(plan, names_with_dots_of_all(visible.values())), visible)
     check_fields(plan, visible)
     return plan
-
-
-def _dotted(schemas: Iterable[Schema]) -> frozenset[str]:
-    """The names with dots of all schemas, without those that are a path in another."""
-    from xrepo_nb.query.naming import dotted
-
-    known = [(schema, dotted(schema)) for schema in schemas]
-    return frozenset(
-        name
-        for _, names in known
-        for name in names
-        if all(name in own or schema.field(name.partition(".")[0]) is None for schema, own in known)
-    )
 
 
 async def narrowed(plan: Plan, scope: Scope) -> tuple[Plan, Scope]:
@@ -145,7 +133,7 @@ async def _definition(name: str, found: Opened, scope: Scope) -> tuple[Plan, Sco
     plan = found.plan.transform(lambda node: Scan(label[node.source]) if isinstance(node, Scan) else node)
     repos = {label[source]: repo for source, repo in found.sources.items()}
     policies = {key: policy_of(repo, scope.identity) for key, repo in repos.items()}
-    below = await _all_opened(repos, scope.identity, policies, Permission.LIST)
+    below = await _all_opened(repos, policies, Permission.LIST, scope.identity)
     return await narrowed(plan, Scope(scope.identity, Permission.LIST, repos, below, policies))
 
 
@@ -164,53 +152,25 @@ def reads_by(operation: Operation) -> Permission:
     return operation.permission if operation.permission is Permission.READ else Permission.LIST
 
 
-def seen(
-    repo: RepoFoundation, schema: Schema, policy: Policy, permission: Permission = Permission.LIST
-) -> Schema:
-    """The schema as the policy shows it, without the repo's own mark of deleted rows, and without the
-    schemas of a view's sources, which tell of what the view's rules hide."""
-    if repo._hides_mark() and schema.field(DELETED_AT) is not None:
-        schema = schema.select(name for name in schema.names if name != DELETED_AT)
-    if policy is OPEN:
-        return schema
-    shown = policy.visible(schema, permission)
-    if policy.grant(permission).is_open:
-        return shown
-    return shown.replace(extra=tuple(item for item in shown.extra if item[0] != "source_schemas"))
+def sight_of(operation: Operation) -> Sight:
+    """What the operation's reads show of its own repo."""
+    return Sight(operation.repo, operation.policy, reads_by(operation))
 
 
 def visible_schema(repo: RepoFoundation, identity: Identity) -> Schema:
     """The schema that the identity sees, for listing or reading; empty when it may do neither."""
-    policy = OPEN if repo._acl_manager is None else repo._acl_manager.policy(identity)
+    policy = repo._policy(identity)
     for permission in _READS:
         if permission in policy.grants:
-            return seen(
-                repo, _indexed(repo, schema_of(repo, identity, policy, permission)), policy, permission
-            )
+            sight = Sight(repo, policy, permission)
+            return sight.shown(_indexed(repo, sight.schema(identity)))
     return Schema((), name=repo._schema.name)
-
-
-def schema_of(repo: RepoFoundation, identity: Identity, policy: Policy, permission: Permission) -> Schema:
-    """The schema as the caller's rows give it, as far as that is known without asking a source."""
-    schema = repo._schema_for(identity)
-    if policy is OPEN:
-        return schema
-    found = repo._at_hand(identity)
-    if found is not None:
-        return visible.at_hand(repo, found, policy, permission).schema
-    known = visible.last(repo, policy, permission)
-    if known is not None:
-        return known
-    return schema if visible.shows_all_rows(policy.grants[permission]) else repo._stated(schema)
 
 
 def as_written(repo: RepoFoundation, policy: Policy) -> Schema | None:
     """The fields as a writer last saw them, where the rows tell their types; None where those are stated."""
-    for permission in _READS:
-        known = visible.last(repo, policy, permission)
-        if known is not None:
-            return known
-    return None
+    known = (Sight(repo, policy, permission).last() for permission in _READS)
+    return next((schema for schema in known if schema is not None), None)
 
 
 async def prepare(operation: Operation) -> None:
@@ -220,10 +180,10 @@ async def prepare(operation: Operation) -> None:
     permission = next((p for p in (reads_by(operation), *_READS) if p in policy.grants), None)
     if permission is None or not repo._infers:
         return
-    listing, generated = operation.permission is Permission.LIST, visible.is_generated(repo._model_class)
-    if listing or generated or visible.last(repo, policy, permission) is None:
-        await _opened(repo, operation.identity, policy, permission)
-    operation.model = visible.model_of(repo, policy, permission)
+    sight, listing = Sight(repo, policy, permission), operation.permission is Permission.LIST
+    if listing or is_generated(repo._model_class) or sight.last() is None:
+        await _opened(sight, operation.identity)
+    operation.model = sight.model()
 
 
 _READS = (Permission.LIST, Permission.READ)
@@ -233,9 +193,8 @@ async def current_schema(repo: XRepo[Any], operation: Operation) -> Schema:
     """The schema as the operation's caller sees it now."""
     if operation.policy is OPEN:
         return repo._schema
-    permission = reads_by(operation)
-    found = await _opened(repo, operation.identity, operation.policy, permission)
-    return seen(repo, found.schema, operation.policy, permission)
+    sight = sight_of(operation)
+    return sight.shown((await _opened(sight, operation.identity)).schema)
 
 
 def _indexed(repo: RepoFoundation, schema: Schema) -> Schema:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -89,19 +90,20 @@ def _no_config(config: Mapping[str, Any]) -> None:
         )
 
 
+@dataclass(slots=True)
 class _Settings:
     """What `open` was asked, apart from the target."""
 
-    def __init__(
-        self,
-        name: str | None,
-        model: type[Any] | bool,
-        schema: Schema | Mapping[str, Any] | None,
-        primary_key: str | Sequence[str] | None,
-        rules: Sequence[Any],
-        metadata: RepoMetadata | None,
-    ) -> None:
-        if name is not None and not text("the name of a repo", name):
+    name: str | None
+    model: type[Any] | bool
+    schema: Schema | Mapping[str, Any] | None
+    primary_key: str | Sequence[str] | None
+    rules: Sequence[ACLRule | Mapping[str, Any]]
+    metadata: RepoMetadata | None
+
+    def __post_init__(self) -> None:
+        model = self.model
+        if self.name is not None and not text("the name of a repo", self.name):
             raise XRepoConfigurationError("the name of a repo is empty", asked="name", hint='name="people"')
         if not (isinstance(model, bool) or (isinstance(model, type) and issubclass(model, BaseModel))):
             raise XRepoConfigurationError(
@@ -109,12 +111,7 @@ class _Settings:
                 asked=repr(model),
                 hint="give a Pydantic model, True to generate one, or False for dicts",
             )
-        self.name = name
-        self.model = model
-        self.schema = schema
-        self.primary_key = primary_key
-        self.rules = parsed_rules(rules)
-        self.metadata = metadata
+        self.rules = parsed_rules(self.rules)
 
     async def over_data(self, target: Any, path: str | Path | None, on_reject: OnReject) -> XRepo[Any]:
         """The repo over rows in hand."""

@@ -8,16 +8,14 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from xrepo_nb.core.closing import closing
-from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError, XRepoUnsupportedError
-from xrepo_nb.core.missing import MISSING
+from xrepo_nb.core.errors import XRepoConfigurationError, XRepoNotFoundError
 from xrepo_nb.core.offload import offload
 from xrepo_nb.governance.identity import resolve
 from xrepo_nb.governance.policy import OPEN
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.expressions import Literal
 from xrepo_nb.query.plan import Accumulator, Group, Match, Plan, Scan
-from xrepo_nb.repos import visible
-from xrepo_nb.repos.asking import Window, bounded, matching, windowed
+from xrepo_nb.repos.asking import Page, bounded, matching, paged
 from xrepo_nb.repos.execution import (
     Answer,
     Opened,
@@ -31,6 +29,7 @@ from xrepo_nb.repos.execution import (
 from xrepo_nb.repos.narrowing import Scope, checked, governed, narrowed, opened, policy_of
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.shaping import records_of
+from xrepo_nb.repos.visible import Sight
 from xrepo_nb.schema.table import Table
 
 FEW = 10_000
@@ -68,27 +67,27 @@ async def answer(
 
 
 async def page(
-    repo: XRepo[Any], matches: Plan, window: Window, operation: Operation, engine: str
+    repo: XRepo[Any], matches: Plan, wanted: Page, operation: Operation, engine: str
 ) -> tuple[Answer, int]:
-    """The rows of a window, and how many match in all."""
+    """The rows of a page, and how many match in all."""
     if repo._is_small():
-        return await _cut(repo, matches, window, operation, engine)
-    plan = windowed(matches, window.sort, window.skip, window.limit)
+        return await _cut(repo, matches, wanted, operation, engine)
+    plan = paged(matches, wanted.sort, wanted.skip, wanted.limit)
     found = await answer(repo, plan, operation, engine=engine)
     rows = len(found.table)
-    if window.limit is None or (rows < window.limit and (rows or not window.skip)):
-        return found, bounded(window.skip, "skip") + rows
+    if wanted.limit is None or (rows < wanted.limit and (rows or not wanted.skip)):
+        return found, bounded(wanted.skip, "skip") + rows
     return found, await count(repo, matches, operation, engine)
 
 
 async def _cut(
-    repo: XRepo[Any], matches: Plan, window: Window, operation: Operation, engine: str
+    repo: XRepo[Any], matches: Plan, wanted: Page, operation: Operation, engine: str
 ) -> tuple[Answer, int]:
     """As `page`, in one query: where there are few rows, all matches cost no more than counting them."""
-    found = await answer(repo, windowed(matches, window.sort, 0, None), operation, engine=engine)
+    found = await answer(repo, paged(matches, wanted.sort, 0, None), operation, engine=engine)
     table, total = found.table, len(found.table)
-    start = bounded(window.skip, "skip")
-    stop = total if window.limit is None else start + bounded(window.limit, "limit")
+    start = bounded(wanted.skip, "skip")
+    stop = total if wanted.limit is None else start + bounded(wanted.limit, "limit")
     if (start, stop) == (0, total):
         return found, total
     return Answer(table.slice(start, stop - start), found.engine, found.cached), total
@@ -114,7 +113,7 @@ async def stream(
     if (size := bounded(batch_size, "batch_size")) == 0:
         raise XRepoConfigurationError("batch_size must be a whole number from 1 on", asked="batch_size")
     async with Operation(repo, "stream", Permission.LIST, user) as operation:
-        plan = windowed(matching(repo, filters, operation), sort, 0, None)
+        plan = paged(matching(repo, filters, operation), sort, 0, None)
         async with closing(_batches(repo, plan, operation, size, engine)) as tables:
             async for table in tables:
                 for record in await records_of(table, operation.model, operation.grant):
@@ -145,29 +144,10 @@ async def frame_of(table: Table) -> pl.DataFrame:
     return await offload(lambda: table.frame)
 
 
-def must_be_typed(frame: pl.DataFrame) -> None:
-    """Raises `XRepoUnsupportedError` when Arrow has no type for a column: one that holds several."""
-    mixed = [name for name, dtype in frame.schema.items() if dtype == pl.Object]
-    if mixed:
-        raise XRepoUnsupportedError(
-            f"Arrow has no type for a column of several: {', '.join(mixed)}",
-            asked=mixed[0],
-            hint="name the others by fields=[...], or make it one type in a pipeline, as by $toString",
-        )
-
-
-def with_nulls(frame: pl.DataFrame) -> pl.DataFrame:
-    """The frame with None where a column of several types has nothing."""
-    mixed = [name for name, dtype in frame.schema.items() if dtype == pl.Object]
-    return frame.with_columns(
-        pl.Series(name, [None if v is MISSING else v for v in frame[name]], dtype=pl.Object) for name in mixed
-    )
-
-
 def glimpse(repo: XRepo[Any], found: Opened, n: int | None) -> Table:
     """Up to `n` rows, at hand as `found`, for whoever acts now; not recorded."""
     scope, name = _own(repo, found), repo.metadata.name
-    plan, table = governed(windowed(Scan(name), None, 0, n), scope), scope.opened[name].table
+    plan, table = governed(paged(Scan(name), None, 0, n), scope), scope.opened[name].table
     assert table is not None
     return table if isinstance(plan, Scan) else run_now(plan, {name: table})
 
@@ -186,7 +166,7 @@ def _own(repo: XRepo[Any], found: Opened) -> Scope:
     """What whoever acts now reads of the repo's rows at hand."""
     identity, name = resolve(), repo.metadata.name
     policy = policy_of(repo, identity)
-    found = visible.at_hand(repo, found, policy, Permission.LIST)
+    found = Sight(repo, policy).at_hand(found)
     return Scope(identity, Permission.LIST, {name: repo}, {name: found}, {name: policy})
 
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.resources.base import WriteResult
+from xrepo_nb.schema.frames import must_be_typed, with_nulls
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -82,8 +83,6 @@ class Rows(builtins.list[R]):
 
     def to_pandas(self) -> pd.DataFrame:
         """These records as a pandas frame; what is absent is None or NaN in it. Blocking for many."""
-        from xrepo_nb.repos.reading import with_nulls
-
         return with_nulls(self.to_polars()).to_pandas()
 
     def to_arrow(self) -> pa.Table:
@@ -91,8 +90,6 @@ class Rows(builtins.list[R]):
 
         Raises `XRepoUnsupportedError` for a column of several types, which Arrow cannot hold.
         """
-        from xrepo_nb.repos.reading import must_be_typed
-
         frame = self.to_polars()
         must_be_typed(frame)
         return frame.to_arrow()

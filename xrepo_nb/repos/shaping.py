@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from copy import copy
 from enum import Enum
 from functools import lru_cache
@@ -16,11 +16,12 @@ from xrepo_nb.core.offload import offload
 from xrepo_nb.core.plain import plain as plain_scalar
 from xrepo_nb.governance.policy import Grant
 from xrepo_nb.repos.documents import copied
+from xrepo_nb.schema.documents import to_documents
 from xrepo_nb.schema.rows import list_adapter, to_models
 from xrepo_nb.schema.table import Table
 
-SLICE = 5_000
-"""Rows turned into Python objects at a stretch: longer ones would hold up the event loop."""
+_SLICE = 5_000
+"""Records validated at a stretch: longer ones would hold up the event loop."""
 
 _INLINE = 1_000
 
@@ -33,14 +34,9 @@ async def documents_of(table: Table) -> list[dict[str, Any]]:
 
 
 def _documents(table: Table) -> list[dict[str, Any]]:
-    return [document for part in slices(table) for document in part]
-
-
-def slices(table: Table, size: int = SLICE) -> Iterator[list[dict[str, Any]]]:
-    """The rows as documents, `size` at a time."""
-    for start in range(0, len(table), size):
-        part = table.slice(start, size).documents
-        yield list(part) if table.is_frame else [copied(document) for document in part]
+    if table.is_frame:
+        return to_documents(table.frame, table.schema)
+    return [copied(document) for document in table.documents]
 
 
 async def records_of(table: Table, model: type[BaseModel] | None, grant: Grant) -> list[Any]:
@@ -56,7 +52,9 @@ async def records_of(table: Table, model: type[BaseModel] | None, grant: Grant) 
 def _records(table: Table, model: type[BaseModel]) -> list[Any]:
     if table.is_frame:
         return to_models(table.frame, table.schema, model)
-    return [record for part in slices(table) for record in validated(model, part)]
+    documents = _documents(table)
+    parts = (documents[start : start + _SLICE] for start in range(0, len(documents), _SLICE))
+    return [record for part in parts for record in validated(model, part)]
 
 
 def record_of(document: dict[str, Any], model: type[BaseModel] | None, grant: Grant) -> Any:

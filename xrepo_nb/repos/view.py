@@ -40,7 +40,7 @@ Definition = Callable[[Mapping[str, Schema]], Shape]
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Computed:
     """A view's rows under one effective policy."""
 
     table: Table
@@ -68,7 +68,7 @@ class ViewRepo(MaterializedRepo[T]):
         _materialize: bool
         _ttl: float | None
         _shaped: tuple[tuple[Schema, ...], Shape] | None
-        _kept: Bounded[str, _Kept]
+        _kept: Bounded[str, _Computed]
         _computing: Turns
         _generation: int
 
@@ -143,7 +143,7 @@ class ViewRepo(MaterializedRepo[T]):
         kept = self._kept.get(self._sources_key(identity))
         return None if kept is None else Opened(kept.table.schema, kept.table, stamp=kept.table)
 
-    async def _fresh(self, identity: Identity, shape: Shape) -> _Kept:
+    async def _fresh(self, identity: Identity, shape: Shape) -> _Computed:
         key = self._sources_key(identity)
         async with self._computing.of(key):
             kept = self._kept.get(key)
@@ -151,11 +151,11 @@ class ViewRepo(MaterializedRepo[T]):
                 kept = self._kept[key] = await self._compute(identity, shape)
             return kept
 
-    def _is_stale(self, kept: _Kept) -> bool:
+    def _is_stale(self, kept: _Computed) -> bool:
         too_old = self._ttl is not None and time.monotonic() - kept.made > self._ttl
         return too_old or kept.generation != self._generation
 
-    async def _compute(self, identity: Identity, shape: Shape) -> _Kept:
+    async def _compute(self, identity: Identity, shape: Shape) -> _Computed:
         generation = self._generation
         operation = Operation(self, "compute", Permission.LIST, identity)
         scope = await narrowing.opened(self._sources, operation)
@@ -165,7 +165,7 @@ class ViewRepo(MaterializedRepo[T]):
             frame = await reading.frame_of(answer.table)
             report = await join_report(plan, scope, frame.height, self._sources)
         table = Table(frame=frame, schema=described(answer.table.schema, shape.schema))
-        return _Kept(table, report, generation, time.monotonic())
+        return _Computed(table, report, generation, time.monotonic())
 
     def _shape(self, identity: Identity) -> Shape:
         schemas = {name: narrowing.visible_schema(repo, identity) for name, repo in self._sources.items()}

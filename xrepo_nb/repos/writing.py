@@ -21,17 +21,18 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.governance.policy import OPEN, FieldSet, Grant
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.check import names_below
-from xrepo_nb.query.naming import dotted, path_of
+from xrepo_nb.query.naming import names_with_dots, path_of
 from xrepo_nb.query.typing.values import root_of
 from xrepo_nb.repos.change import Change, Current, Item, Kind, Stale
 from xrepo_nb.repos.constraints import applied
 from xrepo_nb.repos.deletion import DELETED_AT
 from xrepo_nb.repos.documents import as_key, copied, key_of, same_id
 from xrepo_nb.repos.holding import holds
-from xrepo_nb.repos.narrowing import as_written, seen
+from xrepo_nb.repos.narrowing import as_written
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.shaping import document_of, field_names, record_of
 from xrepo_nb.repos.updates import merged, updated
+from xrepo_nb.repos.visible import Sight
 from xrepo_nb.resources.base import WriteResult
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ class Writer:
         repo, old = self.repo, current.document
         self._must_be_current(record_id, old, version)
         shown = self.grant.fields.part_of(old)
-        new = updated(shown, given, repo.metadata.name, dotted(self.schema))
+        new = updated(shown, given, repo.metadata.name, names_with_dots(self.schema))
         difference = {f: new.get(f, MISSING) for f in {**shown, **new} if _differs(shown, new, f)}
         self._only_shown(difference)
         self._must_be_known(difference.keys() - shown.keys())
@@ -156,7 +157,7 @@ class Writer:
     def _hidden_names(self) -> Iterator[str]:
         fields = self.grant.fields
         if not fields.is_all:
-            names = dotted(self.repo._schema)
+            names = names_with_dots(self.repo._schema)
             for name in names_below(root_of(self.repo._schema)):
                 if not fields.shows(path_of(name, names)):
                     yield name
@@ -188,7 +189,8 @@ class Writer:
                 raise self._unknown(name)
 
     def _unknown(self, name: str) -> XRepoValidationError:
-        known = seen(self.repo, self.schema, self.operation.policy, self.operation.permission).names
+        sight = Sight(self.repo, self.operation.policy, self.operation.permission)
+        known = sight.shown(self.schema).names
         return XRepoValidationError(f"unknown field {name!r}", asked=name, exists=known)
 
     def _must_pass_check(self, document: dict[str, Any]) -> None:

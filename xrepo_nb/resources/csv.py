@@ -24,7 +24,7 @@ from xrepo_nb.resources.csv_types import (
     of_text,
     typed,
 )
-from xrepo_nb.resources.files import ON_ERROR, FileResource, Format, Loaded, OnError
+from xrepo_nb.resources.files import ON_ERROR, FileResource, Format, LoadedFiles, OnError
 from xrepo_nb.resources.paths import extension
 from xrepo_nb.resources.remote import selected
 from xrepo_nb.resources.union import aligned, require_equal
@@ -52,21 +52,20 @@ class CSVFormat(Format):
         """The types to try, in order."""
         return NUMBERS + DATES if self.try_parse_dates else NUMBERS
 
-    def load(self, paths: Sequence[Path], union_by_name: bool = False) -> Loaded:
+    def load(self, paths: Sequence[Path], union_by_name: bool = False) -> LoadedFiles:
         parts = [_Part(self, path) for path in paths]
         if not union_by_name:
             require_equal(paths, [part.kinds for part in parts])
         names = list(dict.fromkeys(name for part in parts for name in part.names))
         counts = [sum((part.counts.get(name, Counter()) for part in parts), Counter()) for name in names]
-        chosen = {n: decide(c, self.readings) for n, c in zip(names, counts, strict=True)}
+        readings = {n: decide(c, self.readings) for n, c in zip(names, counts, strict=True)}
         rows = sum(part.rows for part in parts)
-        schema, report = described(names, counts, list(chosen.values()), rows)
+        schema, report = described(names, counts, list(readings.values()), rows)
         report.rejected = [row for part in parts for row in part.rejected(named=len(parts) > 1)]
-        frames = [aligned(part.frame(chosen), schema.to_polars()) for part in parts]
-        texts = [aligned(part.text, dict.fromkeys(names, pl.String())) for part in parts]
-        return Loaded(
-            pl.concat(frames), schema, report, untyped=of_text(pl.concat(texts), chosen, self.readings)
-        )
+        frames = [aligned(part.frame(readings), schema.to_polars()) for part in parts]
+        text = pl.concat([aligned(part.text, dict.fromkeys(names, pl.String())) for part in parts])
+        untyped = of_text(text, readings, self.readings)
+        return LoadedFiles(pl.concat(frames), schema, report, untyped=untyped)
 
     def dialect(self, path: Path) -> Dialect:
         """How that file is written: with tabs between the fields if its name says so."""
@@ -103,10 +102,10 @@ class _Part:
         prefix = f"{self._path.name}: " if named else ""
         return [Rejected(line, prefix + reason) for line, reason in sorted(self._lines.rejected.items())]
 
-    def frame(self, chosen: Mapping[str, Reading]) -> pl.LazyFrame:
+    def frame(self, readings: Mapping[str, Reading]) -> pl.LazyFrame:
         """The rows, each column by its reading."""
-        readings = {name: chosen[name] for name in self.names}
-        return typed(self._scan(readings), readings)
+        own = {name: readings[name] for name in self.names}
+        return typed(self._scan(own), own)
 
     def _scan(self, readings: Mapping[str, Reading]) -> pl.LazyFrame:
         return pl.scan_csv(

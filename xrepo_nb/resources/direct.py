@@ -50,7 +50,7 @@ def _plan(
     sort: Sequence[tuple[str, int]] | None,
 ) -> Plan:
     from xrepo_nb.query.check import check_fields
-    from xrepo_nb.query.naming import dotted, with_names
+    from xrepo_nb.query.naming import names_with_dots, with_names
     from xrepo_nb.query.parsing import parse_filter, parse_sort
 
     if skip < 0 or (limit is not None and limit < 0):
@@ -65,13 +65,13 @@ def _plan(
     if limit is not None:
         plan = Limit(plan, limit)
     if schema.fields:
-        plan = with_names(plan, dotted(schema))
+        plan = with_names(plan, names_with_dots(schema))
         check_fields(plan, {_ROWS: schema})
     return plan
 
 
 def _split(plan: Plan, resource: XResource) -> tuple[Plan, Plan]:
-    from xrepo_nb.query.optimize import split
+    from xrepo_nb.query.splitting import split
 
     found = split(plan, resource.capabilities)
     return found.native, found.residual

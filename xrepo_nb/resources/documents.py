@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from xrepo_nb.core.errors import XRepoValidationError, chosen
-from xrepo_nb.resources.files import ON_ERROR, FileResource, Format, Loaded, OnError
+from xrepo_nb.resources.files import ON_ERROR, FileResource, Format, LoadedFiles, OnError
 from xrepo_nb.resources.json_text import NotJSON
 from xrepo_nb.resources.remote import selected
 from xrepo_nb.resources.union import require_equal
@@ -68,14 +68,14 @@ class Read:
 
 def held(
     paths: Sequence[Path], parts: Sequence[Read], union_by_name: bool, again: Callable[[], Documents]
-) -> Loaded:
+) -> LoadedFiles:
     """The documents of all files as one collection in memory, exact for mixed fields too; `again` reads
     them once more."""
     if len(parts) > 1 and not union_by_name:
         require_equal(paths, [kinds(infer(part.documents).schema) for part in parts])
     frame, schema, report = infer([document for part in parts for document in part.documents])
     report.rejected += [row for part in parts for row in part.rejected]
-    return Loaded(frame, schema, report, untyped=inferred(frame, schema, report, again))
+    return LoadedFiles(frame, schema, report, untyped=inferred(frame, schema, report, again))
 
 
 def kinds(schema: Schema) -> dict[str, str]:

@@ -24,10 +24,12 @@ from xrepo_nb.core.errors import (
 )
 from xrepo_nb.engines.duckdb.failures import failed_check
 from xrepo_nb.engines.duckdb.frames import to_table
+from xrepo_nb.engines.duckdb.inputs import ROW
 from xrepo_nb.resources.base import Capabilities
 from xrepo_nb.resources.duckdb_types import describe, is_text_only, selection
-from xrepo_nb.resources.sql_base import Batches, SQLFileResource
+from xrepo_nb.resources.sql_base import Batches
 from xrepo_nb.resources.sql_statements import insert_sql
+from xrepo_nb.resources.sql_writable import WritableSQLFile
 from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, fits, misfit
 from xrepo_nb.schema.frames import frame_of
 from xrepo_nb.schema.schema import Schema
@@ -41,11 +43,9 @@ if TYPE_CHECKING:
 _CHUNK = 200
 _OF_VIEWS = ("is not an table", "only update base table", "only delete from base table")
 """What DuckDB says of a write into a view."""
-ROW = "#row"
-"""The name under which DuckDB's own row numbers are selected."""
 
 
-class DuckDBResource(SQLFileResource):
+class DuckDBResource(WritableSQLFile):
     """A DuckDB database file, opened without access to other files, network or extensions.
 
     Types that have no kind of their own (interval, bit, union ...) are served as text, which the

@@ -52,8 +52,8 @@ Maker = Callable[..., XResource]
 _registered: dict[str, Maker] = {}
 
 
-class Opened(NamedTuple):
-    """A source, and which collection of it was meant; None is its only one."""
+class Target(NamedTuple):
+    """What somebody opens: a source, and which of its collections; None is its only one."""
 
     resource: XResource
     collection: str | None
@@ -91,7 +91,7 @@ class ResourceFactory:
         return sorted({*SOURCES.names(), *_registered})
 
 
-def resource_for(target: Any, **config: Any) -> Opened:
+def resource_for(target: Any, **config: Any) -> Target:
     """The source and collection that `target` means; touches no disk and no network.
 
     A path goes by its extension, one without by what a folder holds; a pattern is one
@@ -102,13 +102,13 @@ def resource_for(target: Any, **config: Any) -> Opened:
     alone or as `(source, collection)`. `config` goes to the source.
 
     >>> resource_for("data/flights.parquet")
-    Opened(resource=<ParquetResource data/flights.parquet>, collection=None)
+    Target(resource=<ParquetResource data/flights.parquet>, collection=None)
     """
     collection = config.pop("collection", None)
     if isinstance(target, XResource):
-        return Opened(target, collection)
+        return Target(target, collection)
     if isinstance(target, tuple) and len(target) == 2 and isinstance(target[0], XResource):
-        return Opened(target[0], target[1])
+        return Target(target[0], target[1])
     target, options = located(target)
     if options:
         config = {"storage_options": options} | config
@@ -116,8 +116,8 @@ def resource_for(target: Any, **config: Any) -> Opened:
         return _from_uri(target, uri, collection, config)
     if isinstance(target, str | Path):
         must_say("the path", target)
-        return Opened(_from_path(Path(target), config), collection)
-    return Opened(_from_data(target, collection, config), collection)
+        return Target(_from_path(Path(target), config), collection)
+    return Target(_from_data(target, collection, config), collection)
 
 
 def DatabaseResource(database: str | Path | SecretStr | None) -> XResource:
@@ -137,21 +137,21 @@ def DatabaseResource(database: str | Path | SecretStr | None) -> XResource:
     return resource_for(location).resource
 
 
-def _from_uri(target: str, uri: re.Match[str], collection: str | None, config: dict[str, Any]) -> Opened:
+def _from_uri(target: str, uri: re.Match[str], collection: str | None, config: dict[str, Any]) -> Target:
     scheme = uri[1].lower()
     name = _SYNONYMS.get(scheme, scheme)
     if _is_remote(target, name):
-        return Opened(_from_url(target, config), collection)
+        return Target(_from_url(target, config), collection)
     if name not in _FILES and name != "file":
-        return Opened(ResourceFactory.create(name, uri=target, **config), collection)
+        return Target(ResourceFactory.create(name, uri=target, **config), collection)
     location, _, query = target[uri.end() :].partition("?")
     must_say(f"the path after {scheme}://", location.strip("/"))
     options: dict[str, Any] = {key: _FLAGS.get(value, value) for key, value in parse_qsl(query)}
     collection = options.pop("table", options.pop("collection", collection))
     config = options | config
     if name == "file":
-        return Opened(_from_path(Path("/" + unquote(location).lstrip("/")), config), collection)
-    return Opened(
+        return Target(_from_path(Path("/" + unquote(location).lstrip("/")), config), collection)
+    return Target(
         ResourceFactory.create(name, file_path=unquote(location.removeprefix("/")), **config), collection
     )
 

@@ -39,7 +39,7 @@ ON_ERROR = get_args(OnError)
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedFiles:
     """A collection as its files are now: rows, mostly not yet read, and what inference saw."""
 
     rows: pl.DataFrame | pl.LazyFrame
@@ -71,7 +71,7 @@ class Format(ABC):
     extensions: ClassVar[tuple[str, ...]]
 
     @abstractmethod
-    def load(self, paths: Sequence[Path], union_by_name: bool = False) -> Loaded:
+    def load(self, paths: Sequence[Path], union_by_name: bool = False) -> LoadedFiles:
         """The files as one collection, rows in the order of the paths.
 
         Their schemas must be equal; with `union_by_name` columns are matched by name, absent

@@ -76,7 +76,7 @@ class Collection:
             table, self.report = table_of(documents)
             key = self._schema.primary_key
         self._schema = table.schema.replace(name=self._name, primary_key=key)
-        return _with(table, self._schema)
+        return table.described(self._schema)
 
     def _keyed(self) -> dict[Any, Document]:
         if self._documents is None:
@@ -264,9 +264,3 @@ def _serves(table: Table, key: tuple[str, ...]) -> bool:
 
 def _is_key(columns: pl.DataFrame) -> bool:
     return columns.null_count().sum_horizontal().sum() == 0 and columns.n_unique() == columns.height
-
-
-def _with(table: Table, schema: Schema) -> Table:
-    if table.is_lazy:
-        return Table(lazy=table.lazy, schema=schema, untyped=table.untyped)
-    return Table(frame=table.frame, schema=schema, untyped=table.untyped)

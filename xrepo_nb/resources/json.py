@@ -10,7 +10,7 @@ from typing import ClassVar
 from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.resources.bytes import whole_text
 from xrepo_nb.resources.documents import DocumentFileResource, DocumentFormat, Read, held
-from xrepo_nb.resources.files import Loaded
+from xrepo_nb.resources.files import LoadedFiles
 from xrepo_nb.resources.json_text import NotJSON, as_document, parse
 from xrepo_nb.schema.report import Rejected
 
@@ -22,7 +22,7 @@ class JSONFormat(DocumentFormat):
     name: ClassVar[str] = "json"
     extensions: ClassVar[tuple[str, ...]] = (".json",)
 
-    def load(self, paths: Sequence[Path], union_by_name: bool = False) -> Loaded:
+    def load(self, paths: Sequence[Path], union_by_name: bool = False) -> LoadedFiles:
         def parts() -> list[Read]:
             return [self._read(path) for path in paths]
 

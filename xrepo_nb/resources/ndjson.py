@@ -20,7 +20,7 @@ from xrepo_nb.resources.documents import (
     held,
     kinds,
 )
-from xrepo_nb.resources.files import Loaded
+from xrepo_nb.resources.files import LoadedFiles
 from xrepo_nb.resources.json_text import NotJSON, as_document, parse
 from xrepo_nb.resources.merging import united_report, united_schema
 from xrepo_nb.resources.union import require_equal
@@ -44,10 +44,10 @@ class NDJSONFormat(DocumentFormat):
     name: ClassVar[str] = "ndjson"
     extensions: ClassVar[tuple[str, ...]] = (".ndjson", ".jsonl")
 
-    def load(self, paths: Sequence[Path], union_by_name: bool = False) -> Loaded:
+    def load(self, paths: Sequence[Path], union_by_name: bool = False) -> LoadedFiles:
         return self._scanned(paths, union_by_name) or self._held(paths, union_by_name)
 
-    def _scanned(self, paths: Sequence[Path], union_by_name: bool) -> Loaded | None:
+    def _scanned(self, paths: Sequence[Path], union_by_name: bool) -> LoadedFiles | None:
         """The files as a lazy scan; None where only documents in memory are exact."""
         if not all(is_plain(path, self.encoding) for path in paths):
             return None
@@ -63,7 +63,9 @@ class NDJSONFormat(DocumentFormat):
         schema, report = whole
         target = schema.to_polars()
         scans = [pl.scan_ndjson(glob.escape(str(path)), schema=target) for path in paths]
-        return Loaded(pl.concat(scans), schema, report, untyped=self._untyped(paths, schema, report, scans))
+        return LoadedFiles(
+            pl.concat(scans), schema, report, untyped=self._untyped(paths, schema, report, scans)
+        )
 
     def _untyped(
         self, paths: Sequence[Path], schema: Schema, report: InferenceReport, scans: Sequence[pl.LazyFrame]
@@ -91,7 +93,7 @@ class NDJSONFormat(DocumentFormat):
                 break
         return found
 
-    def _held(self, paths: Sequence[Path], union_by_name: bool) -> Loaded:
+    def _held(self, paths: Sequence[Path], union_by_name: bool) -> LoadedFiles:
         parts = [Read.joined(self._blocks(path)) for path in paths]
         return held(paths, parts, union_by_name, lambda: self._documents(paths))
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.resources.base import Capabilities
-from xrepo_nb.resources.files import FileResource, Format, Loaded
+from xrepo_nb.resources.files import FileResource, Format, LoadedFiles
 from xrepo_nb.resources.remote import selected
 from xrepo_nb.resources.storage import stored
 from xrepo_nb.resources.tables import report_of
@@ -26,13 +26,15 @@ class ParquetFormat(Format):
     name = "parquet"
     extensions: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
 
-    def load(self, paths: Sequence[Path], union_by_name: bool = False) -> Loaded:
+    def load(self, paths: Sequence[Path], union_by_name: bool = False) -> LoadedFiles:
         scans = [_scan(path) for path in paths]
         frame, notes = stored(concat(paths, scans, union_by_name))
         count: int = pl.concat([scan.select(pl.len()) for scan in scans]).sum().collect().item()
         schema = Schema.from_polars(frame.collect_schema())
         as_they_are = not union_by_name and not notes
-        return Loaded(frame, schema, report_of(schema, notes, count), tuple(paths) if as_they_are else ())
+        return LoadedFiles(
+            frame, schema, report_of(schema, notes, count), tuple(paths) if as_they_are else ()
+        )
 
 
 class ParquetResource(FileResource):

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.resources.outcomes import attach
-from xrepo_nb.schema.types import HELD
+from xrepo_nb.schema.types import HELD, NUMERIC
 
 T = TypeVar("T")
 Answers = list[list[tuple[Any, ...]]]
@@ -47,7 +47,7 @@ _INTEGERS = range(-(2**63), 2**63)
 
 def fits(value: Any, kind: str, accepted: Mapping[str, tuple[type, ...]] = ACCEPTED) -> bool:
     """Whether a column of the kind keeps the value as it is."""
-    if isinstance(value, bool) and kind in ("int", "float", "decimal"):
+    if isinstance(value, bool) and kind in NUMERIC:
         return False
     if isinstance(value, datetime) and kind == "date":
         return False

@@ -22,7 +22,8 @@ from xrepo_nb.core.errors import (
     an,
 )
 from xrepo_nb.resources.base import Capabilities
-from xrepo_nb.resources.sql_base import Batches, SQLFileResource
+from xrepo_nb.resources.sql_base import Batches
+from xrepo_nb.resources.sql_writable import WritableSQLFile
 from xrepo_nb.resources.sql_writes import ACCEPTED, Answers, RecordError, Statement, fits, misfit
 from xrepo_nb.resources.sqlite_declared import read_as_declared, stated
 from xrepo_nb.resources.sqlite_types import describe, parse
@@ -37,7 +38,7 @@ _PATIENCE = 0.8
 """The part of the timeout for which SQLite itself waits for a lock, so that it tells of it first."""
 
 
-class SQLiteResource(SQLFileResource):
+class SQLiteResource(WritableSQLFile):
     """A SQLite database file.
 
     SQLite lets any column hold any type, so `describe` reads the values once: a column that
@@ -148,7 +149,14 @@ class SQLiteResource(SQLFileResource):
             )
 
     def _encode(self, value: Any, schema: Schema, name: str) -> Any:
-        return encode(value, schema, name)
+        field = schema.field(name)
+        kind = field.type.kind if field else "mixed"
+        if value is None:
+            return None
+        odd = isinstance(value, float) and value != value
+        if odd or not fits(value, kind, _ACCEPTED):
+            raise misfit(name, value, kind)
+        return _stored(value, kind)
 
     def _decode(self, rows: Sequence[tuple[Any, ...]], schema: Schema) -> Table:
         return decode(rows, schema)
@@ -199,6 +207,15 @@ def _run(connection: sqlite3.Connection, at: int, statement: Statement) -> list[
         raise RecordError(at, error) from None
 
 
+_ACCEPTED: Mapping[str, tuple[type, ...]] = {
+    **ACCEPTED,
+    "string": (str, uuid.UUID),
+    "float": (float, int, Decimal),
+    "mixed": (str, int, float, bool, bytes, datetime, date, time, Decimal, uuid.UUID),
+    "null": (str, int, float, bool, bytes, datetime, date, time, Decimal, uuid.UUID),
+}
+
+
 def decode(rows: Sequence[tuple[Any, ...]], schema: Schema) -> Table:
     """Rows as a table; raises `XRepoValidationError` for a value that its column's type cannot hold."""
     columns: list[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [() for _ in schema.fields]
@@ -213,27 +230,6 @@ def decode(rows: Sequence[tuple[Any, ...]], schema: Schema) -> Table:
                 hint="the table changed since it was described: describe it again",
             ) from None
     return Table(frame=frame_of(series), schema=schema)
-
-
-def encode(value: Any, schema: Schema, name: str) -> Any:
-    """The value as SQLite stores it; raises `XRepoValidationError` when the column cannot keep it."""
-    field = schema.field(name)
-    kind = field.type.kind if field else "mixed"
-    if value is None:
-        return None
-    odd = isinstance(value, float) and value != value
-    if odd or not fits(value, kind, _ACCEPTED):
-        raise misfit(name, value, kind)
-    return _stored(value, kind)
-
-
-_ACCEPTED: Mapping[str, tuple[type, ...]] = {
-    **ACCEPTED,
-    "string": (str, uuid.UUID),
-    "float": (float, int, Decimal),
-    "mixed": (str, int, float, bool, bytes, datetime, date, time, Decimal, uuid.UUID),
-    "null": (str, int, float, bool, bytes, datetime, date, time, Decimal, uuid.UUID),
-}
 
 
 def _stored(value: Any, kind: str) -> Any:

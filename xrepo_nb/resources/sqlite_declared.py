@@ -12,7 +12,7 @@ from xrepo_nb.resources.sqlite_types import Range, declared, kind_of, parse, tem
 from xrepo_nb.schema.frames import frame_of
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
-from xrepo_nb.schema.types import DataType, Field
+from xrepo_nb.schema.types import EXACT, DataType, Field
 
 
 def stated(schema: Schema) -> Schema:
@@ -76,7 +76,7 @@ def _is_odd(values: Sequence[Any], native: str) -> bool:
     if declared(native) == "bool":
         return any(value not in (0, 1) for value in values)
     if declared(native) == "float":
-        return any(type(value) is int and abs(value) > 2**53 for value in values)
+        return any(type(value) is int and abs(value) > EXACT for value in values)
     return False
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from xrepo_nb.core.plain import moment_of
 from xrepo_nb.schema.schema import Index, Schema
-from xrepo_nb.schema.types import DataType, Field, Kind
+from xrepo_nb.schema.types import EXACT, DataType, Field, Kind
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -100,7 +100,7 @@ def _odd(column: exp.Expression, native: str) -> exp.Expression:
         return exp.Not(this=exp.In(this=column.copy(), expressions=[exp.Literal.number(n) for n in (0, 1)]))
     if declared(native) == "float":
         whole = exp.EQ(this=exp.func("typeof", column.copy()), expression=exp.Literal.string("integer"))
-        reach = exp.Literal.number(2**53)
+        reach = exp.Literal.number(EXACT)
         return exp.And(this=whole, expression=exp.GT(this=exp.Abs(this=column.copy()), expression=reach))
     return exp.Literal.number(0)
 

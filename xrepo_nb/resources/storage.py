@@ -6,9 +6,10 @@ from typing import Any, TypeVar
 
 import polars as pl
 
+from xrepo_nb.schema.types import MOMENT
+
 Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
-_UTC = pl.Datetime("us", "UTC")
 _NANOSECONDS = "nanoseconds cut to microseconds"
 
 
@@ -39,7 +40,7 @@ def stored(frame: Frame) -> tuple[Frame, dict[str, str]]:
 def _target(dtype: Any) -> Any:
     base = dtype.base_type()
     if base is pl.Datetime:
-        return _UTC
+        return MOMENT
     if base is pl.Duration:
         return pl.Duration("us")
     if base in (pl.Categorical, pl.Enum):

@@ -24,7 +24,7 @@ from xrepo_nb.schema.dates import has_dates, read_dates
 from xrepo_nb.schema.foreign import plain
 from xrepo_nb.schema.nesting import MAX_FIELDS
 from xrepo_nb.schema.report import FieldReport, InferenceReport
-from xrepo_nb.schema.types import Absence, DataType, Field
+from xrepo_nb.schema.types import EXACT, MOMENT, Absence, DataType, Field
 from xrepo_nb.schema.unite import merged_names
 
 Column = tuple[pl.Series, DataType]
@@ -137,7 +137,7 @@ class Builder:
             types = count_types(values)
             types.pop(NoneType, None)
         if self.widen and not self.apart and types.keys() == {int, float}:
-            if any(type(value) is int and not -_EXACT <= value <= _EXACT for value in values):
+            if any(type(value) is int and not -EXACT <= value <= EXACT for value in values):
                 raise Mixed(f"{entry.path} has floats, and ints beyond 2**53 that no float holds")
             entry.coerce("int read as float", types[int])
             return values, Counter({float: types.total()})
@@ -146,7 +146,6 @@ class Builder:
         return values, types
 
 
-_EXACT = 2**53
 _UNHELD = {int: "ints beyond 64 bits", str: "text that is not valid Unicode"}
 _WIDE, _SPARSE = 256, 10
 _SHARED, _MANY = 8, 1_000_000
@@ -297,7 +296,7 @@ def _datetimes(_: Builder, values: list[Any], entry: FieldReport, __: int) -> Co
         entry.coerce("datetime moved to UTC", shifted)
     # Differences to the epoch become Arrow durations three times faster than datetimes do timestamps.
     since = pa.array(list(map(sub, values, repeat(_EPOCH))), pa.duration("us"))
-    return pl.Series(since).to_physical().cast(_UTC), DataType("datetime")
+    return pl.Series(since).to_physical().cast(MOMENT), DataType("datetime")
 
 
 def _decimals(_: Builder, values: list[Any], entry: FieldReport, __: int) -> Column:
@@ -335,7 +334,6 @@ def _durations(_: Builder, values: list[Any], entry: FieldReport, __: int) -> Co
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_UTC = pl.Datetime("us", "UTC")
 
 _DENSE = (_objects, _arrays, _datetimes)
 """Builders that take present values only."""

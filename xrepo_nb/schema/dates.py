@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from xrepo_nb.core.plain import moment_of
-from xrepo_nb.schema.types import DataType
+from xrepo_nb.schema.types import MOMENT, DataType
 
 DATE = r"^\d{4}-\d\d-\d\d$"
 DATETIME = r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:?\d\d)?$"
@@ -39,5 +39,5 @@ def has_dates(text: pl.Series) -> bool:
 
 _READINGS: tuple[tuple[str, Callable[[str], Any], Any, Any], ...] = (
     (DATE, date.fromisoformat, pl.Date, "date"),
-    (DATETIME, moment_of, pl.Datetime("us", "UTC"), "datetime"),
+    (DATETIME, moment_of, MOMENT, "datetime"),
 )

@@ -14,7 +14,7 @@ from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.schema.collecting import uncollected
 from xrepo_nb.schema.schema import Schema
-from xrepo_nb.schema.types import DataType, Field, from_polars
+from xrepo_nb.schema.types import MOMENT, DataType, Field, from_polars
 
 _UTC = ZoneInfo("UTC")  # held, so that the cache keeps it and no coroutine reads it from disk
 
@@ -105,7 +105,7 @@ def _arrays(column: pl.Series, kind: DataType) -> list[Any]:
 
 
 def _datetimes(column: pl.Series, _: DataType) -> list[Any]:
-    moments = column.cast(pl.Datetime("us", "UTC"))
+    moments = column.cast(MOMENT)
     micros = moments.to_physical()
     least, greatest = micros.min(), micros.max()
     if least is None or (least >= _PYTHONS_YEARS[0] and greatest <= _PYTHONS_YEARS[1]):  # type: ignore[operator]

@@ -16,7 +16,7 @@ from xrepo_nb.core.missing import MISSING
 from xrepo_nb.schema.columns import Builder, Mixed, Nested, type_name
 from xrepo_nb.schema.foreign import plain
 from xrepo_nb.schema.report import FieldReport
-from xrepo_nb.schema.types import DataType, Field
+from xrepo_nb.schema.types import EXACT, DataType, Field
 from xrepo_nb.schema.unite import recast_series, united_absence, united_type
 
 
@@ -217,7 +217,7 @@ def _int(value: Any) -> int | None:
 
 
 def _float(value: Any) -> float | None:
-    if type(value) is int and abs(value) <= 2**53:
+    if type(value) is int and abs(value) <= EXACT:
         return float(value)
     return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else None
 

@@ -49,7 +49,6 @@ def infer(
     widen: bool = True,
     apart: bool = False,
     parse_dates: bool = False,
-    lines: Sequence[int] | None = None,
 ) -> Inferred:
     """The documents as typed columns: `to_documents` of the result gives them back.
 
@@ -62,8 +61,8 @@ def infer(
 
     With a `schema` the documents have to fit it; lossless conversions (`"12"` for an int, ISO
     text for a datetime) are made and reported. A row that does not fit, or is no document,
-    raises `XRepoValidationError`; `on_reject="report"` leaves it out and reports it (by `lines`,
-    or its place from 1); `"keep"` takes it as it is, whatever the schema says.
+    raises `XRepoValidationError`; `on_reject="report"` leaves it out and reports it by its place,
+    from 1; `"keep"` takes it as it is, whatever the schema says.
 
     Blocking; about a second for a million documents of six fields.
 
@@ -72,7 +71,7 @@ def infer(
     mixed array<float>
     """
     declared = None if schema is None else Schema.of(schema)
-    places = range(1, len(documents) + 1) if lines is None else lines
+    places: Sequence[int] = range(1, len(documents) + 1)
     rejected: list[Rejected] = []
     while True:
         report = InferenceReport(len(documents))

@@ -9,9 +9,7 @@ from typing import Any
 from xrepo_nb.core.errors import XRepoConfigurationError, closest
 from xrepo_nb.schema.join_config import JoinConfig, Steps, join_steps
 from xrepo_nb.schema.schema import Schema
-from xrepo_nb.schema.types import DataType, Field
-
-_NUMBERS = frozenset({"int", "float", "decimal"})
+from xrepo_nb.schema.types import NUMERIC, DataType, Field
 
 
 def merge_schemas(
@@ -204,4 +202,4 @@ def _perhaps_null(field: Field) -> Field:
 def _comparable(a: DataType, b: DataType) -> bool:
     if "mixed" in (a.kind, b.kind) or "null" in (a.kind, b.kind):
         return True
-    return a.kind == b.kind or {a.kind, b.kind} <= _NUMBERS
+    return a.kind == b.kind or {a.kind, b.kind} <= NUMERIC

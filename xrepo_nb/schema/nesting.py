@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 from xrepo_nb.core.errors import XRepoValidationError
@@ -45,22 +45,23 @@ def check_nesting(name: str, values: Sequence[Any]) -> None:
         held += sum(times for _, times in level)
         if depth > MAX_LEVELS or (held > MAX_HELD and held > _SHARED * different):
             too_deep(name)
-        level = _counted((item, times) for container, times in level for item in _items(container))
+        level = _counted((item, times) for container, times in level for item in items_of(container))
 
 
 def _counted(items: Iterable[tuple[Any, int]]) -> list[tuple[Any, int]]:
     """The containers among the items, each once, with how often it is held."""
     found: dict[int, tuple[Any, int]] = {}
     for item, times in items:
-        if isinstance(item, _CONTAINERS):
+        if isinstance(item, CONTAINERS):
             before = found.get(id(item))
             found[id(item)] = item, times + (before[1] if before else 0)
     return list(found.values())
 
 
-def _items(container: Any) -> Iterable[Any]:
+def items_of(container: Any) -> Collection[Any]:
+    """What a container holds: of a document its values."""
     return container.values() if isinstance(container, Mapping) else container
 
 
-_CONTAINERS = (dict, list, tuple, Mapping)
+CONTAINERS = (dict, list, tuple, Mapping)
 _SHARED = 16

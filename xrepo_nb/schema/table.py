@@ -66,6 +66,12 @@ class Table:
             return cls(frame=frame, schema=tables[0].schema)
         return cls(documents=[document for table in tables for document in table.documents])
 
+    def described(self, schema: Schema) -> Table:
+        """The same rows with another schema, read no sooner; not known any more to be those of files."""
+        if self.is_lazy:
+            return Table(lazy=self._lazy, schema=schema, untyped=self.untyped)
+        return Table(frame=self.frame, schema=schema, untyped=self.untyped)
+
     def slice(self, start: int, length: int) -> Table:
         """Up to `length` rows from `start` on, in the form that is at hand."""
         if self.is_frame:

@@ -16,6 +16,14 @@ Kind = Literal[
     "binary", "uuid", "objectid", "object", "array", "mixed", "null",
 ]  # fmt: skip
 KINDS: tuple[str, ...] = get_args(Kind)
+NUMERIC: frozenset[str] = frozenset({"int", "float", "decimal"})
+"""The kinds of numbers, which are compared with each other."""
+
+EXACT = 2**53
+"""Up to here a float holds every int, of either sign."""
+
+MOMENT = pl.Datetime("us", "UTC")
+"""How a datetime is stored."""
 
 Absence = Literal["never", "null", "missing", "both"]
 """What a Polars null of a column stands for: it has none, a null value, or an absent field.
@@ -102,7 +110,7 @@ _STORAGE: dict[str, Any] = {
     "float": pl.Float64,
     "decimal": pl.Decimal(38, 10),
     "bool": pl.Boolean,
-    "datetime": pl.Datetime("us", "UTC"),
+    "datetime": MOMENT,
     "date": pl.Date,
     "time": pl.Time,
     "duration": pl.Duration("us"),

@@ -11,7 +11,7 @@ from xrepo_nb.core.errors import counted
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
-from xrepo_nb.schema.types import Field
+from xrepo_nb.schema.types import NUMERIC, Field
 from xrepo_nb.viewers.base import View
 from xrepo_nb.viewers.html import Html, join, tag
 from xrepo_nb.viewers.parts import grid, heading, note
@@ -21,7 +21,6 @@ from xrepo_nb.viewers.values import decimals_of, digits_of, show
 ROWS = 10
 COLUMNS = 50
 
-_NUMERIC = frozenset({"int", "float", "decimal"})
 _ABSENCE = {"null": "may be null", "missing": "may be missing", "both": "may be null or missing"}
 
 
@@ -131,7 +130,7 @@ def header_attributes(field: Field) -> dict[str, str | None]:
 
 def is_numeric(field: Field) -> bool:
     """Whether its column stands to the right."""
-    return field.type.kind in _NUMERIC
+    return field.type.kind in NUMERIC
 
 
 def short_type(field: Field) -> str:

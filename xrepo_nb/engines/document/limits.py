@@ -27,9 +27,9 @@ MAX_GRAPH_DOCUMENTS = 1_000_000
 """Documents that one row's `$graphLookup` may reach."""
 
 
-def exceeded(what: str, bound: float, hint: str | None = None) -> NoReturn:
+def exceeded(what: str, bound: float) -> NoReturn:
     """Raises the error of a passed bound."""
-    raise XRepoLimitError(f"{what}: more than {bound:,}", hint=hint)
+    raise XRepoLimitError(f"{what}: more than {bound:,}")
 
 
 def checked_text(text: str) -> str:

@@ -19,7 +19,7 @@ from xrepo_nb.engines.document import values as v
 CONTEXT = decimal.Context(prec=34, rounding=decimal.ROUND_HALF_EVEN, Emin=-6143, Emax=6144, clamp=1, traps=[])
 _FIFTEEN = decimal.Context(prec=15, rounding=decimal.ROUND_HALF_EVEN)
 _PLAIN = frozenset({int, float})
-
+_LOW, _HIGH = v.INT32_MIN, v.INT32_MAX
 
 Operation = Callable[[Any, Any], Any]
 
@@ -119,9 +119,6 @@ def _decimal_sum(numbers: Sequence[Any]) -> Any:
 def _any_long(left: int, right: int) -> bool:
     """Whether one of two plain ints is a long by its size."""
     return not (_LOW <= left <= _HIGH and _LOW <= right <= _HIGH)
-
-
-_LOW, _HIGH = v.INT32_MIN, v.INT32_MAX
 
 
 def add(left: Any, right: Any) -> Any:

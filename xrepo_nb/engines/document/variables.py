@@ -8,9 +8,7 @@ from typing import Any
 from xrepo_nb.core.errors import XRepoQueryError
 from xrepo_nb.engines.document.expressions import compile_expression
 from xrepo_nb.engines.document.expressions.compile import now
-from xrepo_nb.query.expressions import Expr, FieldRef, Variable
-
-_DOCUMENT = ("ROOT", "CURRENT")
+from xrepo_nb.query.expressions import ROOTS, Expr, FieldRef, Variable
 
 
 def constants(given: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -31,7 +29,7 @@ def evaluate_let(bindings: Mapping[str, Expr]) -> dict[str, Any]:
     clock = now()
     for name, expression in bindings.items():
         for node in expression.walk():
-            if isinstance(node, FieldRef) or (isinstance(node, Variable) and node.name in _DOCUMENT):
+            if isinstance(node, FieldRef) or (isinstance(node, Variable) and node.name in ROOTS):
                 raise XRepoQueryError(
                     f"the variable {name!r} reads a field of no document",
                     at=f"let.{name}",

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import polars as pl
 
+from xrepo_nb.core.entering import entering
 from xrepo_nb.core.errors import an
 from xrepo_nb.engines.document.expressions.arrays import element_order
 from xrepo_nb.engines.polars.facts import INT64, Facts, fits
@@ -21,20 +22,14 @@ from xrepo_nb.engines.typed.kinds import SORTED
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Expr, FieldRef, Literal
 from xrepo_nb.query.plan import Accumulator
-from xrepo_nb.schema.types import Absence, DataType
+from xrepo_nb.schema.types import EXACT, Absence, DataType
 
 Lowering = Callable[[Accumulator, "Rows"], Value]
 ACCUMULATORS: dict[str, Lowering] = {}
 
 
-def accumulates(*names: str) -> Callable[[Lowering], Lowering]:
-    """Registers the lowering of accumulators; it may decline."""
-
-    def register(function: Lowering) -> Lowering:
-        ACCUMULATORS.update(dict.fromkeys(names, function))
-        return function
-
-    return register
+accumulates = entering(ACCUMULATORS)
+"""Registers the lowering of accumulators; it may decline."""
 
 
 class Rows:
@@ -160,7 +155,7 @@ def _avg(accumulator: Accumulator, rows: Rows) -> Value:
 def _mean(value: Value, height: int | None) -> pl.Expr:
     """The mean of numbers; that of ints whose sum no double may hold is of their exact sum."""
     low, high = value.facts.bounds
-    if value.kind != "int" or (height is not None and max(-low, high) * height <= 2**53):
+    if value.kind != "int" or (height is not None and max(-low, high) * height <= EXACT):
         return value.expr.mean()
     return mean_of_ints(value.expr)
 

@@ -19,7 +19,7 @@ from xrepo_nb.engines.polars.values import Value
 from xrepo_nb.schema.documents import to_documents
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
-from xrepo_nb.schema.types import Absence, DataType, Field
+from xrepo_nb.schema.types import MOMENT, Absence, DataType, Field
 
 _MASK = "\0missing\0"
 
@@ -232,7 +232,7 @@ def canonical(dtype: Any) -> Any:
     if base in (pl.List, pl.Array):
         return pl.List(canonical(dtype.inner))
     if base is pl.Datetime:
-        return pl.Datetime("us", "UTC")
+        return MOMENT
     if dtype.is_integer():
         return pl.Int64
     if dtype.is_float():
@@ -240,7 +240,7 @@ def canonical(dtype: Any) -> Any:
     return {pl.Categorical: pl.String, pl.Enum: pl.String, pl.Duration: pl.Duration("us")}.get(base, dtype)
 
 
-_CANONICAL = frozenset({pl.Int64, pl.Float64, pl.String, pl.Boolean, pl.Datetime("us", "UTC"), pl.Date})
+_CANONICAL = frozenset({pl.Int64, pl.Float64, pl.String, pl.Boolean, MOMENT, pl.Date})
 
 _BOUNDS: dict[Any, tuple[int, int]] = {
     pl.Int8: (-(2**7), 2**7 - 1),

@@ -24,6 +24,7 @@ from xrepo_nb.engines.typed.kinds import is_called
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.parsing.patterns import pattern_parts
 from xrepo_nb.query.parsing.values import is_pattern
+from xrepo_nb.schema.types import EXACT, MOMENT
 
 _BRACKETS: dict[type, str] = {
     bool: "bool", int: "number", float: "number", Decimal: "number", str: "string", bytes: "binary",
@@ -99,7 +100,7 @@ def _date(op: str, wanted: datetime, value: Value) -> Condition:
     aware, expr = in_utc(wanted), value.expr
     if value.kind == "date":
         expr = expr.cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
-    return relation(op, expr, pl.lit(aware, dtype=pl.Datetime("us", "UTC")))
+    return relation(op, expr, pl.lit(aware, dtype=MOMENT))
 
 
 def _number(op: str, wanted: Any, value: Value) -> Condition:
@@ -205,14 +206,14 @@ def _listed_int(item: Any) -> Any:
 def _listed_float(item: Any) -> Any:
     if type(item) is float:
         return item if item == item else None
-    return float(item) if type(item) is int and -(2**53) <= item <= 2**53 else None
+    return float(item) if type(item) is int and -EXACT <= item <= EXACT else None
 
 
 _LISTED: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "string": (pl.String, _listed_text),
     "int": (pl.Int64, _listed_int),
     "float": (pl.Float64, _listed_float),
-    "datetime": (pl.Datetime("us", "UTC"), lambda item: in_utc(item) if type(item) is datetime else None),
+    "datetime": (MOMENT, lambda item: in_utc(item) if type(item) is datetime else None),
     "uuid": (pl.Binary, lambda item: item.bytes if type(item) is UUID else None),
     "binary": (pl.Binary, lambda item: item if type(item) is bytes else None),
     "objectid": (pl.Binary, lambda item: item.binary if type(item).__name__ == "ObjectId" else None),

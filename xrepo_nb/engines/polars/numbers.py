@@ -10,7 +10,7 @@ import polars as pl
 from xrepo_nb.engines.polars.reasons import Inexact
 from xrepo_nb.engines.polars.values import Value
 from xrepo_nb.engines.typed.reasons import decline
-from xrepo_nb.schema.types import DataType
+from xrepo_nb.schema.types import EXACT, DataType
 
 
 def as_float(value: Value) -> pl.Expr:
@@ -32,9 +32,9 @@ def guarded(value: pl.Expr, fails: Callable[[pl.Series], pl.Series], reason: str
 def exact_in_float(value: Value) -> pl.Expr:
     """An int as it is, where a double would hold it: else the interpreter runs the plan."""
     low, high = value.facts.bounds
-    if low >= -(2**53) and high <= 2**53:
+    if low >= -EXACT and high <= EXACT:
         return value.expr
-    return guarded(value.expr, lambda s: (s > 2**53) | (s < -(2**53)), "an int that no double holds")
+    return guarded(value.expr, lambda s: (s > EXACT) | (s < -EXACT), "an int that no double holds")
 
 
 def mean_of_ints(value: pl.Expr) -> pl.Expr:
@@ -55,7 +55,7 @@ def quotient(total: pl.Expr, count: pl.Expr) -> pl.Expr:
     return (
         pl.when(count == 0)
         .then(None)
-        .when(total.is_between(-(2**53), 2**53))
+        .when(total.is_between(-EXACT, EXACT))
         .then(plain)
         .otherwise(exact.cast(pl.Float64) * 2.0**-31)
     )

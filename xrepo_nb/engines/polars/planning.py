@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import field, replace
 from typing import Any
 
+from xrepo_nb.core.entering import entering
 from xrepo_nb.core.frozen import frozen
 from xrepo_nb.engines.polars.frame import Frame
 from xrepo_nb.engines.polars.scope import Scope
@@ -28,14 +29,8 @@ _OF_NO_ORDER = frozenset({
 """Accumulators whose result is the same whatever the order of the rows."""
 
 
-def lowers_stage(*types: type[Plan]) -> Callable[[StageLowering], StageLowering]:
-    """Registers the lowering of stages; it may decline."""
-
-    def register(function: StageLowering) -> StageLowering:
-        STAGES.update(dict.fromkeys(types, function))
-        return function
-
-    return register
+lowers_stage = entering(STAGES)
+"""Registers the lowering of stages; it may decline."""
 
 
 @frozen

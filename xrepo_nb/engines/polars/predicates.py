@@ -203,10 +203,10 @@ def _bits(predicate: p.Bits, place: Place) -> Condition:
     mask, op = predicate.mask, predicate.op
 
     def test(value: Value) -> Condition:
+        if value.kind in ("string", "bool", "null"):
+            return False
         if value.kind != "int":
-            return (
-                decline("$bits on other than ints") if value.kind not in ("string", "bool", "null") else False
-            )
+            decline("$bits on other than ints")
         if mask >= 2**63:
             decline("a bit mask past 63 bits")
         bits = value.expr & pl.lit(mask, dtype=pl.Int64)

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from xrepo_nb.core.entering import entering
 from xrepo_nb.core.frozen import frozen
 from xrepo_nb.engines.polars.frame import Column
 from xrepo_nb.engines.polars.paths import reach
@@ -21,14 +22,8 @@ Operator = Callable[[Call, "Scope"], Value]
 OPERATORS: dict[str, Operator] = {}
 
 
-def lowers(*names: str) -> Callable[[Operator], Operator]:
-    """Registers the lowering of expression operators; it may decline."""
-
-    def register(function: Operator) -> Operator:
-        OPERATORS.update(dict.fromkeys(names, function))
-        return function
-
-    return register
+lowers = entering(OPERATORS)
+"""Registers the lowering of expression operators; it may decline."""
 
 
 @frozen

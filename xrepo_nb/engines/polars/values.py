@@ -18,7 +18,7 @@ from xrepo_nb.engines.polars.logic import Condition, as_expr, conjunction, negat
 from xrepo_nb.engines.typed import constants
 from xrepo_nb.engines.typed.absence import NO_LITERAL, Absent
 from xrepo_nb.engines.typed.reasons import decline
-from xrepo_nb.schema.types import Absence, DataType, Field
+from xrepo_nb.schema.types import MOMENT, Absence, DataType, Field
 
 STRING, INT, FLOAT, BOOL = DataType("string"), DataType("int"), DataType("float"), DataType("bool")
 DATETIME, OBJECT, MIXED, NULL = DataType("datetime"), DataType("object"), DataType("mixed"), DataType("null")
@@ -116,7 +116,7 @@ def in_utc(moment: datetime) -> datetime:
 
 def _datetime(value: datetime) -> Value:
     aware = in_utc(value)
-    return Value(pl.lit(aware, dtype=pl.Datetime("us", "UTC")), DATETIME, "never", literal=aware)
+    return Value(pl.lit(aware, dtype=MOMENT), DATETIME, "never", literal=aware)
 
 
 def _plain(kind: str, check: Callable[[Any], Any] = lambda value: value) -> Any:

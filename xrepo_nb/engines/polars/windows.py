@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from xrepo_nb.core.entering import entering
 from xrepo_nb.core.errors import an
 from xrepo_nb.engines.polars.accumulators import Rows, accumulated
 from xrepo_nb.engines.polars.frame import column
@@ -32,14 +33,8 @@ Operator = Callable[[WindowOutput, "Partition"], Value]
 OPERATORS: dict[str, Operator] = {}
 
 
-def windows(*names: str) -> Callable[[Operator], Operator]:
-    """Registers the lowering of operators that have a window of their own."""
-
-    def register(function: Operator) -> Operator:
-        OPERATORS.update(dict.fromkeys(names, function))
-        return function
-
-    return register
+windows = entering(OPERATORS)
+"""Registers the lowering of operators that have a window of their own."""
 
 
 @dataclass(frozen=True, slots=True)

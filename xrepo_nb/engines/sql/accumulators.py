@@ -29,7 +29,7 @@ from xrepo_nb.engines.typed.kinds import SORTED
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Literal
 from xrepo_nb.query.plan import Outcome
-from xrepo_nb.schema.types import DataType
+from xrepo_nb.schema.types import EXACT, DataType
 
 Over = Callable[[Sql], Sql]
 """Puts an aggregate over its window; the aggregate itself in a group."""
@@ -193,8 +193,8 @@ def _checked(value: Value, deviation: Sql, rows: Rows) -> Sql:
     dialect = rows.ctx.dialect
     if not dialect.nested:
         return deviation
-    above = exp.GT(this=rows.aggregate("max", value.sql), expression=number(2**53))
-    below = exp.LT(this=rows.aggregate("min", value.sql), expression=number(-(2**53)))
+    above = exp.GT(this=rows.aggregate("max", value.sql), expression=number(EXACT))
+    below = exp.LT(this=rows.aggregate("min", value.sql), expression=number(-EXACT))
     beyond = as_sql(binary(exp.Or, above, below))
     return case([(beyond, dialect.fails("the deviation of ints that no double holds"))], deviation)
 

@@ -19,7 +19,7 @@ from xrepo_nb.engines.sql.syntax import (
     number,
 )
 from xrepo_nb.engines.sql.values import BOOL, Value
-from xrepo_nb.engines.typed.kinds import RANKS
+from xrepo_nb.engines.typed.kinds import MIRRORED, RANKS
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.schema.types import DataType
 
@@ -113,17 +113,14 @@ def related(ctx: Context, op: str, left: Value, right: Value) -> Condition:
     if left.kind == "int" and right.kind == "float" and right.is_constant:
         return _int_with_float(ctx, op, left, right.literal)
     if left.kind == "float" and right.kind == "int" and left.is_constant:
-        return _int_with_float(ctx, _MIRRORED[op], right, left.literal)
+        return _int_with_float(ctx, MIRRORED[op], right, left.literal)
     if {left.kind, right.kind} == {"decimal", "float"}:
         return _decimal_with_float(ctx, op, left, right)
     if (left.kind, right.kind) == ("int", "float"):
         return ctx.dialect.across(op, left, right)
     if (left.kind, right.kind) == ("float", "int"):
-        return ctx.dialect.across(_MIRRORED[op], right, left)
+        return ctx.dialect.across(MIRRORED[op], right, left)
     return ctx.dialect.compare(op, left, right)
-
-
-_MIRRORED = {"$eq": "$eq", "$gt": "$lt", "$gte": "$lte", "$lt": "$gt", "$lte": "$gte"}
 
 
 def _int_with_float(ctx: Context, op: str, left: Value, constant: float) -> Condition:
@@ -142,7 +139,7 @@ def _int_with_float(ctx: Context, op: str, left: Value, constant: float) -> Cond
 def _decimal_with_float(ctx: Context, op: str, left: Value, right: Value) -> Condition:
     """A decimal column against a float for what the float is in binary: 1.1 is more than a tenth and one."""
     if left.kind == "float":
-        op, left, right = _MIRRORED[op], right, left
+        op, left, right = MIRRORED[op], right, left
     if not right.is_constant:
         decline("comparing decimals with floats")
     constant = right.literal

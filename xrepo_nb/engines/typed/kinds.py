@@ -43,3 +43,7 @@ def is_called(name: str, kind: str) -> bool:
     (True, True, False)
     """
     return BSON_NAMES.get(kind) == name or (name == "number" and bracket(kind) == "number")
+
+
+MIRRORED = {"$eq": "$eq", "$gt": "$lt", "$gte": "$lte", "$lt": "$gt", "$lte": "$gte"}
+"""The same comparison with its sides exchanged."""

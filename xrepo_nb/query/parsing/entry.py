@@ -55,7 +55,7 @@ def parse_filter(
     return filter_document(given, at, Scope(variables, fields))
 
 
-def parse_equal(values: Mapping[str, Any], *, at: str = "filter") -> Predicate:
+def parse_equal(values: Mapping[str, Any]) -> Predicate:
     """The predicate that fields equal given values, all of them data.
 
     For values that come from outside: a document whose keys begin with `$` is refused instead
@@ -67,22 +67,16 @@ def parse_equal(values: Mapping[str, Any], *, at: str = "filter") -> Predicate:
     xrepo_nb.core.errors.XRepoQueryError: a value holds the operator '$ne' (at filter.name). \
 Hint: pass operators through a filter
     """
-    check_bounds(values, at)
+    check_bounds(values, "filter")
+    equal = []
     for name, value in values.items():
+        at = f"filter.{name}"
         if isinstance(value, (dict, Mapping)):
             operator = next((key for key in value if str(key).startswith("$")), None)
             if operator is not None:
-                fail(
-                    f"a value holds the operator {operator!r}",
-                    f"{at}.{name}",
-                    hint="pass operators through a filter",
-                )
-    return conjunction(
-        [
-            Compare(split_path(name, at), "$eq", copied(value, at), at=f"{at}.{name}")
-            for name, value in values.items()
-        ]
-    )
+                fail(f"a value holds the operator {operator!r}", at, hint="pass operators through a filter")
+        equal.append(Compare(split_path(name, at), "$eq", copied(value, at), at=at))
+    return conjunction(equal)
 
 
 def parse_pipeline(
@@ -123,18 +117,17 @@ def parse_projection(
     given: Any,
     predicate: Predicate | None = None,
     *,
-    at: str = "projection",
     variables: Iterable[str] = (),
 ) -> tuple[projections.Fields, bool]:
     """The `fields` and `inclusive` of a `Project`, from a find projection or a list of names.
 
     `predicate` is the filter beside it, for positional `path.$`. Nothing given keeps all.
     """
-    check_bounds([given], at)
-    return projections.find_projection(given, predicate, at, Scope(variables))
+    check_bounds([given], "projection")
+    return projections.find_projection(given, predicate, "projection", Scope(variables))
 
 
-def parse_sort(given: Any, *, at: str = "sort") -> tuple[SortKey, ...]:
+def parse_sort(given: Any) -> tuple[SortKey, ...]:
     """The keys of `{"a": 1}`, `[("a", -1)]`, `"a"` or `["-a", "b"]`, for a find.
 
     `{"$natural": 1}` means the order in which the rows stand, -1 the reverse.
@@ -142,10 +135,10 @@ def parse_sort(given: Any, *, at: str = "sort") -> tuple[SortKey, ...]:
     >>> parse_sort("-age")
     (SortKey(path=('age',), descending=True),)
     """
-    return sorts.find_order(given, at)
+    return sorts.find_order(given, "sort")
 
 
-def parse_update(given: Any, array_filters: Any = None, *, at: str = "update") -> Update:
+def parse_update(given: Any, array_filters: Any = None) -> Update:
     """The node of an update document, a replacement document or an update pipeline."""
-    check_bounds([given, array_filters], at, MAX_VALUES)
-    return updates.update_of(given, array_filters, at)
+    check_bounds([given, array_filters], "update", MAX_VALUES)
+    return updates.update_of(given, array_filters, "update")

@@ -6,7 +6,17 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from xrepo_nb.query.evaluation import constant
-from xrepo_nb.query.expressions import ArrayExpr, Call, DocumentExpr, Expr, FieldRef, Let, Literal, Variable
+from xrepo_nb.query.expressions import (
+    SYSTEM_VARIABLES,
+    ArrayExpr,
+    Call,
+    DocumentExpr,
+    Expr,
+    FieldRef,
+    Let,
+    Literal,
+    Variable,
+)
 from xrepo_nb.query.operators import EXPRESSION_NAMES, EXPRESSIONS, MANY, REFUSED, Signature
 from xrepo_nb.query.parsing.constants import CONSTANTS
 from xrepo_nb.query.parsing.limits import ATOMS
@@ -24,9 +34,6 @@ from xrepo_nb.query.parsing.values import (
     string,
     unknown,
 )
-
-SYSTEM_VARIABLES = frozenset({"ROOT", "CURRENT", "NOW", "REMOVE"})
-REDACT_VARIABLES = frozenset({"DESCEND", "PRUNE", "KEEP"})
 
 
 class Scope:

@@ -19,7 +19,7 @@ from xrepo_nb.query.parsing import lookups
 from xrepo_nb.query.parsing.bits import mask_of
 from xrepo_nb.query.parsing.expressions import Scope, expression
 from xrepo_nb.query.parsing.jsonschema import check_json_schema
-from xrepo_nb.query.parsing.limits import ATOMS, check_predicate
+from xrepo_nb.query.parsing.limits import ATOMS, check_nested
 from xrepo_nb.query.parsing.patterns import listed, options_of, pattern_parts
 from xrepo_nb.query.parsing.values import (
     array,
@@ -43,7 +43,7 @@ FieldOperator = Callable[[Path, Any, str, Scope], p.Predicate]
 def predicate_of(given: Any) -> p.Predicate | None:
     """The predicate of what is one already, or of a built condition; None for documents."""
     if isinstance(given, p.Predicate):
-        check_predicate(given, "filter")
+        check_nested(given, "filter")
         return given
     built = getattr(given, "predicate", None)
     return built if isinstance(built, p.Predicate) else None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoLimitError
 from xrepo_nb.query.predicates import Predicate
+from xrepo_nb.schema.nesting import CONTAINERS, items_of
 
 MAX_DEPTH = 100
 """Levels of nested documents and arrays in one filter, pipeline or update."""
@@ -27,8 +27,6 @@ MAX_PATH_TEXT = 5_000
 
 ATOMS = frozenset({str, int, float, bool, type(None), datetime.datetime})
 """The commonest types that hold nothing: told apart before slower questions are asked."""
-
-_CONTAINERS = (dict, list, tuple, Mapping)
 
 
 def check_bounds(given: Any, at: str, most: int = MAX_CONTAINERS) -> None:
@@ -50,17 +48,13 @@ def check_bounds(given: Any, at: str, most: int = MAX_CONTAINERS) -> None:
             raise XRepoLimitError(f"nested deeper than {MAX_DEPTH} levels", at=at, hint="flatten the query")
         below: list[Any] = []
         for container in level:
-            items = container.values() if type(container) is dict else _items(container)
+            items = container.values() if type(container) is dict else items_of(container)
             if len(items) > MAX_VALUES:
                 raise XRepoLimitError(f"more than {MAX_VALUES:,} elements", at=at, hint="join instead")
-            below += [item for item in items if type(item) not in ATOMS and isinstance(item, _CONTAINERS)]
+            below += [item for item in items if type(item) not in ATOMS and isinstance(item, CONTAINERS)]
             if len(below) > most:
                 break
         level = below
-
-
-def _items(container: Any) -> Any:
-    return container.values() if isinstance(container, Mapping) else container
 
 
 def checked_depth(depth: int, at: str) -> int:
@@ -70,7 +64,7 @@ def checked_depth(depth: int, at: str) -> int:
     return depth
 
 
-def check_predicate(given: Predicate, at: str) -> None:
+def check_nested(given: Predicate, at: str) -> None:
     """Refuses a condition, made by hand, that is nested too deep."""
     level, depth = [given], 0
     while level:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from xrepo_nb.query.expressions import Expr, Literal, Path
+from xrepo_nb.query.expressions import REDACT_VARIABLES, Expr, Literal, Path
 from xrepo_nb.query.parsing.accumulators import accumulator
-from xrepo_nb.query.parsing.expressions import REDACT_VARIABLES, Scope, expression
+from xrepo_nb.query.parsing.expressions import Scope, expression
 from xrepo_nb.query.parsing.filters import filter_document, predicate_of
 from xrepo_nb.query.parsing.projections import check_collisions, stage_projection
 from xrepo_nb.query.parsing.sorts import sort_keys

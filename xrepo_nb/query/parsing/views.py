@@ -38,11 +38,11 @@ def parse_view_filter(
     parts = [parse_filter(rest, fields=fields)] if rest else []
     for source, filters in by_source.items():
         own = parse_filter(filters, at=f"filter.{source}{_SUFFIX}", fields=names[source])
-        parts.append(in_view_names(named(own, _dotted(names[source])), names[source]))
+        parts.append(in_view_names(named(own, _without_paths(names[source])), names[source]))
     return conjunction(parts)
 
 
-def _dotted(names: Iterable[str]) -> list[str]:
+def _without_paths(names: Iterable[str]) -> list[str]:
     """The names with dots that no path into another field spells."""
     known = frozenset(names)
     return [name for name in known if "." in name and name.partition(".")[0] not in known]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from xrepo_nb.query.expressions import ArrayExpr, Call, DocumentExpr, Expr, Let, Literal
@@ -50,14 +51,6 @@ def _cond(expr: Call) -> Expr:
     return expr.args[1] if is_true(condition.value) else expr.args[2]
 
 
-def _and(expr: Call) -> Expr:
-    return _logical(expr, stop=False)
-
-
-def _or(expr: Call) -> Expr:
-    return _logical(expr, stop=True)
-
-
 def _logical(expr: Call, stop: bool) -> Expr:
     """Leading constants decide, or fall away; later ones may stand behind what fails."""
     args = list(expr.args)
@@ -82,8 +75,8 @@ def _if_null(expr: Call) -> Expr:
 
 _CHOICES: dict[str, Callable[[Call], Expr]] = {
     "$cond": _cond,
-    "$and": _and,
-    "$or": _or,
+    "$and": partial(_logical, stop=False),
+    "$or": partial(_logical, stop=True),
     "$not": _not,
     "$ifNull": _if_null,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from xrepo_nb.query.operators import by_operator
 from xrepo_nb.query.plan import Outcome
 from xrepo_nb.query.typing.expressions import Scope, type_of
 from xrepo_nb.query.typing.values import (
@@ -52,11 +53,7 @@ def _points(value: Value) -> Value:
     return array_of(Value(DataType("float")), "null")
 
 
-def _table(*rows: tuple[str, Rule]) -> dict[str, Rule]:
-    return {"$" + name: rule for names, rule in rows for name in names.split()}
-
-
-_RULES = _table(
+_RULES: dict[str, Rule] = by_operator(
     ("sum", _sum),
     ("count rank denseRank documentNumber", _plain("int", "never")),
     ("avg expMovingAvg", _real),

@@ -9,11 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 from xrepo_nb.core.errors import XRepoQueryError
+from xrepo_nb.core.plain import moment_of
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.plan import Limit, Match, Plan, Scan, Skip, Sort
 from xrepo_nb.query.typing.values import Value, constant, resolved, root_of
 from xrepo_nb.schema.schema import Schema
-from xrepo_nb.schema.types import DataType
+from xrepo_nb.schema.types import NUMERIC, DataType
 
 
 def must_compare(node: p.Predicate, found: Value) -> None:
@@ -110,13 +111,8 @@ def as_held(value: Any, kind: str) -> Any:
     return found
 
 
-def _moment(text: str) -> datetime.datetime:
-    found = datetime.datetime.fromisoformat(text)
-    return found if found.tzinfo else found.replace(tzinfo=datetime.UTC)
-
-
 _READERS: dict[str, Callable[[str], Any]] = {
-    "datetime": _moment,
+    "datetime": moment_of,
     "date": datetime.date.fromisoformat,
     "time": datetime.time.fromisoformat,
     "uuid": uuid.UUID,
@@ -146,7 +142,7 @@ def _element(kind: DataType) -> DataType:
 _ANY = frozenset({"mixed", "null"})
 
 _ALIKE = (
-    frozenset({"int", "float", "decimal"}),
+    NUMERIC,
     frozenset({"datetime", "date"}),
     frozenset({"binary", "uuid"}),
 )

@@ -1,12 +1,12 @@
-"""Types of expressions: one rule an operator."""
+"""Types of expressions: those of nodes, and of operators that bind names or read their options."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from xrepo_nb.query.expressions import (
+    ROOTS,
     ArrayExpr,
     Call,
     DocumentExpr,
@@ -18,6 +18,7 @@ from xrepo_nb.query.expressions import (
     Variable,
 )
 from xrepo_nb.query.plan import FirstMatch, SliceOf
+from xrepo_nb.query.typing.rules import RULES
 from xrepo_nb.query.typing.values import (
     MIXED,
     NOTHING,
@@ -30,13 +31,11 @@ from xrepo_nb.query.typing.values import (
     lineage,
     meets_array,
     nullable,
-    numeric,
     object_of,
     resolved,
-    summed,
     union,
 )
-from xrepo_nb.schema.types import DataType, Field, Kind
+from xrepo_nb.schema.types import DataType, Kind
 
 Lost = Callable[[Path, Value, str], None]
 """Told of each path that is not in the schema, what it was looked for in, and the place."""
@@ -90,7 +89,7 @@ def _variable(expr: Variable, scope: Scope) -> Value:
     bound = scope.variables.get(expr.name)
     if bound is not None:
         return scope.find(bound, expr.path) if expr.path else bound
-    if expr.name in ("ROOT", "CURRENT"):
+    if expr.name in ROOTS:
         return scope.find(scope.root, expr.path)
     if expr.name == "NOW":
         return Value(DataType("datetime"))
@@ -117,7 +116,7 @@ def _call(expr: Call, scope: Scope) -> Value:
         return special(expr, here)
     values = [type_of(item, here) for item in expr.args]
     values += [type_of(item, here) for _, item in expr.options if not _is_set(item)]
-    rule = _RULES.get(expr.op)
+    rule = RULES.get(expr.op)
     return rule(values) if rule is not None else Value(MIXED, "both", lineage(*values))
 
 
@@ -137,142 +136,6 @@ _NODES: dict[type, Callable[[Any, Scope], Value]] = {
     SliceOf: lambda expr, scope: scope.find(scope.root, expr.path),
     FirstMatch: lambda expr, scope: scope.find(scope.root, expr.path),
 }
-
-Rule = Callable[[Sequence[Value]], Value]
-
-
-def _always(kind: Kind) -> Rule:
-    return lambda values: Value(DataType(kind), "never", lineage(*values))
-
-
-def _or_null(kind: Kind) -> Rule:
-    return lambda values: Value(DataType(kind), nullable(values), lineage(*values))
-
-
-def _number(values: Sequence[Value]) -> Value:
-    return Value(numeric(value.type for value in values), nullable(values), lineage(*values))
-
-
-def _real(values: Sequence[Value]) -> Value:
-    kind: Kind = "decimal" if any(value.kind == "decimal" for value in values) else "float"
-    return Value(DataType(kind), nullable(values), lineage(*values))
-
-
-def _sum(values: Sequence[Value]) -> Value:
-    items = [value.item if value.kind == "array" and len(values) == 1 else value for value in values]
-    return Value(summed(value.type for value in items), "never", lineage(*values))
-
-
-def _average(values: Sequence[Value]) -> Value:
-    return _real(values).absent("null")
-
-
-def _add(values: Sequence[Value]) -> Value:
-    if any(value.kind in ("datetime", "date") for value in values):
-        return Value(DataType("datetime"), nullable(values), lineage(*values))
-    return _number(values)
-
-
-def _subtract(values: Sequence[Value]) -> Value:
-    dates = [value.kind in ("datetime", "date") for value in values]
-    if all(dates):
-        return Value(DataType("int"), nullable(values), lineage(*values))
-    return _add(values)
-
-
-def _extreme(values: Sequence[Value]) -> Value:
-    items = [value.item if value.kind == "array" and len(values) == 1 else value for value in values]
-    found = union(items)
-    return found.absent("null" if nullable(values) == "null" or len(values) == 1 else "never")
-
-
-def _element(values: Sequence[Value]) -> Value:
-    item = values[0].item
-    return Value(item.type, "both", lineage(*values))
-
-
-def _same_array(values: Sequence[Value]) -> Value:
-    found = next((value.type for value in values if value.kind == "array"), MIXED)
-    return Value(found, nullable(values), lineage(*values))
-
-
-def _arrays(values: Sequence[Value]) -> Value:
-    found = union([value.item for value in values])
-    return Value(DataType("array", item=found.type), nullable(values), lineage(*values))
-
-
-def _strings(values: Sequence[Value]) -> Value:
-    return Value(DataType("array", item=DataType("string")), nullable(values), lineage(*values))
-
-
-def _if_null(values: Sequence[Value]) -> Value:
-    found = union(values)
-    return found.absent(values[-1].absence)
-
-
-def _merged(values: Sequence[Value]) -> Value:
-    fields: dict[str, Field] = {}
-    for value in values:
-        if value.kind != "object":
-            return Value(MIXED, "never", lineage(*values))
-        for f in value.type.fields:
-            if value.absence != "never":
-                f = replace(f, absence=either(f.absence, "missing"))
-            known = fields.get(f.name)
-            if known is not None and f.absence in ("missing", "both"):
-                both = union([Value(known.type, known.absence), Value(f.type, f.absence)])
-                f = field_of(f.name, both.absent(known.absence))
-            fields[f.name] = f
-    return object_of(fields.values(), source=lineage(*values))
-
-
-def _table(*rows: tuple[str, Rule]) -> dict[str, Rule]:
-    return {"$" + name: rule for names, rule in rows for name in names.split()}
-
-
-_MATCH = object_of(
-    [
-        field_of("match", Value(DataType("string"))),
-        field_of("idx", Value(DataType("int"))),
-        field_of("captures", array_of(Value(DataType("string"), "null"))),
-    ]
-)
-
-_RULES = _table(
-    ("abs ceil floor mod multiply round trunc", _number),
-    ("add", _add),
-    ("subtract", _subtract),
-    ("acos acosh asin asinh atan atan2 atanh cos cosh degreesToRadians divide exp ln log log10", _real),
-    ("pow radiansToDegrees sigmoid sin sinh sqrt tan tanh", _real),
-    ("sum", _sum),
-    ("avg stdDevPop stdDevSamp median", _average),
-    ("min max", _extreme),
-    ("percentile", lambda values: array_of(_average(values))),
-    ("rand", _always("float")),
-    ("bitAnd bitOr bitXor bitNot", _or_null("int")),
-    ("and or not eq ne gt gte lt lte in isArray isNumber allElementsTrue anyElementTrue", _always("bool")),
-    ("setEquals setIsSubset regexMatch", _always("bool")),
-    ("cmp size strLenBytes strLenCP strcasecmp toHashedIndexKey", _always("int")),
-    ("indexOfArray indexOfBytes indexOfCP binarySize bsonSize tsIncrement tsSecond", _or_null("int")),
-    ("year month week dayOfMonth dayOfWeek dayOfYear hour minute second millisecond", _or_null("int")),
-    ("isoWeek isoWeekYear isoDayOfWeek dateDiff toInt toLong", _or_null("int")),
-    ("concat trim ltrim rtrim replaceOne replaceAll toString", _or_null("string")),
-    ("toLower toUpper substr substrBytes substrCP type", _always("string")),
-    ("split", _strings),
-    ("dateAdd dateSubtract dateTrunc dateFromParts toDate", _or_null("datetime")),
-    ("toBool", _or_null("bool")),
-    ("toDouble", _or_null("float")),
-    ("toDecimal", _or_null("decimal")),
-    ("toObjectId", _or_null("objectid")),
-    ("toUUID", _or_null("uuid")),
-    ("arrayElemAt first last", _element),
-    ("reverseArray slice firstN lastN maxN minN sortArray setDifference", _same_array),
-    ("concatArrays setUnion setIntersection", _arrays),
-    ("ifNull", _if_null),
-    ("mergeObjects", _merged),
-    ("regexFind", lambda values: Value(_MATCH.type, "null", lineage(*values))),
-    ("regexFindAll", lambda values: array_of(Value(_MATCH.type, "never", lineage(*values)))),
-)
 
 
 def _option(call: Call, name: str, scope: Scope) -> Value | None:

@@ -125,10 +125,10 @@ nullable("$round")(_rounding("$round", decimal.ROUND_HALF_EVEN))
 nullable("$trunc")(_rounding("$trunc", decimal.ROUND_DOWN))
 
 
-def _real(
+def real(
     op: str, double: Callable[[float], float], precise: Callable[[Decimal], Decimal], domain: str = ""
 ) -> None:
-    """Enters a function of one real number, defined where `domain` says."""
+    """Enters a function of one real number, on doubles and on decimals, defined where `domain` says."""
     inside = _DOMAINS[domain]
 
     def apply(value: Any) -> Any:
@@ -147,6 +147,9 @@ _DOMAINS: dict[str, Callable[[Any], bool]] = {
     "": lambda number: True,
     "above zero": lambda number: bool(number > 0),
     "from zero on": lambda number: bool(number >= 0),
+    "from 1 on": lambda number: bool(number >= 1),
+    "from -1 to 1": lambda number: bool(-1 <= number <= 1),
+    "that are finite": lambda number: not math.isinf(number),
 }
 
 
@@ -157,11 +160,11 @@ def _exp(number: float) -> float:
         return math.inf
 
 
-_real("$exp", _exp, numbers.CONTEXT.exp)
-_real("$ln", math.log, numbers.CONTEXT.ln, "above zero")
-_real("$log10", math.log10, numbers.CONTEXT.log10, "above zero")
-_real("$sqrt", math.sqrt, numbers.CONTEXT.sqrt, "from zero on")
-_real("$sigmoid", lambda x: 1 / (1 + _exp(-x)), lambda x: 1 / (1 + numbers.CONTEXT.exp(-x)))
+real("$exp", _exp, numbers.CONTEXT.exp)
+real("$ln", math.log, numbers.CONTEXT.ln, "above zero")
+real("$log10", math.log10, numbers.CONTEXT.log10, "above zero")
+real("$sqrt", math.sqrt, numbers.CONTEXT.sqrt, "from zero on")
+real("$sigmoid", lambda x: 1 / (1 + _exp(-x)), lambda x: 1 / (1 + numbers.CONTEXT.exp(-x)))
 
 
 @nullable("$log")

@@ -17,6 +17,7 @@ from xrepo_nb.engines.document.paths import getter, value_getter
 from xrepo_nb.engines.document.places import FAILURES, at_place, placed
 from xrepo_nb.engines.document.values import copied, hash_key
 from xrepo_nb.query import expressions as e
+from xrepo_nb.query.expressions import REDACT_VARIABLES
 
 _MODULES = (
     "arithmetic", "arrays", "bits", "comparison", "control", "conversion", "dates", "objects", "sets",
@@ -91,7 +92,7 @@ def _find_variable(name: str) -> Evaluate:
         return lambda document, variables: variables["NOW"] if "NOW" in variables else now()
     if name in ("ROOT", "CURRENT"):
         return lambda document, variables: variables.get(name, document)
-    if name in _REDACT:
+    if name in REDACT_VARIABLES:
         return lambda document, variables: name
 
     def find(document: Any, variables: Variables) -> Any:
@@ -101,9 +102,6 @@ def _find_variable(name: str) -> Evaluate:
             raise XRepoQueryError(f"undefined variable '$${name}'", asked=name, exists=variables) from None
 
     return find
-
-
-_REDACT = frozenset({"DESCEND", "PRUNE", "KEEP"})
 
 
 def now() -> dt.datetime:

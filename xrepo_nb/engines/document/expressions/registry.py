@@ -12,6 +12,7 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
+from xrepo_nb.core.entering import entering
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.query.expressions import Call, Expr
 
@@ -25,15 +26,8 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {}
 SPECIALS: dict[str, Callable[[Call, Compile], Evaluate]] = {}
 
 
-def values(*names: str) -> Callable[[Function], Function]:
-    """Enters a function of argument values under these operator names."""
-
-    def enter(function: Function) -> Function:
-        for name in names:
-            FUNCTIONS[name] = function
-        return function
-
-    return enter
+values = entering(FUNCTIONS)
+"""Enters a function of argument values under these operator names."""
 
 
 def nullable(*names: str) -> Callable[[Function], Function]:
@@ -47,8 +41,7 @@ def nullable(*names: str) -> Callable[[Function], Function]:
                     return None
             return function(*args)
 
-        for name in names:
-            FUNCTIONS[name] = checked
+        values(*names)(checked)
         return function
 
     return enter
@@ -67,12 +60,5 @@ def stops_at_absent(args: Iterable[Any], check: Callable[[Any], object]) -> bool
     return False
 
 
-def special(*names: str) -> Callable[[Function], Function]:
-    """Enters a compiler of the whole call under these operator names."""
-
-    def enter(function: Function) -> Function:
-        for name in names:
-            SPECIALS[name] = function
-        return function
-
-    return enter
+special = entering(SPECIALS)
+"""Enters a compiler of the whole call under these operator names."""

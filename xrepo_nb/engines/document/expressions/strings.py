@@ -14,8 +14,8 @@ from xrepo_nb.engines.document.expressions.registry import nullable, stops_at_ab
 from xrepo_nb.engines.document.meter import spend
 from xrepo_nb.engines.document.numbers import fail
 
-_UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
-_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
+LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 _SPACES = "\0\t\n\v\f\r \u00a0\u1680" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
@@ -56,12 +56,12 @@ def concat(*parts: Any) -> Any:
 
 @values("$toUpper")
 def to_upper(value: Any) -> str:
-    return _coerced(value).translate(_UPPER)
+    return _coerced(value).translate(UPPER)
 
 
 @values("$toLower")
 def to_lower(value: Any) -> str:
-    return _coerced(value).translate(_LOWER)
+    return _coerced(value).translate(LOWER)
 
 
 @values("$strcasecmp")

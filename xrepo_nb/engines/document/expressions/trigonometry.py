@@ -4,30 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from xrepo_nb.engines.document import decimals, numbers
 from xrepo_nb.engines.document import values as v
+from xrepo_nb.engines.document.expressions.arithmetic import real
 from xrepo_nb.engines.document.expressions.registry import nullable
-from xrepo_nb.engines.document.numbers import fail
 
 
-def _enter(op: str, domain: Callable[[Any], bool] = lambda number: True, within: str = "") -> None:
+def _enter(op: str, domain: str = "") -> None:
     name = op[1:]
-    double: Callable[[float], float] = getattr(math, name)
-    precise: Callable[[Decimal], Decimal] = getattr(decimals, name)
-
-    def apply(value: Any) -> Any:
-        numbers.need_numbers(op, value)
-        number = v.plain(value)
-        if number == number and not domain(number):
-            fail(f"{op} takes numbers {within}")
-        if isinstance(number, Decimal):
-            return numbers.decimal_like(precise(number), (value,))
-        return _limited(double, float(number))
-
-    nullable(op)(apply)
+    real(op, partial(_limited, getattr(math, name)), getattr(decimals, name), domain)
 
 
 def _limited(function: Callable[[float], float], number: float) -> float:
@@ -40,37 +28,15 @@ def _limited(function: Callable[[float], float], number: float) -> float:
         return math.copysign(math.inf, number)
 
 
-def _finite(number: Any) -> bool:
-    return not math.isinf(number)
-
-
-def _in_unit(number: Any) -> bool:
-    return bool(-1 <= number <= 1)
-
-
 for _op in ("$sin", "$cos", "$tan"):
-    _enter(_op, _finite, "that are finite")
+    _enter(_op, "that are finite")
 for _op in ("$asin", "$acos", "$atanh"):
-    _enter(_op, _in_unit, "from -1 to 1")
+    _enter(_op, "from -1 to 1")
 for _op in ("$atan", "$sinh", "$cosh", "$tanh", "$asinh"):
     _enter(_op)
-_enter("$acosh", lambda number: bool(number >= 1), "from 1 on")
-
-
-def _convert(op: str, name: str) -> None:
-    precise: Callable[[Decimal], Decimal] = getattr(decimals, name)
-
-    def apply(value: Any) -> Any:
-        numbers.need_numbers(op, value)
-        if v.is_decimal(value):
-            return numbers.decimal_like(precise(v.plain(value)), (value,))
-        return getattr(math, name)(float(value))
-
-    nullable(op)(apply)
-
-
-_convert("$degreesToRadians", "radians")
-_convert("$radiansToDegrees", "degrees")
+_enter("$acosh", "from 1 on")
+real("$degreesToRadians", math.radians, decimals.radians)
+real("$radiansToDegrees", math.degrees, decimals.degrees)
 
 
 @nullable("$atan2")

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+from xrepo_nb.core.entering import entering
 from xrepo_nb.core.errors import XRepoQueryError, XRepoUnsupportedError
 from xrepo_nb.engines.document.places import placed
 from xrepo_nb.query import plan as p
@@ -53,24 +54,12 @@ _MODULES = (
 )  # fmt: skip
 
 
-def stage(kind: type[p.Plan]) -> Callable[[Compiler], Compiler]:
-    """Enters the compiler of a stage: what it gives turns the stage's input into its output."""
-
-    def enter(compiler: Compiler) -> Compiler:
-        _STAGES[kind] = compiler
-        return compiler
-
-    return enter
+stage = entering(_STAGES)
+"""Enters the compiler of a stage: what it gives turns the stage's input into its output."""
 
 
-def leaf(kind: type[p.Plan]) -> Callable[[Compiler], Compiler]:
-    """Enters the compiler of a node that has no single input."""
-
-    def enter(compiler: Compiler) -> Compiler:
-        _LEAVES[kind] = compiler
-        return compiler
-
-    return enter
+leaf = entering(_LEAVES)
+"""Enters the compiler of a node that has no single input."""
 
 
 @cache

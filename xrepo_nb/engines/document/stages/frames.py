@@ -44,12 +44,12 @@ def _offset(bound: Any, unbounded: int) -> int:
 def _by_value(window: Window, values: list[Any]) -> list[Frame]:
     for value in values:
         _check(value, window.unit)
-    order = [_place(value) for value in values]
+    order = list(map(v.key, values))
     lower, upper = _shift(window.lower, window.unit), _shift(window.upper, window.unit)
     out = []
     for value in values:
-        first = 0 if lower is None else bisect_left(order, _place(lower(value)))
-        last = len(order) if upper is None else bisect_right(order, _place(upper(value)))
+        first = 0 if lower is None else bisect_left(order, v.key(lower(value)))
+        last = len(order) if upper is None else bisect_right(order, v.key(upper(value)))
         out.append((first, max(first, last)))
     return out
 
@@ -60,10 +60,6 @@ def _check(value: Any, unit: str | None) -> None:
         raise XRepoQueryError(f"a range without a unit needs numbers to sort by, not {name}")
     if unit is not None and name != "date":
         raise XRepoQueryError(f"a range with a unit needs dates to sort by, not {name}")
-
-
-def _place(value: Any) -> tuple[Any, ...]:
-    return v.key(value)
 
 
 def _shift(bound: Any, unit: str | None) -> Callable[[Any], Any] | None:

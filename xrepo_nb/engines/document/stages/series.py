@@ -16,8 +16,8 @@ _E24 = (
 )  # fmt: skip
 
 
-def _geometric(count: int, digits: int) -> tuple[float, ...]:
-    return tuple(round(10 ** (i / count), digits) for i in range(count))
+def _geometric(count: int) -> tuple[float, ...]:
+    return tuple(round(10 ** (i / count), 2) for i in range(count))
 
 
 _R40 = (
@@ -43,9 +43,9 @@ SERIES: dict[str, tuple[float, ...]] = {
     "E6": _E24[::4],
     "E12": _E24[::2],
     "E24": _E24,
-    "E48": _geometric(48, 2),
-    "E96": _geometric(96, 2),
-    "E192": tuple(9.2 if n == 9.19 else n for n in _geometric(192, 2)),
+    "E48": _geometric(48),
+    "E96": _geometric(96),
+    "E192": tuple(9.2 if n == 9.19 else n for n in _geometric(192)),
 }
 
 

@@ -12,11 +12,9 @@ from xrepo_nb.engines.polars.numbers import exact_in_float
 from xrepo_nb.engines.polars.scope import Scope, lowers
 from xrepo_nb.engines.polars.truth import truth
 from xrepo_nb.engines.polars.values import BOOL, INT, Value, literal
-from xrepo_nb.engines.typed.kinds import RANKS
+from xrepo_nb.engines.typed.kinds import MIRRORED, RANKS
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
-
-_FLIPPED = {"$eq": "$eq", "$gt": "$lt", "$gte": "$lte", "$lt": "$gt", "$lte": "$gte"}
 
 
 def boolean(condition: Condition) -> Value:
@@ -51,7 +49,7 @@ def _three_way(call: Call, scope: Scope) -> Value:
 def compared(op: str, left: Value, right: Value) -> Condition:
     """The relation of two values in the order over all types; a null counts as false."""
     if left.is_constant and not right.is_constant:
-        left, right, op = right, left, _FLIPPED[op]
+        left, right, op = right, left, MIRRORED[op]
     both = conjunction(left.is_present(), right.is_present())
     found = conjunction(_values(op, left, right), True) if both is not False else False
     return disjunction(found, _with_absent(op, left, right))
@@ -95,7 +93,7 @@ def _with_nan(op: str, left: pl.Expr, right: pl.Expr) -> pl.Expr:
     if op == "$eq":
         return left == right
     if op in ("$gt", "$gte"):
-        left, right, op = right, left, _FLIPPED[op]
+        left, right, op = right, left, MIRRORED[op]
     first, second = left.cast(pl.Float64), right.cast(pl.Float64)
     if op == "$lte":
         return (first.is_nan() & second.is_not_null()) | ((first <= second) & second.is_not_nan())

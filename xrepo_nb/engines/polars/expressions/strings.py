@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable
 
 import polars as pl
 
 from xrepo_nb.core.errors import an
+from xrepo_nb.engines.document.expressions.strings import LOWER, UPPER
 from xrepo_nb.engines.polars.expressions.comparison import boolean
 from xrepo_nb.engines.polars.patterns import finds
 from xrepo_nb.engines.polars.scope import Scope, lowers
@@ -35,10 +35,6 @@ def _concat(call: Call, scope: Scope) -> Value:
     return Value(pl.concat_str([v.expr for v in values], ignore_nulls=False), STRING, absent_like(values))
 
 
-_UPPER = str.maketrans(string.ascii_lowercase, string.ascii_uppercase)
-_LOWER = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
-
-
 @lowers("$toUpper", "$toLower")
 def _case(call: Call, scope: Scope) -> Value:
     value = _text(scope.typed(call.args[0]), call.op)
@@ -51,7 +47,7 @@ def _case(call: Call, scope: Scope) -> Value:
 
 def _cased(upper: bool) -> Callable[[pl.Series], pl.Series]:
     """Changes the case of ASCII letters only: at Polars' speed where there are no others."""
-    table = _UPPER if upper else _LOWER
+    table = UPPER if upper else LOWER
 
     def change(texts: pl.Series) -> pl.Series:
         wide = (texts.str.len_bytes() != texts.str.len_chars()).fill_null(False)

@@ -15,6 +15,7 @@ from xrepo_nb.engines.polars.stages.keys import PACKED, Packing
 from xrepo_nb.engines.polars.values import NULL_VALUE, Value
 from xrepo_nb.query.expressions import Expr, FieldRef, Literal
 from xrepo_nb.query.plan import Accumulator
+from xrepo_nb.schema.types import EXACT
 
 ROWS = 500_000
 """Rows from which on it pays to import NumPy."""
@@ -108,7 +109,7 @@ def _within(limit: int, value: Value, rows: Rows) -> bool:
 
 
 def _mean(accumulator: Accumulator, value: Value, rows: Rows) -> _Total | None:
-    if not _within(2**53, value, rows):
+    if not _within(EXACT, value, rows):
         return None
     name, column, present = accumulator.name, _column(accumulator, accumulator.args[0]), None
     columns = {column: _filled(value)}

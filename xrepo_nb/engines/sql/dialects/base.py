@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -59,6 +59,9 @@ class Dialect:
     has_nan: ClassVar[bool] = True
     """Whether a float may be NaN, then equal to itself and greater than all other numbers."""
 
+    types: ClassVar[Mapping[str, str]] = {}
+    """By kind, the types that bound values are told to be of."""
+
     def placeholder(self, index: int) -> str:
         """How the driver writes the bound value of that number, from 1."""
         return f":p{index}"
@@ -93,7 +96,7 @@ class Dialect:
 
     def typed(self, placeholder: Sql, kind: str) -> Sql:
         """The placeholder with its type told, where the driver's guess could differ."""
-        return placeholder
+        return cast(placeholder, self.types[kind]) if kind in self.types else placeholder
 
     def check(self, value: Value, what: str) -> None:
         """Declines a value of a kind that this dialect does not compare exactly."""

@@ -34,6 +34,7 @@ class DuckDB(Dialect):
     kinds = SCALARS | {
         "decimal", "datetime", "date", "time", "duration", "binary", "uuid", "objectid", "object", "array",
     }  # fmt: skip
+    types = {"int": "BIGINT", "float": "DOUBLE"}
 
     def placeholder(self, index: int) -> str:
         return f"$p{index}"
@@ -42,9 +43,6 @@ class DuckDB(Dialect):
         if kind == "duration":
             return (value.days * 86_400 + value.seconds) * 1_000_000 + value.microseconds
         return super().encode(value, kind)
-
-    def typed(self, placeholder: Sql, kind: str) -> Sql:
-        return cast(placeholder, _TYPES[kind]) if kind in _TYPES else placeholder
 
     def among(self, ctx: Context, value: Value, values: Sequence[Any]) -> Sql:
         kind = "BIGINT" if value.kind == "int" else "TEXT"
@@ -116,4 +114,3 @@ def _joined(values: Sequence[Any]) -> tuple[str, str]:
 _SEPARATORS = 1_000
 _DIGITS = 38
 """What a decimal holds at most."""
-_TYPES = {"int": "BIGINT", "float": "DOUBLE"}

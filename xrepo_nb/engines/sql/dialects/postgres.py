@@ -20,6 +20,10 @@ class Postgres(Dialect):
 
     name = "postgres"
     kinds = SCALARS | {"datetime", "date", "uuid"}
+    types = {
+        "int": "BIGINT", "float": "DOUBLE", "string": "TEXT", "bool": "BOOLEAN", "datetime": "TIMESTAMPTZ",
+        "date": "DATE", "uuid": "UUID",
+    }  # fmt: skip
 
     def placeholder(self, index: int) -> str:
         return f"${index}"
@@ -29,9 +33,6 @@ class Postgres(Dialect):
 
     def encode(self, value: Any, kind: str) -> Any:
         return value if kind in ("uuid", "datetime") else super().encode(value, kind)
-
-    def typed(self, placeholder: Sql, kind: str) -> Sql:
-        return cast(placeholder, _TYPES[kind]) if kind in _TYPES else placeholder
 
     def text(self, sql: Sql) -> Sql:
         return exp.Collate(this=sql, expression=exp.Identifier(this="C", quoted=True))
@@ -45,9 +46,3 @@ class Postgres(Dialect):
 
     def starts(self, value: Value, part: Sql, length: Sql) -> Sql:
         return call("starts_with", value.sql, part)
-
-
-_TYPES = {
-    "int": "BIGINT", "float": "DOUBLE", "string": "TEXT", "bool": "BOOLEAN", "datetime": "TIMESTAMPTZ",
-    "date": "DATE", "uuid": "UUID",
-}  # fmt: skip

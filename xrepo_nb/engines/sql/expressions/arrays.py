@@ -25,13 +25,11 @@ from xrepo_nb.engines.sql.syntax import (
     negation,
     number,
 )
-from xrepo_nb.engines.sql.values import FLOAT, INT, NULL_VALUE, Value, strict, unified
+from xrepo_nb.engines.sql.values import FLOAT, INT, NULL, NULL_VALUE, Value, strict, unified
 from xrepo_nb.engines.typed.constants import position
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
 from xrepo_nb.schema.types import DataType
-
-_NULL = DataType("null")
 
 
 def _array(op: str, value: Value) -> Value:
@@ -41,7 +39,7 @@ def _array(op: str, value: Value) -> Value:
 
 
 def _item(value: Value) -> DataType:
-    return value.type.item or _NULL
+    return value.type.item or NULL
 
 
 def _size(ctx: Context, node: Call) -> Value:

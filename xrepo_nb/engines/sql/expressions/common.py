@@ -11,6 +11,7 @@ from xrepo_nb.engines.sql.syntax import Condition, Sql, call, choose, negation, 
 from xrepo_nb.engines.sql.values import Value
 from xrepo_nb.engines.typed.reasons import decline
 from xrepo_nb.query.expressions import Call
+from xrepo_nb.schema.types import EXACT
 
 
 def operands(ctx: Context, node: Call) -> list[Value]:
@@ -39,13 +40,10 @@ def guarded(ctx: Context, bad: Condition, result: Sql, message: str) -> Sql:
 def milliseconds_of(ctx: Context, value: Value) -> Sql:
     """An interval of so many milliseconds, which DuckDB takes as a double: an error where none holds it."""
     made = call("to_milliseconds", value.sql)
-    if value.is_constant and abs(value.literal) <= _EXACT:
+    if value.is_constant and abs(value.literal) <= EXACT:
         return made
-    within = ctx.dialect.between(value, number(-_EXACT), number(_EXACT))
+    within = ctx.dialect.between(value, number(-EXACT), number(EXACT))
     return guarded(ctx, negation(within), made, "a date moved beyond all years")
-
-
-_EXACT = 2**53
 
 
 def constant(ctx: Context, node: Call, name: str, default: Any = None) -> Any:

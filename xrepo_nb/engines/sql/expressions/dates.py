@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlglot import exp
 
 from xrepo_nb.core.errors import an
+from xrepo_nb.engines.document.dateformat import ISO
 from xrepo_nb.engines.sql.context import Context
 from xrepo_nb.engines.sql.expressions.common import constant, milliseconds_of
 from xrepo_nb.engines.sql.syntax import Maker, Sql, binary, call, cast, number, text
@@ -162,11 +163,10 @@ def _truncated(ctx: Context, node: Call) -> Value:
 
 _FORMATS = {f"%{letter}": f"%{letter}" for letter in "YmdHMSjuVGUBb%"} | {"%L": "%g"}
 """The specifiers that DuckDB has too, as it writes them."""
-_ISO = "%Y-%m-%dT%H:%M:%S.%LZ"
 
 
 def _to_string(ctx: Context, node: Call) -> Value:
-    value, form = local(ctx, node, "date"), constant(ctx, node, "format", _ISO)
+    value, form = local(ctx, node, "date"), constant(ctx, node, "format", ISO)
     if node.option("onNull") is not None:
         decline("$dateToString with onNull")
     if not isinstance(form, str | None):
