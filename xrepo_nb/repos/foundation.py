@@ -18,6 +18,7 @@ from xrepo_nb.core.prototype import XObjPrototype
 from xrepo_nb.governance.acl import ACLManager
 from xrepo_nb.governance.audit import AuditEntry, AuditLogger
 from xrepo_nb.governance.identity import Identity, resolve
+from xrepo_nb.governance.policy import OPEN, Policy
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.observe.events import Events
 from xrepo_nb.observe.stats import StatsCollector
@@ -285,9 +286,11 @@ class RepoFoundation(XObjPrototype, ABC):
             return schema.replace(fields=(*schema.fields, mark))
         return schema if schema.fields else None
 
-    def _policy_key(self, identity: Identity) -> str:
-        """Names what the identity may see: equal keys, equal rows."""
-        return "open" if self._acl_manager is None else self._acl_manager.policy(identity).version
+    def _policy_key(self, identity: Identity, policy: Policy | None = None) -> str:
+        """Names what the identity may see, by that policy or the one of now: equal keys, equal rows."""
+        if policy is not None or self._acl_manager is None:
+            return (policy or OPEN).version
+        return self._acl_manager.policy(identity).version
 
     # Deletion and time.
 
@@ -328,6 +331,17 @@ class RepoFoundation(XObjPrototype, ABC):
 
     def __hash__(self) -> int:
         return id(self)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Refused: what is pickled holds all rows, and no rules."""
+        raise XRepoUnsupportedError(
+            f"{self.metadata.name} cannot be pickled or copied deeply: a repo is no value",
+            asked=self.metadata.name,
+            hint="hand on its rows: await repo.frame()",
+        )
+
+    def __deepcopy__(self, memo: Any = None) -> Any:
+        return self.__reduce_ex__(None)
 
     def __dir__(self) -> builtins.list[str]:
         """Our own names, for completion: of Pydantic's, only the fields."""
