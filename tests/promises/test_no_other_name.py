@@ -7,6 +7,7 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 import xrepo_nb as xr
@@ -157,3 +158,21 @@ async def test_a_copy_of_a_repo_goes_by_its_rules_and_none_is_pickled(people: An
         for deep in (copy.deepcopy, pickle.dumps, lambda r: r.model_copy(deep=True)):
             with pytest.raises(XRepoUnsupportedError, match="cannot be pickled"):
                 deep(repo)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "duckdb", "parquet"])
+async def test_a_read_by_id_tells_of_no_hidden_record_with_the_same(kind: str, tmp_path: Path) -> None:
+    rules = [rule("read", "list", rows={"team": "eu"}), BOSS]
+    path = tmp_path / f"a.{kind}"
+    if kind == "parquet":
+        pl.DataFrame({"k": [1, 1], "team": ["eu", "us"]}).write_parquet(path)
+    else:
+        database(
+            path, "CREATE TABLE rows (k INTEGER, team VARCHAR); INSERT INTO rows VALUES (1, 'eu'), (1, 'us');"
+        )
+    repo = await xr.open(path, name="rows", primary_key="k", rules=rules, model=False, register=False)
+    assert await repo.read(1, ANN) == {"k": 1, "team": "eu"}
+    assert await repo.exists(1, ANN)
+    with pytest.raises(xr.XRepoConflictError, match="2 records"):
+        await repo.read(1, EVE)
+    await repo.close()

@@ -149,7 +149,7 @@ class ConnectedRepo(XRepo[T]):
 
     @property
     def _reads_by_plan(self) -> bool:
-        return self._infers
+        return True
 
     def _untyped(self, found: Opened) -> Untyped | None:
         read: _Read | None = found.stamp

@@ -246,7 +246,8 @@ class RepoFoundation(XObjPrototype, ABC):
 
     @property
     def _reads_by_plan(self) -> bool:
-        """Whether single records, as the source gives them, may be of types that hidden rows tell."""
+        """Whether single records, as the source gives them, may tell of hidden rows: by their types, or
+        as several have one id."""
         return False
 
     def _untyped(self, found: Opened) -> Untyped | None:
