@@ -40,6 +40,8 @@ class ACLManager:
         self._rules: tuple[ACLRule, ...] = ()
         self._policies: Bounded[str, _Made] = Bounded(_KEPT)
         self._version = 0
+        self._schema: Schema | None = None
+        self._schemas = 0
         self.rules = tuple(rules)
 
     @property
@@ -88,18 +90,14 @@ class ACLManager:
         grants = self._grants(identity, schema)
         if before is not None and before.policy.grants == grants:
             return _Made(before.policy, schema)
-        self._version += 1
-        return _Made(Policy(grants, version=f"{self._version}:{key}"), schema)
+        if schema != self._schema:
+            self._schema, self._schemas = schema, self._schemas + 1
+        return _Made(Policy(grants, version=f"{self._version}.{self._schemas}:{key}"), schema)
 
     def _grants(self, identity: Identity, schema: Schema | None) -> dict[Permission, Grant]:
         names = self._names()
         grants = {p: combine(self._rules, p, identity, names) for p in Permission}
         held = {p: grant for p, grant in grants.items() if grant is not None}
-        if not any(
-            r.kind == "permissive" and r.concerns(identity) and Permission.ADMIN in r.permissions
-            for r in self._rules
-        ):
-            held.pop(Permission.ADMIN, None)
         if schema is not None:
             held = {permission: _typed(grant, schema) for permission, grant in held.items()}
         return held
