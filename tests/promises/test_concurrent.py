@@ -7,6 +7,7 @@ import asyncio
 import random
 import threading
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -187,3 +188,26 @@ def test_no_reader_waits_while_a_change_is_put_on_disk() -> None:
         assert not stuck
         writing.clear()
         written.clear()
+
+
+async def test_what_was_written_before_a_failure_is_counted_and_seen() -> None:
+    """As by a source without transactions, or one that stores what the model cannot read back."""
+
+    class Note(xr.XObjPrototype):
+        id: int
+        n: int
+
+    class Rewriting(xr.MaterializedRepo[Any]):
+        async def _apply(self, change: Any, partial: bool = False) -> Any:
+            result = await super()._apply(change, partial)
+            return replace(result, documents=({"id": 1, "n": "no number"},))
+
+    repo = Rewriting(data=START, model_class=Note, name="rows", primary_key="id")
+    view = await xr.join("view", {"rows": repo}, register=False)
+    assert await view.count() == 1
+    with pytest.raises(xr.XRepoValidationError):
+        await repo.create({"id": 1, "n": 1})
+    assert await view.count() == 2
+    assert repo.statistics.created_today == 1
+    (entry,) = [entry for entry in repo.audit if entry.operation == "create"]
+    assert (entry.outcome, entry.metadata["rows"]) == ("failed", 1)
