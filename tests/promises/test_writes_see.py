@@ -4,6 +4,7 @@ values that he sees, and gives back no others."""
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,7 @@ async def people(*rules: xr.ACLRule, **more: Any) -> xr.XRepo[Any]:
     )
 
 
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
 ALL = ("read", "list", "create", "update", "delete")
 UNREAD = {
     "masked": [rule(*ALL, masks={"pay": 0})],
@@ -188,3 +190,21 @@ async def test_merge_puts_no_mask_in_the_place_of_a_value() -> None:
     await repo.aggregate([{"$match": {"id": 1}}, {"$project": {"id": 1}}, {"$merge": stage}], ANN)
     found = await repo.read(1, EVE)
     assert (found["note"], found["pay"]) == ("merged", 41)
+
+
+MARKINGS: list[Any] = [
+    lambda r: r.update(1, {"deleted_at": NOW}, ANN),
+    lambda r: r.update(1, [{"$set": {"deleted_at": "$$NOW"}}], ANN),
+    lambda r: r.update(1, {"$rename": {"note": "deleted_at"}}, ANN),
+    lambda r: r.bulk_update([(1, {"deleted_at": NOW})], ANN),
+    lambda r: r.aggregate([{"$match": {"id": 1}}, {"$set": {"deleted_at": NOW}}, {"$merge": MERGED}], ANN),
+]
+
+
+@pytest.mark.parametrize("delete", [[], [rule("delete", rows={"team": "us"})]], ids=["none", "others"])
+@pytest.mark.parametrize("mark", MARKINGS)
+async def test_no_update_is_a_deletion_for_who_may_not_delete(mark: Any, delete: list[xr.ACLRule]) -> None:
+    repo = await people(rule("read", "list", "create", "update"), *delete)
+    with pytest.raises(xr.XRepoPermissionError, match="may not delete"):
+        await mark(repo)
+    assert await repo.list(sort="id", user_id=EVE) == ROWS

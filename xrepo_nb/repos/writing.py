@@ -95,6 +95,8 @@ class Writer:
         if unread:  # a value may be given to a field that may be written, and not be read
             fields = fields | (self.grant.fields & FieldSet(frozenset((name,) for name in unread)))
         self._only_shown(difference, fields)
+        if DELETED_AT in difference:
+            self._must_be_allowed_to_delete(old)
         self._must_be_known(difference.keys() - shown.keys())
         with self._naming_nothing_hidden():
             difference = self._validated(old, difference, fields)
@@ -155,11 +157,8 @@ class Writer:
         marked = self.repo.metadata.soft_delete and document.get(DELETED_AT) is not None
         if marked is not deleted or not holds(self.grant.rows, document):
             return False
-        return self.operation.policy is OPEN or not self.operation.policy.reads or self.sees(document)
-
-    def sees(self, document: dict[str, Any]) -> bool:
-        """Whether the caller may read the row."""
-        return self._reading(document) is not None
+        policy = self.operation.policy
+        return policy is OPEN or not policy.reads or self._reading(document) is not None
 
     def _reading(self, document: dict[str, Any]) -> Grant | None:
         """The grant by which the caller sees the row; None when none does."""
@@ -171,6 +170,19 @@ class Writer:
             return self.grant.fields
         reading = self._reading(document)
         return FieldSet(frozenset()) if reading is None else self.grant.fields & reading.bare
+
+    def _must_be_allowed_to_delete(self, document: dict[str, Any]) -> None:
+        """Refuses to set the mark of a deletion as a field, where the caller may not delete the record."""
+        if self.operation.policy is OPEN or not self.repo.metadata.soft_delete:
+            return
+        grant = self.operation.policy.grants.get(Permission.DELETE)
+        if grant is None or not holds(grant.rows, document):
+            raise XRepoPermissionError(
+                f"{self.operation.identity.user_id or 'anonymous'} may not delete this record of "
+                f"{self.repo.metadata.name}, as {DELETED_AT!r} would",
+                asked=Permission.DELETE.value,
+                hint="ask for a role that allows it",
+            )
 
     @contextmanager
     def _naming_nothing_hidden(self) -> Iterator[None]:
