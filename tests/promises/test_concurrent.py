@@ -211,3 +211,20 @@ async def test_what_was_written_before_a_failure_is_counted_and_seen() -> None:
     assert repo.statistics.created_today == 1
     (entry,) = [entry for entry in repo.audit if entry.operation == "create"]
     assert (entry.outcome, entry.metadata["rows"]) == ("failed", 1)
+
+
+def test_a_change_that_the_disk_refuses_is_nowhere() -> None:
+    loaded = infer(START)
+    storage = Storage(loaded.frame, loaded.schema, ("id",))
+
+    def full_disk() -> None:
+        assert storage.find(0) == START[0], "nothing is shown before it is on disk"
+        raise OSError("no space left")
+
+    for change in (
+        lambda: storage.apply([Edit(0, {"id": 0, "n": 9}, storage.revision(0))], full_disk),
+        lambda: storage.replace_all(loaded.frame.clear(), loaded.schema, full_disk),
+    ):
+        with pytest.raises(OSError, match="no space"):
+            change()
+        assert (storage.find(0), storage.table().documents) == (START[0], START)
