@@ -4,6 +4,7 @@ from datetime import UTC
 
 import pytest
 
+import xrepo_nb as xr
 from xrepo_nb.governance.audit import AuditEntry, AuditLogger
 from xrepo_nb.governance.identity import Identity
 
@@ -41,3 +42,33 @@ def test_a_view_of_the_log_does_not_change_under_the_reader():
     assert len(view) == 1 and len(view[:1]) == 1
     with pytest.raises(TypeError):
         view[0:1] = []
+
+
+async def test_the_log_changes_with_nothing_that_was_given_or_handed_out():
+    repo = xr.MaterializedRepo(data=[{"id": 1, "tags": ["a"]}], name="notes")
+    given = {"id": 2, "tags": ["a"], "at": {"day": 1}}
+    await repo.create(given)
+    given["tags"].append("b")
+    given["at"]["day"] = 2
+    for entry in (repo.audit[0], *repo.audit, *repo.audit[:1], *await repo.get_audit_log()):
+        entry.outcome, entry.user_id = "failed", "somebody else"
+        entry.changes["tags"].clear()
+        entry.metadata.clear()
+    (kept,) = repo.audit
+    assert (kept.outcome, kept.user_id, kept.metadata["rows"]) == ("applied", None, 1)
+    assert kept.changes == {"id": 2, "tags": ["a"], "at": {"day": 1}}
+
+
+async def test_rules_that_are_replaced_or_refused_are_entries():
+    boss, ann = Identity("eve", {"boss"}), Identity("ann")
+    rules = [xr.ACLRule(role="boss", permissions=["admin"])]
+    repo = await xr.open([{"id": 1}], name="notes", rules=rules, register=False)
+    with pytest.raises(xr.XRepoPermissionError):
+        repo.set_rules([], ann)
+    with pytest.raises(xr.XRepoConfigurationError):
+        repo.set_rules([{"role": "boss"}, 1], boss)
+    repo.set_rules(rules, boss)
+    found = [(e.operation, e.user_id, e.outcome) for e in await repo.get_audit_log(user_id=boss)]
+    assert found == [
+        ("set_rules", "ann", "denied"), ("set_rules", "eve", "failed"), ("set_rules", "eve", "applied")
+    ]  # fmt: skip

@@ -3,7 +3,7 @@
 import pytest
 
 from xrepo_nb.core.errors import XRepoPermissionError
-from xrepo_nb.engines.document import DocumentEngine
+from xrepo_nb.engines.document import DocumentEngine, compile_predicate
 from xrepo_nb.governance.acl import ACLManager
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.governance.policy import OPEN
@@ -11,6 +11,7 @@ from xrepo_nb.governance.rewrite import govern
 from xrepo_nb.governance.rules import ACLRule, Permission
 from xrepo_nb.query.parsing import parse_pipeline
 from xrepo_nb.query.plan import Scan
+from xrepo_nb.query.predicates import EVERYTHING
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -52,6 +53,34 @@ def test_permissive_rules_add_up_and_restrictive_ones_narrow():
     assert ids([eu]) == [1, 3]
     assert ids([eu, bob]) == [1, 2, 3]
     assert ids([eu, bob, rule("*", kind="restrictive", rows={"salary": {"$lt": 25}})]) == [1, 2]
+
+
+def test_masks_and_checks_of_restrictive_rules_hold():
+    everything = rule(permissions=["list", "create"])
+    narrow = rule(
+        permissions=["list", "create"], kind="restrictive", masks={"owner": "***"}, check={"region": "EU"}
+    )
+    assert {row["owner"] for row in shown([everything, narrow])} == {"***"}
+    assert {row["owner"] for row in shown([rule(masks={"owner": "?"}), narrow])} == {"***"}
+    grant = ACLManager(None, [everything, narrow]).policy(Identity("ann", {"r"})).grant(Permission.CREATE)
+    assert grant.check != EVERYTHING
+    check = compile_predicate(grant.check)
+    assert check({"region": "EU"}) and not check({"region": "US"})
+
+
+def test_a_policy_that_is_made_again_is_the_same_while_rules_and_fields_are():
+    class Repo:
+        _schema = Schema.of({"fields": {"region": {"type": "string"}}})
+
+    acl, ann = ACLManager(Repo(), [rule(rows={"region": "EU"})]), Identity("ann", {"r"})
+    first = acl.policy(ann)
+    Repo._schema = Schema.of({"fields": {"region": {"type": "string"}}})
+    assert acl.policy(ann) is first
+    acl._policies.clear()
+    assert acl.policy(ann).version == first.version
+    Repo._schema = Schema.of({"fields": {"region": {"type": "string"}, "a.b": {"type": "int"}}})
+    acl._policies.clear()
+    assert acl.policy(ann).version != first.version
 
 
 def test_a_restrictive_rule_alone_allows_nothing():

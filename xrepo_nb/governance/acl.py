@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from xrepo_nb.core.bounded import Bounded
 from xrepo_nb.core.errors import XRepoPermissionError
@@ -21,8 +21,15 @@ _KEPT = 256
 """Callers whose policies are kept at once."""
 
 
+class _Made(NamedTuple):
+    """A policy, and the schema whose names and types it was made for."""
+
+    policy: Policy
+    schema: Schema | None
+
+
 class ACLManager:
-    """Turns the rules of a repo into the policy of each caller, once a caller.
+    """Turns the rules of a repo into the policy of each caller, once a caller and schema.
 
     `rules` may be replaced; the next call then sees the new ones. Without rules everything is
     allowed. A rule that cannot be understood is refused here, not when a query meets it.
@@ -31,8 +38,10 @@ class ACLManager:
     def __init__(self, repo: Any, rules: Sequence[ACLRule] = ()) -> None:
         self._repo = repo
         self._rules: tuple[ACLRule, ...] = ()
-        self._policies: Bounded[str, Policy] = Bounded(_KEPT)
+        self._policies: Bounded[str, _Made] = Bounded(_KEPT)
         self._version = 0
+        self._schema: Schema | None = None
+        self._schemas = 0
         self.rules = tuple(rules)
 
     @property
@@ -68,25 +77,30 @@ class ACLManager:
         """What the rules leave to the identity. Cheap after the first call for an identity."""
         if not self._rules:
             return OPEN
-        key = identity.key
+        key, schema = identity.key, getattr(self._repo, "_schema", None)
         found = self._policies.get(key)
-        if found is None:
-            found = self._policies[key] = self._make(identity, key)
-        return found
+        if found is None or found.schema is not schema:
+            found = self._policies[key] = self._made(identity, key, schema, found)
+        return found.policy
 
-    def _make(self, identity: Identity, key: str) -> Policy:
+    def _made(self, identity: Identity, key: str, schema: Schema | None, before: _Made | None) -> _Made:
+        """The policy for that schema: the one from before, where the rules come to the same."""
+        if before is not None and before.schema == schema:
+            return _Made(before.policy, schema)
+        grants = self._grants(identity, schema)
+        if before is not None and before.policy.grants == grants:
+            return _Made(before.policy, schema)
+        if schema != self._schema:
+            self._schema, self._schemas = schema, self._schemas + 1
+        return _Made(Policy(grants, version=f"{self._version}.{self._schemas}:{key}"), schema)
+
+    def _grants(self, identity: Identity, schema: Schema | None) -> dict[Permission, Grant]:
         names = self._names()
         grants = {p: combine(self._rules, p, identity, names) for p in Permission}
         held = {p: grant for p, grant in grants.items() if grant is not None}
-        if not any(
-            r.kind == "permissive" and r.concerns(identity) and Permission.ADMIN in r.permissions
-            for r in self._rules
-        ):
-            held.pop(Permission.ADMIN, None)
-        schema = getattr(self._repo, "_schema", None)
         if schema is not None:
             held = {permission: _typed(grant, schema) for permission, grant in held.items()}
-        return Policy(held, version=f"{self._version}:{key}")
+        return held
 
     def require(self, permission: Permission, identity: Identity) -> Grant:
         """The grant, or `XRepoPermissionError` naming the operation and who asked."""

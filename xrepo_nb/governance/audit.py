@@ -40,6 +40,7 @@ class AuditEntry(BaseModel):
 class AuditLog(Sequence[AuditEntry]):
     """An immutable view of entries, oldest first; shows itself as a table in a notebook.
 
+    Each entry that is taken from it is a copy: changing that leaves the log as it is.
     `dropped` counts older entries that the log no longer keeps in memory.
     """
 
@@ -55,17 +56,37 @@ class AuditLog(Sequence[AuditEntry]):
     def __getitem__(self, index: int | slice) -> AuditEntry | AuditLog:
         if isinstance(index, slice):
             return AuditLog(self._entries[index], self.name, self.dropped)
-        return self._entries[index]
+        return _handed_out(self._entries[index])
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def __iter__(self) -> Iterator[AuditEntry]:
-        return iter(self._entries)
+        return map(_handed_out, self._entries)
 
     def __repr__(self) -> str:
         more = f", {self.dropped} older dropped" if self.dropped else ""
         return f"AuditLog({self.name!r}, {counted(len(self), 'entry')}{more})"
+
+
+def _handed_out(entry: AuditEntry) -> AuditEntry:
+    return entry.model_copy(update={"changes": _own(entry.changes), "metadata": _own(entry.metadata)})
+
+
+def _own(given: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A copy that shares no dict and no list with what may change later."""
+    if given is None:
+        return None
+    try:
+        return {name: _apart(value) for name, value in given.items()}
+    except RecursionError:  # so deep that the operation itself will be refused
+        return dict(given)
+
+
+def _apart(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _apart(item) for name, item in value.items()}
+    return [_apart(item) for item in value] if isinstance(value, list) else value
 
 
 class AuditLogger:
@@ -88,7 +109,7 @@ class AuditLogger:
             user_id=identity.user_id,
             operation=operation,
             entity_id=entity_id,
-            changes=dict(changes) if changes is not None else None,
+            changes=_own(changes),
             outcome="unknown",
         )
         self.record(entry)

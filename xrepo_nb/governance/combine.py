@@ -11,6 +11,7 @@ from xrepo_nb.governance.identity import Identity
 from xrepo_nb.governance.policy import ALL_FIELDS, FieldSet, Grant
 from xrepo_nb.governance.rules import ACLRule, Conditions, MissingAttribute, Permission, substitute
 from xrepo_nb.query.expressions import Expr, Path
+from xrepo_nb.query.fingerprint import fingerprint
 from xrepo_nb.query.parsing import parse_expression, parse_filter
 from xrepo_nb.query.predicates import EVERYTHING, NOTHING, Or, Predicate, conjunction
 
@@ -89,9 +90,14 @@ def _shown_by_any(clauses: list[_Clause]) -> FieldSet:
     """
     fields = ALL_FIELDS
     for clause in clauses:
-        covering = (c.fields for c in clauses if c.rows in (EVERYTHING, clause.rows))
+        covering = (c.fields for c in clauses if c.rows == EVERYTHING or _same_rows(c, clause))
         fields = fields & reduce(or_, covering, clause.fields)
     return fields
+
+
+def _same_rows(a: _Clause, b: _Clause) -> bool:
+    """Whether both ask the same of rows: values equal in Python, as 1 and True, need not be."""
+    return a.rows == b.rows and fingerprint(a.rows) == fingerprint(b.rows)
 
 
 def _masks(clauses: list[_Clause]) -> dict[Path, Expr]:

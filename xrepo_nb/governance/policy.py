@@ -90,6 +90,20 @@ class Grant:
         """Whether it hides nothing, so that a scan needs no rewriting."""
         return self.rows == EVERYTHING and self.fields.is_all and not self.masks
 
+    def shows_as_is(self, path: Path) -> bool:
+        """Whether the whole value is visible, and no mask."""
+        return self.fields.reaches(path) and not any(overlap(path, masked) for masked, _ in self.masks)
+
+    @property
+    def bare(self) -> FieldSet:
+        """The fields whose own values are visible: those without a mask."""
+        masked = frozenset(path for path, _ in self.masks)
+        return FieldSet(self.fields.allow, self.fields.deny | masked) if masked else self.fields
+
+
+READS = (Permission.READ, Permission.LIST)
+"""The permissions by which a caller sees rows."""
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:
@@ -122,6 +136,15 @@ class Policy:
                 hint="ask for a role that allows it",
             )
         return found
+
+    @property
+    def reads(self) -> tuple[Grant, ...]:
+        """The grants by which the caller sees rows."""
+        return tuple(self.grants[permission] for permission in READS if permission in self.grants)
+
+    def knows(self, path: Path) -> bool:
+        """Whether the caller sees the field's own values, where there is anything that he may read."""
+        return not self.reads or any(grant.shows_as_is(path) for grant in self.reads)
 
     def visible(self, schema: Schema, permission: Permission = Permission.LIST) -> Schema:
         """The schema as this caller sees it: hidden fields are not there."""

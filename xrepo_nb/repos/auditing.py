@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel
 
-from xrepo_nb.core.errors import XRepoQueryError
+from xrepo_nb.core.errors import XRepoPermissionError, XRepoQueryError
 from xrepo_nb.governance.acl import ACLManager
-from xrepo_nb.governance.audit import AuditEntry, AuditLog
+from xrepo_nb.governance.audit import AuditEntry, AuditLog, Outcome
 from xrepo_nb.governance.identity import Identity
-from xrepo_nb.governance.rules import Permission, parsed_rules
+from xrepo_nb.governance.rules import ACLRule, Permission, parsed_rules
 from xrepo_nb.repos.asking import bounded
 
 if TYPE_CHECKING:
@@ -59,10 +60,33 @@ def matching_entries(
 
 
 def replace_rules(repo: XRepo[Any], rules: Sequence[Any], identity: Identity) -> None:
-    """Puts other access rules in force; needs ADMIN once there are any."""
-    if repo._acl_manager is not None and repo._acl_manager.rules:
-        repo._acl_manager.require(Permission.ADMIN, identity)
-    parsed = parsed_rules(rules)
+    """Puts other access rules in force; needs ADMIN once there are any. An entry of the log, as all else."""
+    with _noted(repo, "set_rules", identity) as details:
+        if repo._acl_manager is not None and repo._acl_manager.rules:
+            repo._acl_manager.require(Permission.ADMIN, identity)
+        parsed = parsed_rules(rules)
+        _put(repo, parsed)
+        details["rules"] = len(parsed)
+
+
+@contextmanager
+def _noted(repo: XRepo[Any], operation: str, identity: Identity) -> Iterator[dict[str, Any]]:
+    """Records the intent, and at the end of the block the outcome with the details it gave."""
+    logger, details = repo._audit_logger, dict[str, Any]()
+    entry = None if logger is None else logger.begin(operation, identity)
+    outcome: Outcome = "failed"
+    try:
+        yield details
+        outcome = "applied"
+    except XRepoPermissionError:
+        outcome = "denied"
+        raise
+    finally:
+        if logger is not None and entry is not None:
+            logger.end(entry, outcome, **details)
+
+
+def _put(repo: XRepo[Any], parsed: list[ACLRule]) -> None:
     if repo._acl_manager is None:
         repo._acl_manager = ACLManager(repo, parsed)
     else:

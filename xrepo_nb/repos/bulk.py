@@ -53,7 +53,7 @@ async def create(writer: Writer, data: Sequence[Any], on_error: OnError) -> Bulk
 async def update(writer: Writer, updates: Sequence[tuple[Any, Any]], on_error: OnError) -> BulkCount:
     """Updates the records that there are; an id given twice sees its first update."""
     chosen("on_error", on_error, ON_ERROR)
-    key = required_key(writer.repo)
+    key = required_key(writer.repo, writer.operation.policy)
     updates = _pairs(updates)
     ids = [as_key(record_id, key, writer.repo._schema) for record_id, _ in updates]
 
@@ -76,7 +76,7 @@ async def update(writer: Writer, updates: Sequence[tuple[Any, Any]], on_error: O
 
 async def delete(writer: Writer, ids: Sequence[Any], soft: bool) -> BulkCount:
     """Deletes the records that there are."""
-    key = required_key(writer.repo)
+    key = required_key(writer.repo, writer.operation.policy)
     ids = _several(ids, "ids", "[1, 2, ...]")
     wanted = [as_key(record_id, key, writer.repo._schema) for record_id in ids]
     soft = writer.repo._deletes_softly(soft)

@@ -17,7 +17,7 @@ from xrepo_nb.core.errors import (
 )
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.core.offload import offload
-from xrepo_nb.core.turns import Turns
+from xrepo_nb.core.turns import SharedTurns
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.query.plan import Match, Plan, Scan
 from xrepo_nb.repos import asking, explaining, fitting
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_TURNS = SharedTurns()
+"""Of all repos: those over one file or collection change its records one after another."""
+
 
 class _Read(NamedTuple):
     """How a table of the source is read, as long as it and the repo's schema stay the same."""
@@ -65,7 +68,6 @@ class ConnectedRepo(XRepo[T]):
 
     if TYPE_CHECKING:  # plain attributes: Pydantic's private ones are slow to read
         _collection: str | None
-        _turns: Turns
         _read: _Read | None
 
     def __init__(
@@ -93,7 +95,6 @@ class ConnectedRepo(XRepo[T]):
         metadata = metadata or default_metadata(name, model_class, resource.name)
         super().__init__(resource, model_class, metadata, known)
         self._collection = collection
-        self._turns = Turns()
         self._read = None
         if not self._key:
             self._key = next(((n,) for n in ("_id", "id") if known.field(n) is not None), ())
@@ -150,7 +151,7 @@ class ConnectedRepo(XRepo[T]):
 
     @property
     def _reads_by_plan(self) -> bool:
-        return self._infers
+        return True
 
     def _untyped(self, found: Opened) -> Untyped | None:
         read: _Read | None = found.stamp
@@ -276,7 +277,7 @@ class ConnectedRepo(XRepo[T]):
     # Writing.
 
     def _turn(self) -> AbstractAsyncContextManager[Any]:
-        return self._turns.of()
+        return _TURNS.of(self.source.place)
 
     async def _apply(self, change: Change, partial: bool = False) -> WriteResult:
         self._must_take(change.kind)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoConflictError, XRepoValidationError
-from xrepo_nb.core.turns import Turns
+from xrepo_nb.core.turns import SharedTurns
 from xrepo_nb.governance.identity import Identity
 from xrepo_nb.query.check import check_fields
 from xrepo_nb.query.expressions import Path
@@ -54,7 +54,7 @@ class Constraints:
         self.checks = tuple(c for c in made if c.predicate is not None)
         self.uniques = tuple(c for c in made if c.paths)
         self.indexes = tuple(_indexes(repo.metadata.indexes, self.uniques, known))
-        self._turns = Turns()
+        self._turns = SharedTurns()
 
     def must_hold(self, document: dict[str, Any], name: str) -> None:
         """Raises `XRepoValidationError` when a record of the repo `name` fails a check."""
@@ -71,7 +71,7 @@ class Constraints:
                 raise XRepoConflictError(f"{name}: {_shared(unique)}")
 
     def turn(self) -> AbstractAsyncContextManager[Any]:
-        """Within it no other task of this loop writes what must be unique."""
+        """Within it no other task writes through this repo what must be unique."""
         return self._turns.of()
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
@@ -88,10 +88,17 @@ async def gather(
     for number, part in enumerate(parts):
         name = part.sources()[0]
         rest, table = await repos[name]._scan(part)
-        label = name if name not in inputs else f"{name}#{number}"
+        label = name if name not in inputs else free(f"{name}#{number}", {*inputs, *opened})
         inputs[label] = table
         done[id(part)] = rest if name == label else replaced_scan(rest, name, Scan(label))
     return replaced(plan, done), inputs
+
+
+def free(name: str, taken: Collection[str]) -> str:
+    """The name, or one like it: none of those taken, which a caller may have chosen."""
+    while name in taken:
+        name += "'"
+    return name
 
 
 def at_hand_inputs(opened: Mapping[str, Opened]) -> tuple[dict[str, Table], frozenset[str]]:

@@ -10,7 +10,7 @@ from xrepo_nb.core.offload import offload
 from xrepo_nb.engines.explain import Explanation, explain_plan, stage_text
 from xrepo_nb.query.plan import Plan, Scan
 from xrepo_nb.repos import narrowing, reading
-from xrepo_nb.repos.execution import at_hand_inputs, independent, replaced, replaced_scan
+from xrepo_nb.repos.execution import at_hand_inputs, free, independent, replaced, replaced_scan
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.schema.table import Table
 
@@ -43,7 +43,7 @@ async def explain(
     for number, part in enumerate(part for part in independent(plan) if part.sources()[0] in asked):
         name = part.sources()[0]
         rest, tree, table = await scope.repos[name]._explained(part, analyze)
-        label = f"{name} #{number}" if name in inputs else name
+        label = free(f"{name} #{number}", {*inputs, *scope.opened}) if name in inputs else name
         done[id(part)] = replaced_scan(rest, name, Scan(label))
         inputs[label], native[f"scan {label}"] = table, tree
     found = await offload(explain_plan, replaced(plan, done), inputs, engine, analyze=analyze)

@@ -246,7 +246,8 @@ class RepoFoundation(XObjPrototype, ABC):
 
     @property
     def _reads_by_plan(self) -> bool:
-        """Whether single records, as the source gives them, may be of types that hidden rows tell."""
+        """Whether single records, as the source gives them, may tell of hidden rows: by their types, or
+        as several have one id."""
         return False
 
     def _untyped(self, found: Opened) -> Untyped | None:
@@ -290,9 +291,9 @@ class RepoFoundation(XObjPrototype, ABC):
         """What the rules leave to the identity."""
         return OPEN if self._acl_manager is None else self._acl_manager.policy(identity)
 
-    def _policy_key(self, identity: Identity) -> str:
-        """Names what the identity may see: equal keys, equal rows."""
-        return self._policy(identity).version
+    def _policy_key(self, identity: Identity, policy: Policy | None = None) -> str:
+        """Names what the identity may see, by that policy or the one of now: equal keys, equal rows."""
+        return (policy or self._policy(identity)).version
 
     # Deletion and time.
 
@@ -333,6 +334,17 @@ class RepoFoundation(XObjPrototype, ABC):
 
     def __hash__(self) -> int:
         return id(self)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Refused: what is pickled holds all rows, and no rules."""
+        raise XRepoUnsupportedError(
+            f"{self.metadata.name} cannot be pickled or copied deeply: a repo is no value",
+            asked=self.metadata.name,
+            hint="hand on its rows: await repo.frame()",
+        )
+
+    def __deepcopy__(self, memo: Any = None) -> Any:
+        return self.__reduce_ex__(None)
 
     def __dir__(self) -> builtins.list[str]:
         """Our own names, for completion: of Pydantic's, only the fields."""

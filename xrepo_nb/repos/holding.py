@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
+from xrepo_nb.core.bounded import Bounded
 from xrepo_nb.query.predicates import EVERYTHING, Predicate
 
 Check = Callable[[dict[str, Any]], bool]
@@ -17,16 +17,13 @@ def holds(predicate: Predicate, document: dict[str, Any]) -> bool:
 
 
 def _compiled(predicate: Predicate) -> Check:
-    try:
-        return _kept(predicate)
-    except TypeError:  # a list or dict among its values
-        return _compile(predicate)
+    """Kept by the object, not by what it equals: predicates on 1 and on True are equal in Python."""
+    found = _kept.get(id(predicate))
+    if found is None or found[0] is not predicate:
+        from xrepo_nb.engines.document import compile_predicate
+
+        found = _kept[id(predicate)] = (predicate, compile_predicate(predicate))
+    return found[1]
 
 
-def _compile(predicate: Predicate) -> Check:
-    from xrepo_nb.engines.document import compile_predicate
-
-    return compile_predicate(predicate)
-
-
-_kept = lru_cache(maxsize=256)(_compile)
+_kept: Bounded[int, tuple[Predicate, Check]] = Bounded(256)

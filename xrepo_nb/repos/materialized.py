@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -15,6 +16,7 @@ from xrepo_nb.core.errors import (
     XRepoUnsupportedError,
 )
 from xrepo_nb.core.offload import offload, offload_whole
+from xrepo_nb.core.turns import SharedTurns
 from xrepo_nb.governance.identity import Identity, resolve
 from xrepo_nb.repos import fitting, reading
 from xrepo_nb.repos.base import XRepo
@@ -63,6 +65,7 @@ class MaterializedRepo(XRepo[T]):
         _storage: Storage
         _closed: bool
         _loaded: Loaded
+        _turns: SharedTurns
 
     def __init__(
         self,
@@ -93,6 +96,7 @@ class MaterializedRepo(XRepo[T]):
         self._loaded = loaded
         self._key = loaded.key
         self._report = loaded.report
+        self._turns = SharedTurns()
         self._storage = Storage(loaded.frame, loaded.schema, loaded.key, apart=self._acl_manager is not None)
 
     @classmethod
@@ -163,6 +167,10 @@ class MaterializedRepo(XRepo[T]):
         fields = [replace(f, absence="null") if f.required else f for f in found.schema.fields]
         schema = found.schema.replace(fields=tuple(fields))
         return replace(found, schema=schema, table=found.table.described(schema))
+
+    def _turn(self) -> AbstractAsyncContextManager[Any]:
+        """Where a change takes as long as a disk, others of the record would find theirs stale too often."""
+        return super()._turn() if self._loaded.file is None else self._turns.of()
 
     async def _current(self, ids: Sequence[Any], identity: Identity) -> builtins.list[Current | None]:
         storage = self._storage

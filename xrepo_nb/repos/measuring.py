@@ -31,7 +31,7 @@ def known(repo: XRepo[Any]) -> RepoStats:
 
 async def measure(repo: XRepo[Any], operation: Operation) -> RepoStats:
     """Counts the rows, and the different values of each field, that the caller may see."""
-    scan = Scan(repo.metadata.name)
+    scan, seen = Scan(repo.metadata.name), repo._policy_key(operation.identity, operation.policy)
     operation.rows = await reading.count(repo, scan, operation)
     counted: dict[str, Any] = {"total_count": operation.rows}
     counted["field_cardinalities"] = await _cardinalities(repo, operation)
@@ -39,7 +39,7 @@ async def measure(repo: XRepo[Any], operation: Operation) -> RepoStats:
     counted["index_stats"] = {i.name: {"fields": list(i.fields), "unique": i.unique} for i in shown.indexes}
     if operation.policy is OPEN:
         counted["storage_size_bytes"] = await repo._size(operation.identity)
-    repo._measured[repo._policy_key(operation.identity)] = counted
+    repo._measured[seen] = counted
     return _snapshot(repo, counted, operation.identity)
 
 

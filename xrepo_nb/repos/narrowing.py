@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from xrepo_nb.governance.rewrite import govern
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.plan import Plan, Scan
 from xrepo_nb.repos.deletion import living
-from xrepo_nb.repos.execution import Opened, replaced_scan
+from xrepo_nb.repos.execution import Opened, free, replaced_scan
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.visible import Sight, is_generated
 from xrepo_nb.schema.schema import Schema
@@ -108,33 +108,37 @@ def checked(plan: Plan, scope: Scope) -> Plan:
     return plan
 
 
-async def narrowed(plan: Plan, scope: Scope) -> tuple[Plan, Scope]:
-    """The plan with each scan cut down to what rules and deletions leave, down to the sources of views."""
-    plan = governed(plan, scope)
+async def narrowed(plan: Plan, scope: Scope, taken: Collection[str] = ()) -> tuple[Plan, Scope]:
+    """The plan with each scan cut down to what rules and deletions leave, down to the sources of views.
+
+    `taken`: the names of scans around the plan.
+    """
+    plan, taken = governed(plan, scope), {*taken, *scope.repos}
     defined = {name: found for name, found in scope.opened.items() if found.plan is not None}
     for name, found in defined.items():
         assert found.plan is not None
-        inner, below = await _definition(name, found, scope)
+        inner, below = await _definition(name, found, scope, taken)
+        taken = {*taken, *below.repos}
         plan = replaced_scan(plan, name, inner)
         scope = Scope(
             scope.identity,
             scope.permission,
             {**{n: r for n, r in scope.repos.items() if n != name}, **below.repos},
             {**{n: o for n, o in scope.opened.items() if n != name}, **below.opened},
-            {**{n: p for n, p in scope.policies.items() if n != name}, **below.policies},
+            {**scope.policies, **below.policies},
         )
     return plan, scope
 
 
-async def _definition(name: str, found: Opened, scope: Scope) -> tuple[Plan, Scope]:
+async def _definition(name: str, found: Opened, scope: Scope, taken: Collection[str]) -> tuple[Plan, Scope]:
     """A view's own plan over its sources' governed scans, under labels that no other scan has."""
-    label = {source: f"{name}/{source}" for source in found.sources}
+    label = {source: free(f"{name}/{source}", taken) for source in found.sources}
     assert found.plan is not None
     plan = found.plan.transform(lambda node: Scan(label[node.source]) if isinstance(node, Scan) else node)
     repos = {label[source]: repo for source, repo in found.sources.items()}
     policies = {key: policy_of(repo, scope.identity) for key, repo in repos.items()}
     below = await _all_opened(repos, policies, Permission.LIST, scope.identity)
-    return await narrowed(plan, Scope(scope.identity, Permission.LIST, repos, below, policies))
+    return await narrowed(plan, Scope(scope.identity, Permission.LIST, repos, below, policies), taken)
 
 
 def governed(plan: Plan, scope: Scope) -> Plan:

@@ -93,7 +93,7 @@ class Operation:
         self._finish(error)
         if error is None:
             self._tell()
-        elif self._outcome(error) == "unknown":
+        elif self._outcome(error) == "unknown" or (self.rows and self.permission in _WRITES):
             self._forget()
 
     def _finish(self, error: BaseException | None) -> None:
@@ -107,7 +107,7 @@ class Operation:
                 self._entry, self._outcome(error), rows=self.rows, **self.details, **failure
             )
         if repo._stats_collector is not None:
-            repo._stats_collector.record(self.name, self.duration_ms, 0 if error else self.rows)
+            repo._stats_collector.record(self.name, self.duration_ms, self.rows)
 
     def _outcome(self, error: BaseException | None) -> Outcome:
         if error is None:
@@ -118,7 +118,8 @@ class Operation:
         return "unknown" if cut_off and self.permission in _WRITES else "failed"
 
     def _forget(self) -> None:
-        """A write that was cut off may have taken effect: nothing that was kept of the rows is trusted."""
+        """A write that was cut off, or failed when some rows were written, may have taken effect: nothing
+        that was kept of the rows is trusted."""
         if self.repo._cache is not None:
             self.repo._cache.invalidate()
         self.repo.events.emit(Event("refreshed", self.repo.metadata.name))

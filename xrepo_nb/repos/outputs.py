@@ -16,8 +16,10 @@ from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.plan import Merge, Out, Plan
 from xrepo_nb.repos import reading
 from xrepo_nb.repos.execution import Answer
+from xrepo_nb.repos.narrowing import policy_of
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.shaping import documents_of
+from xrepo_nb.repos.writing import changes, required_key
 from xrepo_nb.schema.table import Table
 
 if TYPE_CHECKING:
@@ -111,10 +113,10 @@ async def _merge_one(target: XRepo[Any], plan: Merge, document: dict[str, Any], 
         await _insert(target, plan, document, user)
         return
     row = (await documents_of(Table(frame=found, schema=target.schema.select(found.columns))))[0]
-    record_id = tuple(row[name] for name in target.key) if len(target.key) > 1 else row[target.key[0]]
     change = _change(plan, row, document)
     if change is not None:
-        await target.update(record_id, change, user)
+        record_id = tuple(row[name] for name in required_key(target, policy_of(target, user)))
+        await target.update(record_id if len(record_id) > 1 else record_id[0], change, user)
 
 
 async def _insert(target: XRepo[Any], plan: Merge, document: dict[str, Any], user: Any) -> None:
@@ -136,4 +138,6 @@ def _change(plan: Merge, row: dict[str, Any], document: dict[str, Any]) -> Any:
 
     new = document if plan.when_matched == "replace" else piped(plan, row, document)
     gone = {name: "" for name in row if name not in new}
-    return {"$set": new} | ({"$unset": gone} if gone else {})
+    different = {name: value for name, value in changes(row, new).items() if name not in gone}
+    asked = {"$set": different, "$unset": gone}
+    return {name: fields for name, fields in asked.items() if fields} or None

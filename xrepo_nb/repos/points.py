@@ -28,7 +28,7 @@ async def read(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
     """The record with that id as the operation's caller may see it, or None."""
     if repo._reads_by_plan and operation.policy is not OPEN:
         return await _asked(repo, given, operation)
-    record_id = as_key(given, required_key(repo), repo._schema)
+    record_id = as_key(given, required_key(repo, operation.policy), repo._schema)
     current = (await repo._current([record_id], operation.identity))[0]
     if current is None:
         return None
@@ -46,7 +46,7 @@ async def read(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
 async def _asked(repo: XRepo[Any], given: Any, operation: Operation) -> Any:
     """As `read`, of rows whose types are those of the visible ones."""
     schema = await current_schema(repo, operation)
-    key = required_key(repo)
+    key = required_key(repo, operation.policy)
     plan = Match(Scan(repo.metadata.name), one_of(key, [as_key(given, key, schema)]))
     document = the_only(repo, await documents_of((await answer(repo, plan, operation)).table))
     operation.rows = int(document is not None)

@@ -49,15 +49,17 @@ async def answer(
 ) -> Answer:
     """Runs a plan for the operation's caller: checked, governed, optimised, split, collected."""
     reached = await reach(repo, plan, repos)
+    cache = repo._cache if len(reached) == 1 else None
+    if cache is not None:  # as of before a row is looked at: rules and rows may change meanwhile
+        generation, seen = cache.generation, repo._policy_key(operation.identity, operation.policy)
     scope = await opened(reached, operation)
     plan = checked(plan, scope)
     plan, scope = await narrowed(plan, scope)
-    cache = repo._cache if len(reached) == 1 else None
     if cache is None:
         return await run(plan, scope, engine)
     from xrepo_nb.query.fingerprint import fingerprint
 
-    key, generation = f"{engine}:{repo._policy_key(scope.identity)}:{fingerprint(plan)}", cache.generation
+    key = f"{engine}:{seen}:{fingerprint(plan)}"
     found = await cache.get(key)
     if found is not None:
         return Answer(found.table, found.engine, cached=True)

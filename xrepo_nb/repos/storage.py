@@ -71,7 +71,7 @@ class Storage:
     `table()` is an immutable snapshot of all rows, shared until the next change; `find` and
     `apply` take microseconds. Changes gather in an overlay and are folded into the frame when a
     snapshot is asked for. Safe for several threads and event loops: readers never wait for a
-    computation, writers take turns for the microseconds that an `apply` takes.
+    computation or a file, writers take turns for the microseconds that an `apply` takes besides `before`.
 
     Without a `key` records have no id: they can be read and added, not found. `apart`: ints stay ints
     when floats come into their field.
@@ -88,6 +88,7 @@ class Storage:
         self._changes = 0
         self._since = 0
         self._folded: Table | None = Table(frame=frame, schema=schema)
+        self._writing = threading.Lock()  # taken before the others, and held while a file is written
         self._lock = threading.Lock()
         self._folding = threading.Lock()
 
@@ -162,34 +163,39 @@ class Storage:
 
         `before` runs once they are known to hold and before any shows; when it raises, none does.
         """
-        with self._lock:
+        with self._writing:
             stale = [i for i, edit in enumerate(edits) if self.revision(edit.id) != edit.revision]
             if stale:
                 return stale
             if before is not None:
                 before()
-            self._folded = None
-            for edit in edits:
-                self._changes += 1
-                known = distinct(edit.id)
-                self._revisions[known] = self._changes
-                self._overlay[known] = edit.document
-            if len(self._revisions) > _TOLD_APART:
-                self._renumber()
+            with self._lock:
+                self._put(edits)
         return []
+
+    def _put(self, edits: Sequence[Edit]) -> None:
+        self._folded = None
+        for edit in edits:
+            self._changes += 1
+            known = distinct(edit.id)
+            self._revisions[known] = self._changes
+            self._overlay[known] = edit.document
+        if len(self._revisions) > _TOLD_APART:
+            self._renumber()
 
     def replace_all(
         self, frame: pl.DataFrame, schema: Schema, before: Callable[[], object] | None = None
     ) -> None:
         """Puts other rows in the place of all that there are; `before` as of `apply`."""
-        with self._folding, self._lock:
+        with self._writing:
             if before is not None:
                 before()
-            self._overlay = {}
-            self._changes += 1
-            self._renumber()
-            self._base = _Base(frame, schema)
-            self._folded = Table(frame=frame, schema=schema)
+            with self._folding, self._lock:
+                self._overlay = {}
+                self._changes += 1
+                self._renumber()
+                self._base = _Base(frame, schema)
+                self._folded = Table(frame=frame, schema=schema)
 
     def _renumber(self) -> None:
         """Gives all records one new revision: edits under way find theirs stale, and are made again."""

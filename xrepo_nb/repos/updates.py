@@ -47,6 +47,22 @@ def updated(document: dict[str, Any], given: Any, name: str, names: Collection[s
     return dict(result.documents[0])
 
 
+def given_values(given: Any) -> Collection[str]:
+    """The fields to which an update gives values that it does not compute."""
+    if not isinstance(given, Mapping):
+        return ()
+    plain = given.get("$set", {}) if any(str(key).startswith("$") for key in given) else given
+    return plain.keys() if isinstance(plain, Mapping) else ()
+
+
+def computed_fields(given: Any) -> list[str]:
+    """The fields that operators of an update change by what they hold."""
+    if not isinstance(given, Mapping):
+        return []
+    operators = [fields for name, fields in given.items() if str(name).startswith("$") and name != "$set"]
+    return [str(name) for fields in operators if isinstance(fields, Mapping) for name in fields]
+
+
 def piped(stage: Merge, row: dict[str, Any], document: dict[str, Any]) -> dict[str, Any]:
     """The record that the `whenMatched` pipeline of `$merge` makes of `row`, with `$$new` the document."""
     from xrepo_nb.engines.document import apply_update, compile_expression

@@ -14,6 +14,7 @@ from xrepo_nb.core.errors import XRepoConfigurationError, XRepoPermissionError, 
 from xrepo_nb.core.progress import progress
 from xrepo_nb.core.turns import Turns
 from xrepo_nb.governance.identity import Identity, resolve
+from xrepo_nb.governance.policy import Policy
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.observe.events import Event, Events, Handler
 from xrepo_nb.query.plan import Plan
@@ -114,9 +115,19 @@ class ViewRepo(MaterializedRepo[T]):
 
     @property
     def join_report(self) -> JoinReport | None:
-        """Rows in, matched, unmatched and fan-out of the rows kept for whoever acts now. No I/O."""
-        kept = self._kept.get(self._sources_key(resolve()))
-        return None if kept is None else kept.report
+        """Rows in, matched, unmatched and fan-out of the rows kept for whoever acts now. No I/O.
+
+        It counts rows of the sources: None for one to whom the view's own rules do not show them all.
+        """
+        identity = resolve()
+        kept = self._kept.get(self._sources_key(identity))
+        return kept.report if kept is not None and self._shows_all(identity) else None
+
+    def _shows_all(self, identity: Identity) -> bool:
+        if self._acl_manager is None:
+            return True
+        grant = self._acl_manager.policy(identity).grants.get(Permission.LIST)
+        return grant is not None and grant.is_open
 
     async def ready(self, identity: Identity | None = None) -> None:
         """Computes the rows for the identity, or whoever acts now, if that is not done.
@@ -188,8 +199,8 @@ class ViewRepo(MaterializedRepo[T]):
     def _sources_key(self, identity: Identity) -> str:
         return " ".join(repo._policy_key(identity) for repo in self._sources.values())
 
-    def _policy_key(self, identity: Identity) -> str:
-        return f"{super()._policy_key(identity)} {self._sources_key(identity)}"
+    def _policy_key(self, identity: Identity, policy: Policy | None = None) -> str:
+        return f"{super()._policy_key(identity, policy)} {self._sources_key(identity)}"
 
     def _predicate(self, filters: Any, fields: Sequence[str], identity: Identity) -> Predicate:
         from xrepo_nb.query.parsing import parse_view_filter

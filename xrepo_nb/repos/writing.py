@@ -18,7 +18,7 @@ from xrepo_nb.core.errors import (
     XRepoValidationError,
 )
 from xrepo_nb.core.missing import MISSING
-from xrepo_nb.governance.policy import OPEN, FieldSet, Grant
+from xrepo_nb.governance.policy import OPEN, FieldSet, Grant, Policy
 from xrepo_nb.governance.rules import Permission
 from xrepo_nb.query.check import names_below
 from xrepo_nb.query.naming import names_with_dots, path_of
@@ -31,7 +31,7 @@ from xrepo_nb.repos.holding import holds
 from xrepo_nb.repos.narrowing import as_written
 from xrepo_nb.repos.operation import Operation
 from xrepo_nb.repos.shaping import document_of, field_names, record_of
-from xrepo_nb.repos.updates import merged, updated
+from xrepo_nb.repos.updates import computed_fields, given_values, merged, updated
 from xrepo_nb.repos.visible import Sight
 from xrepo_nb.resources.base import WriteResult
 
@@ -69,12 +69,12 @@ class Writer:
         """A new record as an item, and as an instance of the model."""
         repo = self.repo
         if isinstance(given, Mapping):
-            self._only_shown(given)
+            self._only_shown(given, self.grant.fields)
             self._must_be_known(given)
             given = {**given, **self._stamps(given, "created_at", "updated_at")}
         with self._naming_nothing_hidden():
             document, instance = document_of(given, self.operation.model)
-        self._only_shown(document)
+        self._only_shown(document, self.grant.fields)
         added = self._stamps(document, "created_at", "updated_at")
         document.update(added)
         with self._naming_nothing_hidden():
@@ -86,20 +86,27 @@ class Writer:
     def changed(self, record_id: Any, current: Current, given: Any, version: Any = None) -> Item:
         """An existing record under an update."""
         repo, old = self.repo, current.document
-        self._must_be_current(record_id, old, version)
-        shown = self.grant.fields.part_of(old)
+        fields = self._read_and_touched(old)
+        shown = fields.part_of(old)
+        self._must_be_current(record_id, shown, version)
+        self._must_not_compute(given, fields)
         new = updated(shown, given, repo.metadata.name, names_with_dots(self.schema))
-        difference = {f: new.get(f, MISSING) for f in {**shown, **new} if _differs(shown, new, f)}
-        self._only_shown(difference)
+        difference = changes(shown, new)
+        unread = [name for name in given_values(given) if name in difference and not fields.shows((name,))]
+        if unread:  # a value may be given to a field that may be written, and not be read
+            fields = fields | (self.grant.fields & FieldSet(frozenset((name,) for name in unread)))
+        self._only_shown(difference, fields)
+        if DELETED_AT in difference:
+            self._must_be_allowed_to_delete(old)
         self._must_be_known(difference.keys() - shown.keys())
         with self._naming_nothing_hidden():
-            difference = self._validated(old, difference)
+            difference = self._validated(old, difference, fields)
         difference = {f: v for f, v in difference.items() if f not in repo.key or not same_id(v, old.get(f))}
         if version is not None:
             difference["version"] = old["version"] + 1
         if difference:
             difference.update(self._stamps(difference, "updated_at"))
-        document = merged(old, difference, self.grant.fields)
+        document = merged(old, difference, fields)
         if repo.key and not same_id(key_of(document, repo.key), record_id):
             raise XRepoValidationError(
                 "the id of a record cannot be changed",
@@ -108,7 +115,8 @@ class Writer:
             )
         self._must_pass_check(document)
         own_id = self._own_id(record_id, current)
-        return Item(own_id, document, _changes(old, document), current.revision, version)
+        changed = changes(old, document) | {name: document[name] for name in unread if name in document}
+        return Item(own_id, document, changed, current.revision, version)
 
     def removed(self, record_id: Any, current: Current, soft: bool) -> Item:
         """An existing record, marked as deleted or gone."""
@@ -124,6 +132,16 @@ class Writer:
         document = merged(current.document, mark, OPEN.grants[Permission.UPDATE].fields)
         return Item(self._own_id(record_id, current), document, mark, current.revision)
 
+    def returned(self, document: dict[str, Any]) -> FieldSet:
+        """The fields of a written record that the caller reads back: of one who may read nothing, those of
+        a new record, which he has given, and the id of another."""
+        reads = self.operation.policy.reads
+        if reads:
+            return (self._reading(document) or reads[0]).bare
+        if self.operation.permission is Permission.CREATE:
+            return self.grant.fields
+        return FieldSet(frozenset((name,) for name in self.repo.key))
+
     def _own_id(self, record_id: Any, current: Current) -> Any:
         """The id as the record has it: 1 for one that was asked for as 1.0."""
         return key_of(current.document, self.repo.key) if self.repo.key else record_id
@@ -138,7 +156,34 @@ class Writer:
     def may_touch(self, document: dict[str, Any], *, deleted: bool = False) -> bool:
         """Whether the rules let the caller touch this row; `deleted`: rows marked so, and only them."""
         marked = self.repo.metadata.soft_delete and document.get(DELETED_AT) is not None
-        return marked is deleted and holds(self.grant.rows, document)
+        if marked is not deleted or not holds(self.grant.rows, document):
+            return False
+        policy = self.operation.policy
+        return policy is OPEN or not policy.reads or self._reading(document) is not None
+
+    def _reading(self, document: dict[str, Any]) -> Grant | None:
+        """The grant by which the caller sees the row; None when none does."""
+        return next((grant for grant in self.operation.policy.reads if holds(grant.rows, document)), None)
+
+    def _read_and_touched(self, document: dict[str, Any]) -> FieldSet:
+        """The fields of a record that an update may compute with: those touched whose values are seen."""
+        if self.operation.policy is OPEN:
+            return self.grant.fields
+        reading = self._reading(document)
+        return FieldSet(frozenset()) if reading is None else self.grant.fields & reading.bare
+
+    def _must_be_allowed_to_delete(self, document: dict[str, Any]) -> None:
+        """Refuses to set the mark of a deletion as a field, where the caller may not delete the record."""
+        if self.operation.policy is OPEN or not self.repo.metadata.soft_delete:
+            return
+        grant = self.operation.policy.grants.get(Permission.DELETE)
+        if grant is None or not holds(grant.rows, document):
+            raise XRepoPermissionError(
+                f"{self.operation.identity.user_id or 'anonymous'} may not delete this record of "
+                f"{self.repo.metadata.name}, as {DELETED_AT!r} would",
+                asked=Permission.DELETE.value,
+                hint="ask for a role that allows it",
+            )
 
     @contextmanager
     def _naming_nothing_hidden(self) -> Iterator[None]:
@@ -162,21 +207,31 @@ class Writer:
                 if not fields.shows(path_of(name, names)):
                     yield name
 
-    def _only_shown(self, given: Any, above: tuple[str, ...] = ()) -> None:
+    def _only_shown(self, given: Any, fields: FieldSet, above: tuple[str, ...] = ()) -> None:
         """Refuses hidden fields, at any depth, as ones that do not exist."""
-        fields = self.grant.fields
         if fields.is_all:
             return
         if isinstance(given, list):
             for item in given:
-                self._only_shown(item, above)
+                self._only_shown(item, fields, above)
             return
         for name, value in given.items() if isinstance(given, Mapping) else ():
             path = (*above, name)
             if not fields.shows(path):
                 raise self._unknown(".".join(path))
             if not fields.reaches(path):
-                self._only_shown(value, path)
+                self._only_shown(value, fields, path)
+
+    def _must_not_compute(self, given: Any, fields: FieldSet) -> None:
+        """Refuses operators on fields that may be written and not read, as masked ones: what they come to
+        would tell of the value, or be made of its mask."""
+        if fields is self.grant.fields:
+            return
+        names = names_with_dots(self.schema)
+        for name in computed_fields(given):
+            path = path_of(name, names)
+            if self.grant.fields.shows(path) and not fields.shows(path):
+                raise self._unknown(name)
 
     def _must_be_known(self, names: Iterable[str]) -> None:
         """Refuses fields that the model does not have, with the nearest one that it has."""
@@ -191,7 +246,14 @@ class Writer:
     def _unknown(self, name: str) -> XRepoValidationError:
         sight = Sight(self.repo, self.operation.policy, self.operation.permission)
         known = sight.shown(self.schema).names
-        return XRepoValidationError(f"unknown field {name!r}", asked=name, exists=known)
+        path = path_of(name, names_with_dots(self.schema))
+        if path[0] not in known or not self.grant.fields.shows(path):
+            return XRepoValidationError(f"unknown field {name!r}", asked=name, exists=known)
+        return XRepoValidationError(
+            f"{name!r} cannot be computed with, as you do not see its value",
+            asked=name,
+            hint='give the whole field a value: {"$set": {...}}',
+        )
 
     def _must_pass_check(self, document: dict[str, Any]) -> None:
         if self.repo._constraints.checks:
@@ -223,9 +285,9 @@ class Writer:
 
     # What the model and the schema ask for.
 
-    def _validated(self, old: dict[str, Any], difference: dict[str, Any]) -> dict[str, Any]:
+    def _validated(self, old: dict[str, Any], difference: dict[str, Any], fields: FieldSet) -> dict[str, Any]:
         model = self.operation.model
-        new = merged(old, difference, self.grant.fields)
+        new = merged(old, difference, fields)
         if model is not self.repo.model_class:  # it has the visible fields only
             new = self.grant.fields.part_of(new)
         if model is not None:
@@ -288,7 +350,7 @@ async def _written(
 
     A record that was changed or removed between the look at it and its change is looked at again.
     """
-    record_id = as_key(given, required_key(writer.repo), writer.repo._schema)
+    record_id = as_key(given, required_key(writer.repo, writer.operation.policy), writer.repo._schema)
     for _ in range(ATTEMPTS):
         current = await writer.current(record_id, deleted=deleted)
         if current is None:
@@ -324,12 +386,7 @@ def shown_record(writer: Writer, document: dict[str, Any]) -> Any:
         for name, value in document.items()
         if name != DELETED_AT or not repo._hides_mark()
     }
-    grants = writer.operation.policy.grants
-    grant = grants.get(Permission.READ) or grants.get(Permission.LIST) or writer.grant
-    narrow = Grant(fields=writer.grant.fields & grant.fields, masks=grant.masks)
-    if narrow.masks:
-        hidden = frozenset(path for path, _ in narrow.masks)
-        narrow = Grant(fields=FieldSet(narrow.fields.allow, narrow.fields.deny | hidden))
+    narrow = Grant(fields=writer.grant.fields & writer.returned(document))
     return record_of(narrow.fields.part_of(document), writer.operation.model, narrow)
 
 
@@ -357,9 +414,10 @@ def stored_at(result: WriteResult, index: int, item: Item) -> dict[str, Any]:
     return told if told is not None else item.document or {}
 
 
-def required_key(repo: XRepo[Any]) -> tuple[str, ...]:
-    """The fields of the id; raises `XRepoConfigurationError` when records have none."""
-    if not repo.key:
+def required_key(repo: XRepo[Any], policy: Policy) -> tuple[str, ...]:
+    """The fields of the id; raises `XRepoConfigurationError` when records have none, or none that the
+    caller sees as it is: an id that is hidden or masked finds nothing, as in a filter."""
+    if not repo.key or not (policy is OPEN or all(policy.knows((name,)) for name in repo.key)):
         raise XRepoConfigurationError(
             f"the records of {repo.metadata.name} have no id",
             asked="id",
@@ -374,7 +432,8 @@ def _differs(old: Mapping[str, Any], new: Mapping[str, Any], name: str) -> bool:
     return a is not b and (type(a) is not type(b) or bool(a != b))
 
 
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields in which the new document differs, `MISSING` for those that are gone."""
     return {name: new.get(name, MISSING) for name in {**old, **new} if _differs(old, new, name)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -118,6 +118,11 @@ class XResource(ABC):
         `capabilities.lazy`. Its `origin` names Parquet files that hold just these rows, for
         engines that read such files themselves."""
         raise self._unsupported("hand out a lazy frame")
+
+    @property
+    def place(self) -> Hashable:
+        """What tells its data from other data: equal for two resources over the same."""
+        return id(self)
 
     def stated(self, schema: Schema) -> Schema:
         """A described collection as the source itself states it, whatever its rows hold."""

@@ -101,6 +101,10 @@ class SQLFileResource(XResource):
 
     # The contract.
 
+    @property
+    def place(self) -> Path:
+        return self.path
+
     async def connect(self) -> None:
         if not self._connections.is_open:
             self.path = await offload(database_file, self.path, self._root)
