@@ -142,7 +142,7 @@ def accumulator(output: WindowOutput, rows: Partition) -> Value:
     """The accumulator of an output, over whatever rows it will be given."""
     made = Accumulator(output.path[-1], output.op, output.args, output.options, output.at)
     least = int(holds_its_row(output.window))
-    return accumulated(made, Rows(rows.scope, rows.height, least, place=column(ROW)))
+    return accumulated(made, Rows(rows.scope, rows.height, least, place=column(ROW), shifted=True))
 
 
 def holds_its_row(window: Window | None) -> bool:
