@@ -64,6 +64,11 @@ def render(
         raise XRepoUnsupportedError(
             f"{dialect} cannot run this plan: {unsupported.reason}", asked=unsupported.reason
         ) from None
+    except RecursionError:
+        raise XRepoUnsupportedError(f"{dialect} cannot run this plan: {_TOO_DEEP}", asked=_TOO_DEEP) from None
+
+
+_TOO_DEEP = "the plan is nested too deeply"
 
 
 def supports(
@@ -79,7 +84,7 @@ def supports(
     except Unsupported as unsupported:
         return unsupported.reason
     except RecursionError:
-        return "the plan is nested too deeply"
+        return _TOO_DEEP
     return None
 
 
