@@ -25,6 +25,7 @@ NUMBERS: dict[str, list[Any]] = {
     "doubles": [1e9 + n / 8 for n in NOISE],
     "negative doubles": [-1e12 + n / 8 for n in NOISE],
     "doubles apart by group": [(0.5, 1e9, -1e6)[i % 3] + n / 64 for i, n in enumerate(NOISE)],
+    "nulls but for a few": [1e9 + n if i % 40 == 7 else None for i, n in enumerate(NOISE)],
     "one number": [0.1] * ROWS,
     "one large number": [1e12 + 0.1] * ROWS,
 }
@@ -73,7 +74,10 @@ def test_engines_agree(engine: str, numbers: str, stages: str) -> None:
     assert len(found) == len(exact)
     for row, expected in zip(found, exact, strict=True):
         for name in {"p", "s"} & expected.keys():
-            assert row[name] == pytest.approx(expected[name], rel=1e-11, abs=0), (name, row)
+            if expected[name] is None:
+                assert row[name] is None, row
+            else:
+                assert row[name] == pytest.approx(expected[name], rel=1e-11, abs=0), (name, row)
 
 
 def test_over_files_the_batches_are_as_exact() -> None:

@@ -241,7 +241,8 @@ def _spread(numbers: pl.Expr, less: int, rows: Rows) -> pl.Expr:
     """The standard deviation. Polars' own loses as many digits as the numbers are further from zero than
     from each other, unless they are shifted; shifting keeps it from reducing rows as it goes."""
     if rows.shifted:
-        return (numbers - numbers.min()).std(ddof=less)
+        spread = (numbers - numbers.min()).std(ddof=less)
+        return pl.when(numbers.count() > 0).then(spread)  # of one null, when it is computed, Polars has zero
     return pl.map_batches(
         [numbers.std(ddof=less), numbers.max()], _far_apart, return_dtype=pl.Float64, is_elementwise=True
     )

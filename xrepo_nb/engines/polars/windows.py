@@ -165,7 +165,7 @@ matched to rows."""
 
 def span(window: Window, key: Value | None) -> Span:
     """The window as Polars' `rolling` takes it."""
-    far = FAR if window.kind == "documents" or window.unit is not None else FAR_KEY
+    far = FAR if window.kind == "documents" else FAR_KEY
     low, high = _bound(window.lower, -far), _bound(window.upper, far)
     if not (isinstance(low, int) and isinstance(high, int)):
         decline("a window with fractions")
@@ -180,7 +180,12 @@ def span(window: Window, key: Value | None) -> Span:
     if key.kind != "datetime" or unit is None:
         decline(f"a range window of unit {window.unit} over {an(key.kind)}")
     low, high = max(low, -FOREVER // unit), min(high, FOREVER // unit)
-    return KEY, f"{(high - low) * unit + 1}us", f"{low * unit - 1}us", (PART, KEY)
+    return KEY, f"{(high - low) * unit + 1}i", f"{low * unit - 1}i", (PART, KEY)
+
+
+def placed(key: Value) -> pl.Expr:
+    """The sort key as Polars rolls over it: dates as microseconds, because its spans end at 292 years."""
+    return key.expr.dt.timestamp("us") if key.kind == "datetime" else key.expr
 
 
 def within_reach(key: Value) -> pl.Expr:
