@@ -97,3 +97,19 @@ def test_close_numbers_stay_with_polars(lazy: bool, monkeypatch: pytest.MonkeyPa
     polars, document = get_engine("polars"), get_engine("document")
     monkeypatch.setattr(type(document), "collect", lambda *_: pytest.fail("asked the interpreter"))
     assert len(polars.collect(plan, {"t": table})) == 3
+
+
+@pytest.mark.parametrize("stages", ["group", "all", "partitions", "running"])
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf, None])
+@pytest.mark.parametrize("engine", ["polars", "duckdb"])
+def test_one_number_that_has_no_deviation(engine: str, odd: float | None, stages: str) -> None:
+    for numbers in ([odd], [odd, None], [1.0, odd], [1e9, 1e9 + 1, odd], [odd] * 3):
+        frame = pl.DataFrame(
+            {"i": range(len(numbers)), "k": [1] * len(numbers), "n": pl.Series(numbers, dtype=pl.Float64)}
+        )
+        plan, inputs = parse_pipeline(STAGES[stages], Scan("t")), {"t": Table(frame=frame)}
+        exact, found = (
+            [(row["p"], row["s"]) for row in get_engine(name).collect(plan, inputs).documents]
+            for name in ("document", engine)
+        )
+        assert repr(found) == repr(exact), numbers

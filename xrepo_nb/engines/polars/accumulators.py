@@ -241,8 +241,9 @@ def _spread(numbers: pl.Expr, less: int, rows: Rows) -> pl.Expr:
     """The standard deviation. Polars' own loses as many digits as the numbers are further from zero than
     from each other, unless they are shifted; shifting keeps it from reducing rows as it goes."""
     if rows.shifted:
-        spread = (numbers - numbers.min()).std(ddof=less)
-        return pl.when(numbers.count() > 0).then(spread)  # of one null, when it is computed, Polars has zero
+        apart = numbers - numbers.min()
+        # Of one null, where it is computed, and of one NaN Polars takes the deviation for zero.
+        return pl.when(numbers.count() > 0).then(apart.std(ddof=less) + (apart.max() - apart.max()))
     return pl.map_batches(
         [numbers.std(ddof=less), numbers.max()], _far_apart, return_dtype=pl.Float64, is_elementwise=True
     )
@@ -250,10 +251,10 @@ def _spread(numbers: pl.Expr, less: int, rows: Rows) -> pl.Expr:
 
 def _far_apart(parts: Sequence[pl.Series]) -> pl.Series:
     """Deviations, unless one is so small beside a number of its group that digits are lost."""
-    deviation, number = parts
-    if ((deviation > 0) & (deviation < number.cast(pl.Float64).abs() * _NEAR)).any():
+    deviation, number = parts[0], parts[1].cast(pl.Float64)
+    if ((deviation > 0) & (deviation < number.abs() * _NEAR)).any():
         raise Close("a deviation of numbers close together")
-    return deviation
+    return deviation + (number - number)  # that of one NaN is none, not zero
 
 
 _NEAR = 2.0**-13

@@ -123,8 +123,10 @@ def interpolated(value: Value, key: Value | None) -> pl.Expr:
     if not value.is_number:
         decline(f"a linear fill of {an(value.kind)}")
     by = key.expr.cast(pl.Int64) if key.kind == "datetime" else key.expr
-    exact = replace(value, expr=exact_in_float(value)) if value.kind == "int" else value
-    return as_float(exact).interpolate_by(by)
+    if value.kind == "int":
+        return exact_in_float(value).cast(pl.Float64).interpolate_by(by)
+    finite = guarded(value.expr, lambda s: s.is_infinite(), "a linear fill from or to infinity")
+    return as_float(replace(value, expr=finite)).interpolate_by(by)
 
 
 @windows("$expMovingAvg")
