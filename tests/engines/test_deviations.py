@@ -113,3 +113,22 @@ def test_one_number_that_has_no_deviation(engine: str, odd: float | None, stages
             for name in ("document", engine)
         )
         assert repr(found) == repr(exact), numbers
+
+
+@pytest.mark.parametrize("op", ["$covariancePop", "$covarianceSamp"])
+@pytest.mark.parametrize("odd", [math.nan, math.inf])
+def test_the_covariance_of_pairs_that_have_none(op: str, odd: float) -> None:
+    output = {"c": {op: ["$x", "$y"]}}
+    plan = parse_pipeline([{"$setWindowFields": {"output": output}}], Scan("t"))
+    for xs, ys in [
+        ([odd], [2.0]),
+        ([2.0], [odd]),
+        ([odd, 1.0], [1.0, None]),
+        ([odd, 1.0, 2.0], [None, 3.0, 7.0]),
+    ]:
+        inputs = {"t": Table(frame=pl.DataFrame({"x": xs, "y": ys}))}
+        exact, found = (
+            [row["c"] for row in get_engine(name).collect(plan, inputs).documents]
+            for name in ("document", "polars")
+        )
+        assert repr(found) == repr(exact), (xs, ys)

@@ -342,7 +342,11 @@ def _covariance(accumulator: Accumulator, rows: Rows) -> Value:
     if not (left.is_number and right.is_number):
         decline(f"{accumulator.op} of other than numbers")
     sample = accumulator.op == "$covarianceSamp"
-    return Value(pl.cov(as_float(left), as_float(right), ddof=int(sample)), FLOAT, "null")
+    xs, ys = as_float(left), as_float(right)
+    found = pl.cov(xs, ys, ddof=int(sample))
+    if "float" in (left.kind, right.kind):
+        found = found + ((xs - xs) + (ys - ys)).max()  # of one pair with NaN or infinity Polars has zero
+    return Value(found, FLOAT, "null")
 
 
 @accumulates("$mergeObjects")
