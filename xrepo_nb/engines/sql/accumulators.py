@@ -88,7 +88,7 @@ def _sum(node: Outcome, rows: Rows) -> Value:
         decline(f"$sum of {an(value.kind)}")
     if value.kind not in ("int", "float"):
         return Value(binary(exp.Mul, rows.aggregate("count", exp.Star()), number(0)), INT, "never")
-    summed = exp.Coalesce(this=rows.aggregate("sum", value.sql), expressions=[number(0)])
+    summed = exp.Coalesce(this=_reduced("sum", value, rows), expressions=[number(0)])
     return Value(rows.ctx.dialect.as_kind(summed, value.kind), value.type, "never")
 
 
@@ -98,8 +98,15 @@ def _avg(node: Outcome, rows: Rows) -> Value:
         decline(f"$avg of {an(value.kind)}")
     if value.kind not in ("int", "float"):
         return NULL_VALUE
-    mean = rows.ctx.dialect.as_kind(rows.aggregate("avg", value.sql), "float")
+    mean = rows.ctx.dialect.as_kind(_reduced("avg", value, rows), "float")
     return Value(mean, FLOAT, _ever(value, rows))
+
+
+def _reduced(name: str, value: Value, rows: Rows) -> Sql:
+    found = rows.aggregate(name, value.sql)
+    if value.kind != "float":
+        return found
+    return rows.ctx.dialect.reduced(found, rows.aggregate("count", value.sql.copy()))
 
 
 def _ever(value: Value, rows: Rows) -> Any:
