@@ -28,10 +28,13 @@ def merged(
     >>> [merged(bounds, any_of=any_of, never_fails=lambda _: True)[0].value for any_of in (True, False)]
     [3, 5]
     """
+    of_each = [_group_of(item, any_of) for item in items]
+    found = [of for of in of_each if of is not None]
+    if len(set(found)) == len(found):
+        return list(items)
     groups: list[list[p.Predicate]] = []
     open_: dict[_Group, list[p.Predicate]] = {}
-    for item in items:
-        of = _group_of(item, any_of)
+    for item, of in zip(items, of_each, strict=True):
         if of is not None and of in open_:
             open_[of].append(item)
             continue
