@@ -95,10 +95,13 @@ def test_conditions_on_one_path_are_one(given: dict[str, Any], shorter: dict[str
 
 @pytest.mark.parametrize("op", ["$or", "$nor"])
 @pytest.mark.parametrize("engine", ["document", "polars"])
-def test_alternatives_that_a_value_tells_apart_are_found_by_it(engine: str, op: str) -> None:
+@pytest.mark.parametrize("first", [{}, {"k": 1}])
+def test_alternatives_that_a_value_tells_apart_are_found_by_it(
+    engine: str, op: str, first: dict[str, int]
+) -> None:
     """Tried one by one these are fifty million tests."""
-    frame = pl.DataFrame({"n": range(2000), "s": [f"t{i % 7}" for i in range(2000)]})
-    parts = [{"n": i, "s": f"t{i % 5}"} for i in range(25_000)]
+    frame = pl.DataFrame({"n": range(2000), "s": [f"t{i % 7}" for i in range(2000)], "k": [1] * 2000})
+    parts = [{**first, "n": i, "s": f"t{i % 5}"} for i in range(25_000)]
     plan = parse_pipeline([{"$match": {op: parts}}], Scan("t"))
     start = time.process_time()
     found = len(get_engine(engine).collect(plan, {"t": Table(frame=frame)}))

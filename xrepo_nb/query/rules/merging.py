@@ -87,22 +87,23 @@ def _listed(group: list[p.Predicate]) -> p.Predicate:
 
 
 FEW = 8
-"""Alternatives below which telling them apart by a value is not worth it."""
+"""Values below which telling alternatives apart by them is not worth it."""
 
 
 def told_apart(items: Sequence[p.Predicate]) -> tuple[dict[Path, list[p.Predicate]], list[p.Predicate]]:
-    """Alternatives by the path whose value tells most of them apart, each with an equality on that path
-    among its conditions; and those that no such path has, or too few of.
+    """Alternatives by the path that has the most values among them, each with an equality on that path
+    among its conditions; and those that have none of such paths.
 
     >>> pairs = [p.And((p.Compare(("a",), "$eq", i), p.Compare(("b",), "$gt", i))) for i in range(9)]
     >>> found, rest = told_apart([*pairs, p.Exists(("b",), True)])
     >>> {path: len(group) for path, group in found.items()}, len(rest)
     ({('a',): 9}, 1)
     """
-    counts: dict[Path, int] = {}
+    values: dict[Path, set[Any]] = {}
     for item in items:
-        for path in equalities(item):
-            counts[path] = counts.get(path, 0) + 1
+        for path, given in equalities(item).items():
+            values.setdefault(path, set()).update(map(_told_by, given))
+    counts = {path: len(found) for path, found in values.items()}
     groups: dict[Path, list[p.Predicate]] = {}
     rest: list[p.Predicate] = []
     for item in items:
@@ -112,6 +113,11 @@ def told_apart(items: Sequence[p.Predicate]) -> tuple[dict[Path, list[p.Predicat
         else:
             rest.append(item)
     return groups, rest
+
+
+def _told_by(value: Any) -> Any:
+    """What tells most values apart, and has a hash."""
+    return value if type(value) in _BRACKETS else repr(value)
 
 
 def equalities(item: p.Predicate) -> dict[Path, tuple[Any, ...]]:
