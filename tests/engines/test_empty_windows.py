@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -62,3 +63,17 @@ def test_polars_takes_such_windows() -> None:
     output = {"w": {"$first": "$n", "window": {"documents": ["unbounded", -1]}}}
     plan = parse_pipeline([{"$setWindowFields": {"sortBy": {"_id": 1}, "output": output}}], Scan("rows"))
     assert get_engine("polars").supports(plan, {"rows": Table(documents=ROWS)}) is None
+
+
+@pytest.mark.parametrize("unit", ["millisecond", "second", "minute", "week"])
+@pytest.mark.parametrize("bounds", [["unbounded", -1], ["unbounded", 2], [0, "unbounded"], [1, "unbounded"]])
+def test_windows_without_a_bound_reach_as_far_as_the_dates(unit: str, bounds: list[Any]) -> None:
+    rows = [{"_id": i, "d": datetime(1 + 1111 * i, 6, 1, tzinfo=UTC), "n": i} for i in range(9)]
+    output = {"w": {"$sum": "$n", "window": {"range": bounds, "unit": unit}}}
+    plan = parse_pipeline([{"$setWindowFields": {"sortBy": {"d": 1}, "output": output}}], Scan("rows"))
+    inputs = {"rows": Table(documents=rows)}
+    expected = [row["w"] for row in DocumentEngine().collect(plan, inputs).documents]
+    assert max(expected) >= 28
+    for engine in ("polars", "duckdb"):
+        if get_engine(engine).supports(plan, inputs) is None:
+            assert [row["w"] for row in get_engine(engine).collect(plan, inputs).documents] == expected

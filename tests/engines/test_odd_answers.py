@@ -160,3 +160,14 @@ def test_wrong_constants_beside_no_date(engine: str, date: Any, wrong: Any) -> N
 def test_duckdb_leaves_a_wrong_time_zone_to_the_interpreter() -> None:
     asked = {"$dateToString": {"date": "$no", "timezone": "+8"}}
     assert answer("duckdb", [{"$project": {"out": asked}}], FEW) is None
+
+
+@pytest.mark.parametrize("odd", [math.inf, -math.inf, math.nan])
+def test_a_line_to_infinity_is_the_same_everywhere(odd: float) -> None:
+    numbers: list[float | None] = [1.0, None, odd, None, 3.0, None, 5.0]
+    rows: Rows = [{"_id": i, "f": number} for i, number in enumerate(numbers)]
+    stage = {"$fill": {"sortBy": {"_id": 1}, "output": {"f": {"method": "linear"}}}}
+    exact = answer("document", [stage], rows)
+    assert exact is not None
+    assert exact[5]["f"] == 4.0
+    assert repr(answer("polars", [stage], rows)) == repr(exact)

@@ -67,7 +67,8 @@ def ready(
     """The plan made ready on the engine that runs it on these inputs.
 
     `"auto"`: the interpreter for a few raw documents; else Polars where it has an exact
-    lowering, DuckDB for what is larger than memory, the interpreter for the rest. An engine
+    lowering, DuckDB for what is larger than memory and for joins too large for Polars that a group
+    reduces, the interpreter for the rest. An engine
     asked for by name is taken at its word: `XRepoUnsupportedError` tells what it cannot do.
     May read rows at hand for what is known of their values, about 0.3 ms a million.
     """
@@ -100,6 +101,8 @@ def _candidates(plan: Plan, inputs: Inputs, engine: str) -> Iterator[tuple[str, 
     if _outgrows_memory(plan, inputs):
         yield "duckdb", "files larger than the memory limit, and a stage that needs all their rows"
     yield "polars", "typed columns"
+    if _reduces_a_join(plan):
+        yield "duckdb", "a group of the rows of a join, of which it holds none"
     yield "document", ""
 
 
@@ -120,6 +123,14 @@ def _few_documents(plan: Plan, inputs: Inputs) -> bool:
 
 
 _GATHERING = (p.Group, p.Sort, p.Join, p.Lookup, p.Bucket, p.BucketAuto, p.SetWindowFields, p.Fill)
+
+
+def _reduces_a_join(plan: Plan) -> bool:
+    if not any(isinstance(node, p.Join) for node in plan.walk()):
+        return False
+    from xrepo_nb.engines.polars.fanout import reduces_a_join
+
+    return reduces_a_join(plan)
 
 
 def _outgrows_memory(plan: Plan, inputs: Inputs) -> bool:

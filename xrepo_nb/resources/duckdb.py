@@ -22,7 +22,7 @@ from xrepo_nb.core.errors import (
     XRepoUnsupportedError,
     XRepoValidationError,
 )
-from xrepo_nb.engines.duckdb.failures import failed_check
+from xrepo_nb.engines.duckdb.failures import data_failure, failed_check
 from xrepo_nb.engines.duckdb.frames import to_table
 from xrepo_nb.engines.duckdb.inputs import ROW
 from xrepo_nb.resources.base import Capabilities
@@ -205,6 +205,9 @@ class DuckDBResource(WritableSQLFile):
             for field, values in zip(schema.fields, columns, strict=True)
         ]
         return Table(frame=frame_of(series), schema=schema)
+
+    def _is_inexact(self, error: Exception) -> bool:
+        return data_failure(error) is not None
 
     def _translated(self, error: Exception) -> XRepoError | None:
         import duckdb

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from pathlib import Path
@@ -17,12 +17,12 @@ from xrepo_nb.core.errors import (
 )
 from xrepo_nb.core.offload import offload
 from xrepo_nb.core.settings import settings
-from xrepo_nb.query.plan import Plan
+from xrepo_nb.query.plan import Plan, Stage
 from xrepo_nb.resources.base import ScanRequest, XResource
 from xrepo_nb.resources.paths import must_say
 from xrepo_nb.resources.sql_connections import Connections, interruptible
 from xrepo_nb.resources.sql_files import Mark, database_file, mark_of, must_be_the_file
-from xrepo_nb.resources.sql_finishing import finished, parted
+from xrepo_nb.resources.sql_finishing import finished, parted, ungrouped
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -99,6 +99,10 @@ class SQLFileResource(XResource):
     def _translated(self, error: Exception) -> XRepoError | None:
         """The driver's error as ours, or None when it is not the driver's."""
 
+    @abstractmethod
+    def _is_inexact(self, error: Exception) -> bool:
+        """Whether the driver's error is of values that it cannot reduce exactly: a sum past 64 bits."""
+
     # The contract.
 
     @property
@@ -157,6 +161,22 @@ class SQLFileResource(XResource):
 
     def _batches(self, connection: Any, request: ScanRequest, schema: Schema) -> Batches:
         native, above = parted(request.plan, self.dialect, schema)
+        given = False
+        try:
+            for batch in self._parts(connection, request, schema, native, above):
+                given = True
+                yield batch
+            return
+        except Exception as error:
+            fewer, more = ungrouped(native, above)
+            if given or fewer is native or not self._is_inexact(error):
+                raise
+        yield from self._parts(connection, request, schema, fewer, more)
+
+    def _parts(
+        self, connection: Any, request: ScanRequest, schema: Schema, native: Plan, above: Sequence[Stage]
+    ) -> Batches:
+        """The rows of the database's part, and what the stages above make of them."""
         batches = self._read(connection, self._rendered(connection, native, schema), request.batch_size)
         try:
             if above:

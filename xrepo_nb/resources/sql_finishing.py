@@ -29,6 +29,15 @@ def parted(plan: q.Plan, dialect: str, schema: Schema) -> tuple[q.Plan, list[q.S
     return plan, above
 
 
+def ungrouped(plan: q.Plan, above: Sequence[q.Stage]) -> tuple[q.Plan, list[q.Stage]]:
+    """The same parts with every group among the stages above: for values that the database cannot reduce."""
+    stages = list(above)
+    while isinstance(plan, q.Stage) and any(isinstance(node, q.Group) for node in plan.walk()):
+        stages.append(plan)
+        plan = plan.input
+    return plan, stages
+
+
 def finished(source: str, batches: Iterable[Table], above: Sequence[q.Stage], size: int) -> Iterator[Table]:
     """The rows of the stages above, lowest last in the list, over the batches of the database."""
     rest: q.Plan = q.Scan(source)

@@ -172,6 +172,9 @@ class SQLiteResource(WritableSQLFile):
                         hint="give a value that the column's declared type keeps",
                     )
 
+    def _is_inexact(self, error: Exception) -> bool:
+        return isinstance(error, sqlite3.Error) and "integer overflow" in str(error)
+
     def _translated(self, error: Exception) -> XRepoError | None:
         if isinstance(error, UnicodeEncodeError):
             return XRepoValidationError("a text holds a lone surrogate, which no file can keep")

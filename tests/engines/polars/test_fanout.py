@@ -9,10 +9,10 @@ import pytest
 
 from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.engines.polars import engine, fanout
-from xrepo_nb.engines.select import get_engine
-from xrepo_nb.query.expressions import Literal
+from xrepo_nb.engines.select import choose, get_engine
+from xrepo_nb.query.expressions import DocumentExpr, FieldRef, Literal
 from xrepo_nb.query.parsing import parse_filter, parse_pipeline
-from xrepo_nb.query.plan import Accumulator, Group, Join, Match, Plan, Scan
+from xrepo_nb.query.plan import Accumulator, Group, Join, Match, Plan, Scan, Sort, SortKey
 from xrepo_nb.schema.table import Table
 
 N = 100_000
@@ -113,3 +113,48 @@ def test_duckdb_refuses_by_the_same_rule(how: str) -> None:
 def test_duckdb_joins_what_stays_of_its_size(how: str) -> None:
     other = SAME if how in ("semi", "anti") else UNIQUE
     assert len(get_engine("duckdb").collect(join(how=how), {"a": ONE, "b": other})) in (0, N)
+
+
+SKEWED = {
+    "a": Table(frame=pl.DataFrame({"k": [1] * 10_000, "g": [i % 3 for i in range(10_000)]})),
+    "b": Table(
+        frame=pl.DataFrame({"k": [1] * 10_000, "r": range(10_000), "h": [i % 2 for i in range(10_000)]})
+    ),
+}
+
+
+def reduced(plan: Plan, key: Any, op: str = "$sum") -> Plan:
+    return Group(plan, key, (Accumulator("n", op, (FieldRef(("r",)),)),))
+
+
+def test_a_group_of_a_join_too_large_for_polars_is_duckdbs() -> None:
+    matched = Match(join(), parse_filter({"r": {"$lt": 9_000}}))
+    plan = Sort(reduced(matched, FieldRef(("g",))), (SortKey(("_id",)),))
+    assert "too many" in str(get_engine("polars").supports(plan, SKEWED))
+    chosen = choose(plan, SKEWED)
+    assert chosen.name == "duckdb"
+    total = sum(range(9_000))
+    expected = [{"_id": 0, "n": 3334 * total}, {"_id": 1, "n": 3333 * total}, {"_id": 2, "n": 3333 * total}]
+    assert chosen.collect(plan, SKEWED).documents == expected
+
+
+BOTH_SIDES = DocumentExpr((("g", FieldRef(("g",))), ("h", FieldRef(("h",)))))
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        reduced(join(), Literal(None), "$push"),
+        reduced(join(), BOTH_SIDES),
+        reduced(Sort(join(), (SortKey(("r",)),)), Literal(None)),
+        reduced(Join(join(), Scan("c"), (("k", "k"),), "inner"), Literal(None)),
+    ],
+)
+def test_duckdb_refuses_joins_whose_rows_are_kept(plan: Plan) -> None:
+    few = {"c": Table(frame=pl.DataFrame({"k": [1], "c": [1]}))} if "c" in plan.sources() else {}
+    assert "too many" in str(get_engine("duckdb").supports(plan, SKEWED | few))
+
+
+def test_a_join_that_polars_takes_stays_its_own() -> None:
+    plan = reduced(join(), FieldRef(("k",)))
+    assert choose(plan, {"a": ONE, "b": UNIQUE}).name == "polars"

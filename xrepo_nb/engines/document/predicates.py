@@ -14,6 +14,7 @@ from typing import Any
 
 from xrepo_nb.core.missing import MISSING
 from xrepo_nb.engines.document import values as v
+from xrepo_nb.engines.document.alternatives import tests_of
 from xrepo_nb.engines.document.meter import spend, weighed
 from xrepo_nb.engines.document.regexes import pattern
 from xrepo_nb.query import predicates as p
@@ -128,7 +129,7 @@ def _all(tests: list[Test], document: Any) -> bool:
 
 
 def _or(predicate: p.Or, scope: Scope) -> Test:
-    tests = [_compiled(item, scope) for item in predicate.items]
+    tests = tests_of(predicate.items, lambda item: _compiled(item, scope), on_path)
 
     def check(document: Any) -> bool:
         for test in tests:  # noqa: SIM110 - a generator costs more than the loop

@@ -48,7 +48,11 @@ def deviation(values: Sequence[Any], *, sample: bool) -> Any:
     if not all(map(math.isfinite, found)):
         return math.nan if len(found) > 1 or not sample else None
     middle = numbers.float_sum(found) / len(found)
-    squares = numbers.float_sum([(value - middle) * (value - middle) for value in found])
+    apart = [value - middle for value in found]
+    squares = numbers.float_sum([distance * distance for distance in apart])
+    if math.isfinite(squares):  # the middle is rounded: by as much as they are apart, far from zero
+        rest = numbers.float_sum(apart)
+        squares = max(0.0, squares - rest / len(found) * rest)
     return math.sqrt(squares / (len(found) - sample))
 
 

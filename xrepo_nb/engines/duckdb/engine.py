@@ -10,7 +10,7 @@ from xrepo_nb.core.errors import XRepoUnsupportedError
 from xrepo_nb.engines.base import Inputs
 from xrepo_nb.engines.document.meter import metered
 from xrepo_nb.engines.document.variables import constants
-from xrepo_nb.engines.duckdb.failures import data_failure, failure
+from xrepo_nb.engines.duckdb.failures import data_failure, failure, is_close
 from xrepo_nb.engines.duckdb.frames import to_table
 from xrepo_nb.engines.duckdb.inputs import register
 from xrepo_nb.engines.duckdb.session import ending, session
@@ -57,8 +57,12 @@ class DuckDBEngine:
         """
         with metered():
             try:
-                with _running(plan, inputs, variables) as (answer, rendered):
-                    return to_table(answer.to_arrow_table(), rendered.schema, rendered.constants)
+                try:
+                    return _collected(plan, inputs, variables)
+                except Exception as error:
+                    if not is_close(error):
+                        raise
+                return _collected(plan, inputs, variables, shifted=True)
             except Exception as error:
                 if not _is_for_the_interpreter(error, plan, inputs):
                     raise failure(error) from None
@@ -70,11 +74,9 @@ class DuckDBEngine:
         """The result in batches, each made when it is asked for."""
         given = 0
         try:
-            with _running(plan, inputs, variables) as (answer, rendered):
-                for batch in answer.to_arrow_reader(batch_size):
-                    if batch.num_rows:
-                        yield to_table(batch, rendered.schema, rendered.constants)
-                        given += batch.num_rows
+            for batch in _batches(plan, inputs, batch_size, variables):
+                given += len(batch)
+                yield batch
             return
         except Exception as error:
             if not _is_for_the_interpreter(error, plan, inputs):
@@ -84,9 +86,38 @@ class DuckDBEngine:
             yield Table(documents=rows[start : start + batch_size])
 
 
+def _collected(
+    plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None, *, shifted: bool = False
+) -> Table:
+    with _running(plan, inputs, variables, shifted=shifted) as (answer, rendered):
+        return to_table(answer.to_arrow_table(), rendered.schema, rendered.constants)
+
+
+def _batches(
+    plan: Plan,
+    inputs: Inputs,
+    batch_size: int,
+    variables: Mapping[str, Any] | None,
+    *,
+    shifted: bool = False,
+) -> Iterator[Table]:
+    begun = False
+    try:
+        with _running(plan, inputs, variables, shifted=shifted) as (answer, rendered):
+            for batch in answer.to_arrow_reader(batch_size):
+                if batch.num_rows:
+                    begun = True
+                    yield to_table(batch, rendered.schema, rendered.constants)
+        return
+    except Exception as error:
+        if begun or not is_close(error):
+            raise
+    yield from _batches(plan, inputs, batch_size, variables, shifted=True)
+
+
 @contextmanager
 def _running(
-    plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None
+    plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None, *, shifted: bool = False
 ) -> Iterator[tuple[Any, Rendered]]:
     """The statement's answer, not yet fetched, and the statement."""
     from xrepo_nb.engines.sql.render import render
@@ -97,7 +128,15 @@ def _running(
         raise XRepoUnsupportedError(f"the duckdb engine cannot run this plan: {grown}", asked=grown)
     with session([inputs[name] for name in schemas]) as connection:
         tables, order = register(connection, plan, {name: inputs[name] for name in schemas})
-        rendered = render(plan, "duckdb", schemas, tables=tables, order=order, variables=constants(variables))
+        rendered = render(
+            plan,
+            "duckdb",
+            schemas,
+            tables=tables,
+            order=order,
+            variables=constants(variables),
+            shifted=shifted,
+        )
         with ending(connection):
             yield connection.sql(rendered.sql, params=rendered.params or None), rendered
 

@@ -14,6 +14,13 @@ def failed_check(error: Exception) -> XRepoQueryError | None:
     return XRepoQueryError(text.partition(FAILED)[2].splitlines()[0]) if FAILED in text else None
 
 
+def is_close(error: Exception) -> bool:
+    """Whether numbers lay so close together that the statement must have `shifted` deviations."""
+    from xrepo_nb.engines.sql.accumulators import CLOSE
+
+    return CLOSE in str(error)
+
+
 def data_failure(error: Exception) -> XRepoQueryError | None:
     """A failure on values that SQL does not treat as MongoDB does, None when it is another."""
     import duckdb

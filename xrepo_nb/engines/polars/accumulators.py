@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import polars as pl
@@ -16,6 +16,7 @@ from xrepo_nb.engines.polars.logic import as_expr, negation
 from xrepo_nb.engines.polars.numbers import as_float, exact_in_float, mean_of_ints
 from xrepo_nb.engines.polars.order import Order
 from xrepo_nb.engines.polars.paths import member
+from xrepo_nb.engines.polars.reasons import Close
 from xrepo_nb.engines.polars.scope import Scope, document
 from xrepo_nb.engines.polars.values import FLOAT, INT, NULL_VALUE, Value
 from xrepo_nb.engines.typed.kinds import SORTED
@@ -34,17 +35,24 @@ accumulates = entering(ACCUMULATORS)
 
 class Rows:
     """The rows that an accumulator sees: their scope, how many there are at least and at most, and, in a
-    window, a column of theirs that is never absent nor negative."""
+    window, a column of theirs that is never absent nor negative; whether deviations are `shifted`."""
 
-    __slots__ = ("height", "least", "place", "scope")
+    __slots__ = ("height", "least", "place", "scope", "shifted")
 
     def __init__(
-        self, scope: Scope, height: int | None, least: int = 0, place: pl.Expr | None = None
+        self,
+        scope: Scope,
+        height: int | None,
+        least: int = 0,
+        place: pl.Expr | None = None,
+        *,
+        shifted: bool = False,
     ) -> None:
         self.scope = scope
         self.height = height
         self.least = least
         self.place = place
+        self.shifted = shifted
 
     def argument(self, accumulator: Accumulator) -> Value:
         """The only argument."""
@@ -221,7 +229,31 @@ def _deviation(accumulator: Accumulator, rows: Rows) -> Value:
         return Value(pl.lit(None, dtype=pl.Float64).first(), FLOAT, "null")
     sample = accumulator.op == "$stdDevSamp"
     numbers = exact_in_float(value) if value.kind == "int" else value.expr
-    return Value(numbers.std(ddof=int(sample)), FLOAT, "null" if sample else rows.found(value))
+    return Value(_spread(numbers, int(sample), rows), FLOAT, "null" if sample else rows.found(value))
+
+
+def _spread(numbers: pl.Expr, less: int, rows: Rows) -> pl.Expr:
+    """The standard deviation. Polars' own loses as many digits as the numbers are further from zero than
+    from each other, unless they are shifted; shifting keeps it from reducing rows as it goes."""
+    if rows.shifted:
+        apart = numbers - numbers.min()
+        # Of one null, where it is computed, and of one NaN Polars takes the deviation for zero.
+        return pl.when(numbers.count() > 0).then(apart.std(ddof=less) + (apart.max() - apart.max()))
+    return pl.map_batches(
+        [numbers.std(ddof=less), numbers.max()], _far_apart, return_dtype=pl.Float64, is_elementwise=True
+    )
+
+
+def _far_apart(parts: Sequence[pl.Series]) -> pl.Series:
+    """Deviations, unless one is so small beside a number of its group that digits are lost."""
+    deviation, number = parts[0], parts[1].cast(pl.Float64)
+    if ((deviation > 0) & (deviation < number.abs() * _NEAR)).any():
+        raise Close("a deviation of numbers close together")
+    return deviation + (number - number)  # that of one NaN is none, not zero
+
+
+_NEAR = 2.0**-13
+"""Of a number: deviations above keep twelve digits."""
 
 
 @accumulates("$firstN", "$lastN", "$minN", "$maxN")
@@ -305,7 +337,11 @@ def _covariance(accumulator: Accumulator, rows: Rows) -> Value:
     if not (left.is_number and right.is_number):
         decline(f"{accumulator.op} of other than numbers")
     sample = accumulator.op == "$covarianceSamp"
-    return Value(pl.cov(as_float(left), as_float(right), ddof=int(sample)), FLOAT, "null")
+    xs, ys = as_float(left), as_float(right)
+    found = pl.cov(xs, ys, ddof=int(sample))
+    if "float" in (left.kind, right.kind):
+        found = found + ((xs - xs) + (ys - ys)).max()  # of one pair with NaN or infinity Polars has zero
+    return Value(found, FLOAT, "null")
 
 
 @accumulates("$mergeObjects")

@@ -18,7 +18,7 @@ from xrepo_nb.engines.polars import expressions, join, stages
 from xrepo_nb.engines.polars.encoding import codes_for
 from xrepo_nb.engines.polars.frame import Frame, empty_scan, finish, scan, settle
 from xrepo_nb.engines.polars.planning import Lowering
-from xrepo_nb.engines.polars.reasons import Inexact
+from xrepo_nb.engines.polars.reasons import Close, Inexact
 from xrepo_nb.engines.polars.running import how_to_run, keeps_order
 from xrepo_nb.engines.select import get_engine
 from xrepo_nb.engines.typed.reasons import Unsupported, decline
@@ -53,9 +53,14 @@ class Lowered:
 
 
 def lower_frame(
-    plan: Plan, inputs: Inputs, variables: Mapping[str, Any] | None = None, notes: list[str] | None = None
+    plan: Plan,
+    inputs: Inputs,
+    variables: Mapping[str, Any] | None = None,
+    notes: list[str] | None = None,
+    *,
+    shifted: bool = False,
 ) -> Lowered:
-    """Like `lower`, not yet finished."""
+    """Like `lower`, not yet finished; `shifted` is `Lowering`'s."""
     grown = outgrows(plan, inputs)
     if grown is not None:
         decline(grown)
@@ -67,7 +72,7 @@ def lower_frame(
         return scan(inputs[name]).with_codes(codes.get(name, {}))
 
     files = frozenset(name for name, table in inputs.items() if table.is_lazy)
-    lowering = Lowering(rows, constants(variables), notes, ordered=ordered, files=files)
+    lowering = Lowering(rows, constants(variables), notes, ordered=ordered, files=files, shifted=shifted)
     try:
         with metered():
             frame = lowering.frame(plan)
@@ -134,11 +139,16 @@ class PolarsEngine:
 
         Rows that break an assumption (an int sum past 64 bits, a zero divisor) are found by
         guards within the frame; the interpreter then runs the plan, for the exact answer or error, in
-        the time that is left.
+        the time that is left. Of numbers close together the plan is lowered once more.
         """
         try:
             how = how_to_run(plan, inputs, placed=lowered.placed)
-            return settle(lowered.frame.lazy.collect(engine=how), lowered.frame.columns)
+            try:
+                rows = lowered.frame.lazy.collect(engine=how)
+            except Close:
+                lowered = lower_frame(plan, inputs, variables, shifted=True)
+                rows = lowered.frame.lazy.collect(engine=how)
+            return settle(rows, lowered.frame.columns)
         except INEXACT:
             return get_engine("document").collect(plan, inputs, variables)
 
@@ -148,11 +158,14 @@ class PolarsEngine:
         """The result in batches, by Polars' streaming engine."""
         lazy, schema = finish(self._lowered(plan, inputs, variables).frame)
         given = 0
+
+        def again() -> pl.LazyFrame:
+            return finish(lower_frame(plan, inputs, variables, shifted=True).frame)[0]
+
         try:
-            for batch in lazy.collect_batches(chunk_size=batch_size, maintain_order=True):
-                if batch.height:
-                    given += batch.height
-                    yield Table(frame=batch, schema=schema)
+            for batch in _batches(lazy, again, batch_size):
+                given += batch.height
+                yield Table(frame=batch, schema=schema)
         except INEXACT:
             rows = get_engine("document").collect(plan, inputs, variables).documents
             for start in range(given, len(rows), batch_size):
@@ -177,6 +190,23 @@ class PolarsEngine:
                 f"the polars engine cannot run this plan: {declined.reason}",
                 hint='leave engine="auto", which picks an engine that can',
             ) from None
+
+
+def _batches(
+    lazy: pl.LazyFrame, again: Callable[[], pl.LazyFrame] | None, size: int
+) -> Iterator[pl.DataFrame]:
+    """The rows in batches; from `again` where numbers are close together, unless some were given already."""
+    given = False
+    try:
+        for batch in lazy.collect_batches(chunk_size=size, maintain_order=True):
+            if batch.height:
+                given = True
+                yield batch
+        return
+    except Close:
+        if given or again is None:
+            raise
+    yield from _batches(again(), None, size)
 
 
 def _known(table: Table) -> Frame:

@@ -10,9 +10,11 @@ from xrepo_nb.engines.growth import MAX_CELLS, TIMES
 from xrepo_nb.engines.polars.facts import UNKNOWN, Facts
 from xrepo_nb.engines.polars.frame import Frame, column, scan
 from xrepo_nb.engines.polars.planning import Lowering
+from xrepo_nb.engines.polars.running import REDUCING
 from xrepo_nb.engines.typed.reasons import Unsupported, decline
 from xrepo_nb.query import plan as p
-from xrepo_nb.query.expressions import FieldRef
+from xrepo_nb.query.expressions import Expr, FieldRef
+from xrepo_nb.query.walk import paths_in
 
 _Side = tuple[p.Plan, Frame, Frame, list[str]]
 
@@ -20,18 +22,24 @@ _MANY = 10 * MAX_CELLS
 """Cells beyond which a join must not multiply what it was given: some two gigabytes."""
 
 
-def most_rows(stage: p.Join, left: Frame, right: Frame, lowering: Lowering) -> int | None:
+STREAMED = 4_000_000_000
+"""Rows that a join may give where each is reduced as soon as it is there: a minute of DuckDB on a core."""
+
+
+def most_rows(
+    stage: p.Join, left: Frame, right: Frame, lowering: Lowering, *, streamed: bool = False
+) -> int | None:
     """The greatest number of rows that a join gives; None where nobody has counted the sides.
 
     Costs nothing where one side is small or has few equal keys, which is counted once for a table,
     and once for files as long as they stay the same; else the equal keys of both sides are counted.
-    Declines what grows too large.
+    Declines what grows too large; `streamed` rows are held nowhere, so that only their time counts.
     """
     if left.height is None or right.height is None:
         return None
     unmatched = left.height + right.height
     least = left.height * right.height
-    most = _enough(left, right)
+    most = max(_enough(left, right), STREAMED if streamed else 0)
     for plan, frame, other, keys in _smaller_first(stage, left, right):
         if least > most:
             least = min(least, (other.height or 0) * _repeats(plan, keys, frame, lowering))
@@ -43,23 +51,50 @@ def most_rows(stage: p.Join, left: Frame, right: Frame, lowering: Lowering) -> i
 
 
 def multiplies(plan: p.Plan, inputs: Inputs) -> str | None:
-    """Why a plan's joins give too many rows for any engine; None where they do not, or nobody can tell.
+    """Why a plan's joins give too many rows for DuckDB; None where they do not, or nobody can tell.
 
-    Costs what `most_rows` does, which is nothing for a plan without joins.
+    It streams the rows of a join into the group that reduces them. Costs what `most_rows` does, which is
+    nothing for a plan without joins.
     """
     joins = [node for node in plan.walk() if isinstance(node, p.Join)]
     if not joins:
         return None
     lowering = Lowering(lambda name: scan(inputs[name]), constants(None), [])
+    groups = _groups_of_joins(plan)
     for stage in joins:
         sides = _sides(stage, lowering)
         if sides is None:
             continue
         try:
-            most_rows(stage, *sides, lowering)
+            group = groups.get(id(stage))
+            streamed = group is not None and any(_is_key_of(group.key, side) for side in sides)
+            most_rows(stage, *sides, lowering, streamed=streamed)
         except Unsupported as declined:
             return declined.reason
     return None
+
+
+def reduces_a_join(plan: p.Plan) -> bool:
+    """Whether a plan groups the rows of a join, keeping none of them."""
+    return bool(_groups_of_joins(plan))
+
+
+def _groups_of_joins(plan: p.Plan) -> dict[int, p.Group]:
+    """The groups that reduce the rows of a join, by its identity."""
+    found = {}
+    for node in plan.walk():
+        if isinstance(node, p.Group) and all(a.op in REDUCING for a in node.accumulators):
+            below = node.input
+            while isinstance(below, p.Match):
+                below = below.input
+            if isinstance(below, p.Join):
+                found[id(below)] = node
+    return found
+
+
+def _is_key_of(key: Expr, side: Frame) -> bool:
+    """Whether a key is made of fields of one side, so that there are no more groups than rows of that."""
+    return all(path and path[0] in side.columns for path in paths_in(key))
 
 
 def _sides(stage: p.Join, lowering: Lowering) -> tuple[Frame, Frame] | None:

@@ -37,7 +37,8 @@ lowers_stage = entering(STAGES)
 class Lowering:
     """One lowering of a plan: where scans find their rows, the caller's constants, notes for `explain`,
     whether the order of the rows matters, so that joins keep that of their left ones, and which sources
-    are files, where that is known. `placed` collects what is joined by place."""
+    are files, where that is known. `placed` collects what is joined by place. `shifted`: deviations are of
+    numbers less the least of their group, which tells apart what lies close together."""
 
     scan: Callable[[str], Frame]
     constants: Mapping[str, Any]
@@ -46,6 +47,7 @@ class Lowering:
     ordered: bool = True
     files: frozenset[str] | None = None
     placed: list[Plan] = field(default_factory=list)
+    shifted: bool = False
 
     def frame(self, plan: Plan) -> Frame:
         """The rows of a plan."""

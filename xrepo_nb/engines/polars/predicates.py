@@ -21,6 +21,7 @@ from xrepo_nb.engines.typed.kinds import WIDTHS
 from xrepo_nb.engines.typed.reasons import Unsupported, bounded, decline
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
+from xrepo_nb.query.rules.merging import told_apart
 from xrepo_nb.query.walk import is_position
 
 Place = Scope | Value
@@ -38,6 +39,8 @@ def condition(predicate: p.Predicate, scope: Scope) -> Condition:
         bounded(predicate.items, "conditions", _ALTERNATIVES)
         return conjunction(*[condition(item, scope) for item in predicate.items])
     if type(predicate) is p.Or and len(predicate.items) <= _ALTERNATIVES:
+        if _is_index(predicate):
+            return _interpreted(predicate, scope, "alternatives that a value tells apart")
         return disjunction(*[condition(item, scope) for item in predicate.items])
     if type(predicate) is p.Not:
         return negation(condition(predicate.item, scope))
@@ -46,9 +49,18 @@ def condition(predicate: p.Predicate, scope: Scope) -> Condition:
     try:
         return _holds(predicate, scope)
     except Unsupported as declined:
-        from xrepo_nb.engines.polars.interpreted import interpreted_predicate
+        return _interpreted(predicate, scope, declined.reason)
 
-        return interpreted_predicate(predicate, scope, declined.reason)
+
+def _interpreted(predicate: p.Predicate, scope: Scope, reason: str) -> Condition:
+    from xrepo_nb.engines.polars.interpreted import interpreted_predicate
+
+    return interpreted_predicate(predicate, scope, reason)
+
+
+def _is_index(predicate: p.Or) -> bool:
+    """Whether the interpreter finds the few alternatives that a row may satisfy by its values."""
+    return len(predicate.items) > _APART and len(told_apart(predicate.items)[1]) <= _APART
 
 
 def _holds(predicate: p.Predicate, place: Place) -> Condition:
@@ -125,6 +137,11 @@ def _or(predicate: p.Or, place: Place) -> Condition:
 
 _ALTERNATIVES = 20_000
 """Beyond so many alternatives Polars takes more than a second to plan them."""
+
+
+_APART = 500
+"""Beyond so many alternatives that a value tells apart the interpreter is faster: each row sees all of them
+here."""
 
 
 def _in(predicate: p.In, place: Place) -> Condition:

@@ -8,3 +8,10 @@ class Inexact(Exception):
 
     Raised while running, by the guards that a lowering puts around such operations.
     """
+
+
+class Close(Inexact):
+    """The rows hold numbers so close together, far from zero, that what is told of them apart is lost.
+
+    Raised while running; the plan is lowered again to a form that takes longer and loses nothing.
+    """

@@ -16,7 +16,7 @@ BIG = 500_000
 """Rows from which on the order of a join's result is not kept for its own sake, where that would take
 it twice as long; without it, streaming is faster."""
 
-_REDUCING = frozenset({"$sum", "$avg", "$min", "$max", "$count", "$stdDevPop", "$stdDevSamp"})
+REDUCING = frozenset({"$sum", "$avg", "$min", "$max", "$count", "$stdDevPop", "$stdDevSamp"})
 """Accumulators that the streaming engine reduces as it goes; others gather the rows of a group first,
 which is faster in memory."""
 _PLAIN = (p.Scan, p.Match, p.Project, p.AddFields, p.Unset, p.Limit, p.Skip, p.Sort, p.ReplaceRoot)
@@ -39,7 +39,7 @@ def how_to_run(plan: p.Plan, inputs: Inputs, *, placed: int = 0) -> How:
         return "in-memory" if keeps_order(plan, inputs) else "streaming"
     groups = [node for node in nodes if isinstance(node, p.Group)]
     plain = joins > 0 or all(isinstance(node, (p.Group, *_PLAIN)) for node in nodes)
-    reducing = all(a.op in _REDUCING for group in groups for a in group.accumulators)
+    reducing = all(a.op in REDUCING for group in groups for a in group.accumulators)
     return "streaming" if (groups or joins) and plain and reducing else "in-memory"
 
 

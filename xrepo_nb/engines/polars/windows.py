@@ -118,8 +118,10 @@ def interpolated(value: Value, key: Value | None) -> pl.Expr:
     if not value.is_number:
         decline(f"a linear fill of {an(value.kind)}")
     by = key.expr.cast(pl.Int64) if key.kind == "datetime" else key.expr
-    exact = replace(value, expr=exact_in_float(value)) if value.kind == "int" else value
-    return as_float(exact).interpolate_by(by)
+    if value.kind == "int":
+        return exact_in_float(value).cast(pl.Float64).interpolate_by(by)
+    finite = guarded(value.expr, lambda s: s.is_infinite(), "a linear fill from or to infinity")
+    return as_float(replace(value, expr=finite)).interpolate_by(by)
 
 
 @windows("$expMovingAvg")
@@ -137,7 +139,7 @@ def accumulator(output: WindowOutput, rows: Partition) -> Value:
     """The accumulator of an output, over whatever rows it will be given."""
     made = Accumulator(output.path[-1], output.op, output.args, output.options, output.at)
     least = int(holds_its_row(output.window))
-    return accumulated(made, Rows(rows.scope, rows.height, least, place=column(ROW)))
+    return accumulated(made, Rows(rows.scope, rows.height, least, place=column(ROW), shifted=True))
 
 
 def holds_its_row(window: Window | None) -> bool:
@@ -160,7 +162,7 @@ matched to rows."""
 
 def span(window: Window, key: Value | None) -> Span:
     """The window as Polars' `rolling` takes it."""
-    far = FAR if window.kind == "documents" or window.unit is not None else FAR_KEY
+    far = FAR if window.kind == "documents" else FAR_KEY
     low, high = _bound(window.lower, -far), _bound(window.upper, far)
     if not (isinstance(low, int) and isinstance(high, int)):
         decline("a window with fractions")
@@ -175,7 +177,12 @@ def span(window: Window, key: Value | None) -> Span:
     if key.kind != "datetime" or unit is None:
         decline(f"a range window of unit {window.unit} over {an(key.kind)}")
     low, high = max(low, -FOREVER // unit), min(high, FOREVER // unit)
-    return KEY, f"{(high - low) * unit + 1}us", f"{low * unit - 1}us", (PART, KEY)
+    return KEY, f"{(high - low) * unit + 1}i", f"{low * unit - 1}i", (PART, KEY)
+
+
+def placed(key: Value) -> pl.Expr:
+    """The sort key as Polars rolls over it: dates as microseconds, because its spans end at 292 years."""
+    return key.expr.dt.timestamp("us") if key.kind == "datetime" else key.expr
 
 
 def within_reach(key: Value) -> pl.Expr:

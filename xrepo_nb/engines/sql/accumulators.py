@@ -21,6 +21,7 @@ from xrepo_nb.engines.sql.syntax import (
     case,
     cast,
     conjunction,
+    lambda_of,
     negation,
     number,
 )
@@ -87,7 +88,7 @@ def _sum(node: Outcome, rows: Rows) -> Value:
         decline(f"$sum of {an(value.kind)}")
     if value.kind not in ("int", "float"):
         return Value(binary(exp.Mul, rows.aggregate("count", exp.Star()), number(0)), INT, "never")
-    summed = exp.Coalesce(this=rows.aggregate("sum", value.sql), expressions=[number(0)])
+    summed = exp.Coalesce(this=_reduced("sum", value, rows), expressions=[number(0)])
     return Value(rows.ctx.dialect.as_kind(summed, value.kind), value.type, "never")
 
 
@@ -97,8 +98,15 @@ def _avg(node: Outcome, rows: Rows) -> Value:
         decline(f"$avg of {an(value.kind)}")
     if value.kind not in ("int", "float"):
         return NULL_VALUE
-    mean = rows.ctx.dialect.as_kind(rows.aggregate("avg", value.sql), "float")
+    mean = rows.ctx.dialect.as_kind(_reduced("avg", value, rows), "float")
     return Value(mean, FLOAT, _ever(value, rows))
+
+
+def _reduced(name: str, value: Value, rows: Rows) -> Sql:
+    found = rows.aggregate(name, value.sql)
+    if value.kind != "float":
+        return found
+    return rows.ctx.dialect.reduced(found, rows.aggregate("count", value.sql.copy()))
 
 
 def _ever(value: Value, rows: Rows) -> Any:
@@ -174,13 +182,12 @@ def _deviation(node: Outcome, rows: Rows) -> Value:
         decline(f"{node.op} of decimals")
     if value.kind not in ("int", "float"):
         return NULL_VALUE
-    sql = as_float(value)
-    name = "stddev_samp" if node.op == "$stdDevSamp" else "stddev_pop"
     if value.kind == "int":
-        return Value(_checked(value, rows.aggregate(name, sql), rows), FLOAT, "null")
+        return Value(_checked(value, _spread(node, as_float(value), rows), rows), FLOAT, "null")
+    sql = value.sql
     odd = as_sql(binary(exp.Or, call("isnan", sql), call("isinf", sql)))
     spoilt = exp.GT(this=rows.aggregate("count", exp.Star(), where=odd), expression=number(0))
-    fine = rows.aggregate(name, sql, where=exp.Not(this=odd))
+    fine = _spread(node, sql, rows, where=exp.Not(this=odd))
     nan = cast(exp.Literal.string("NaN"), "DOUBLE")
     if node.op == "$stdDevSamp":
         several = exp.GT(this=rows.aggregate("count", sql), expression=number(1))
@@ -188,15 +195,36 @@ def _deviation(node: Outcome, rows: Rows) -> Value:
     return Value(case([(spoilt, nan)], fine), FLOAT, "null")
 
 
+def _spread(node: Outcome, sql: Sql, rows: Rows, where: Condition = True) -> Sql:
+    """The deviation of doubles. The database's own loses as many digits as they are further from zero
+    than from each other: where that shows, it fails, and is to be asked for the `shifted` one."""
+    name = "stddev_samp" if node.op == "$stdDevSamp" else "stddev_pop"
+    if rows.ctx.shifted:
+        least, parameter = rows.aggregate("min", sql, where=where), rows.ctx.lambda_name()
+        element = exp.Column(this=exp.Identifier(this=parameter))
+        apart = lambda_of(parameter, binary(exp.Sub, element, least))
+        numbers = call("list_transform", rows.aggregate("array_agg", sql, where=where), apart)
+        return call("list_aggregate", numbers, exp.Literal.string(name))
+    found = rows.aggregate(name, sql, where=where)
+    farthest = call("abs", rows.aggregate("max", sql, where=where))
+    near = exp.LT(this=found, expression=binary(exp.Mul, farthest, number(_NEAR)))
+    close = exp.And(this=exp.GT(this=found, expression=number(0)), expression=near)
+    return case([(close, rows.ctx.dialect.fails(CLOSE))], found)
+
+
+CLOSE = "the deviation of numbers close together"
+"""What fails where a plan is to be rendered once more, with `shifted` deviations."""
+
+_NEAR = 2.0**-13
+"""Of a number: deviations above keep twelve digits."""
+
+
 def _checked(value: Value, deviation: Sql, rows: Rows) -> Sql:
-    """The deviation of ints as doubles, unless one of them passes what doubles hold; where SQL can tell."""
-    dialect = rows.ctx.dialect
-    if not dialect.nested:
-        return deviation
+    """The deviation of ints as doubles, unless one of them passes what doubles hold."""
     above = exp.GT(this=rows.aggregate("max", value.sql), expression=number(EXACT))
     below = exp.LT(this=rows.aggregate("min", value.sql), expression=number(-EXACT))
     beyond = as_sql(binary(exp.Or, above, below))
-    return case([(beyond, dialect.fails("the deviation of ints that no double holds"))], deviation)
+    return case([(beyond, rows.ctx.dialect.fails("the deviation of ints that no double holds"))], deviation)
 
 
 def _amount(node: Outcome, rows: Rows) -> int:

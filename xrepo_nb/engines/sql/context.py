@@ -35,12 +35,14 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The place where an expression is rendered. `constants` are the caller's `let` variables."""
+    """The place where an expression is rendered. `shifted`: deviations are of numbers less the least of
+    their group, which tells apart what lies close together."""
 
     dialect: Dialect
     names: Names
     columns: Mapping[str, Value] = field(default_factory=dict)
     variables: Mapping[str, Value] = field(default_factory=dict)
+    shifted: bool = False
 
     def over(self, columns: Mapping[str, Value]) -> Context:
         """The same over the columns of another relation."""

@@ -42,12 +42,14 @@ def render(
     tables: Mapping[str, str | Sql] | None = None,
     order: Mapping[str, str] | None = None,
     variables: Mapping[str, Any] | None = None,
+    shifted: bool = False,
 ) -> Rendered:
     """The statement that gives the plan's rows, exactly as the document engine would.
 
     `schemas` describe the scans, `tables` their tables where those are named otherwise or are
     queries, `order` a column of each that numbers its rows, where ties and "first" are to
-    follow it. Values are bound; fields are quoted identifiers. No I/O, about 0.3 ms.
+    follow it. Values are bound; fields are quoted identifiers. `shifted` deviations gather the rows of
+    their groups, and lose no digits of numbers close together. No I/O, about 0.3 ms.
 
     Raises `XRepoUnsupportedError` where `supports` tells the reason.
 
@@ -57,11 +59,16 @@ def render(
     'SELECT "people"."age" FROM "people" LIMIT 3'
     """
     try:
-        return _render(plan, dialect, schemas, tables or {}, order or {}, variables or {})
+        return _render(plan, dialect, schemas, tables or {}, order or {}, variables or {}, shifted)
     except Unsupported as unsupported:
         raise XRepoUnsupportedError(
             f"{dialect} cannot run this plan: {unsupported.reason}", asked=unsupported.reason
         ) from None
+    except RecursionError:
+        raise XRepoUnsupportedError(f"{dialect} cannot run this plan: {_TOO_DEEP}", asked=_TOO_DEEP) from None
+
+
+_TOO_DEEP = "the plan is nested too deeply"
 
 
 def supports(
@@ -77,7 +84,7 @@ def supports(
     except Unsupported as unsupported:
         return unsupported.reason
     except RecursionError:
-        return "the plan is nested too deeply"
+        return _TOO_DEEP
     return None
 
 
@@ -88,9 +95,10 @@ def _render(
     tables: Mapping[str, str | Sql],
     order: Mapping[str, str],
     variables: Mapping[str, Any],
+    shifted: bool = False,
 ) -> Rendered:
     spoken = dialect_of(dialect)
-    ctx = Context(spoken, Names())
+    ctx = Context(spoken, Names(), shifted=shifted)
     ctx = ctx.with_variables({name: ctx.literal(value) for name, value in variables.items()})
     sources = {
         name: Source(schema, _table(tables.get(name, name)), order.get(name))

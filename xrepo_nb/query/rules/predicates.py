@@ -11,6 +11,7 @@ from xrepo_nb.query.parsing.limits import ATOMS
 from xrepo_nb.query.parsing.values import is_pattern, is_true
 from xrepo_nb.query.renaming import mapped
 from xrepo_nb.query.rules.constants import folded
+from xrepo_nb.query.rules.merging import PLAIN, merged
 from xrepo_nb.query.walk import is_random
 
 _SAFE = frozenset(
@@ -37,7 +38,7 @@ def _and(predicate: p.And) -> p.Predicate:
     items = [part for item in predicate.items for part in conjuncts(simplified(item))]
     if any(item == p.NOTHING for item in items):
         return p.NOTHING
-    kept = tuple(item for item in items if item != p.EVERYTHING)
+    kept = tuple(merged([i for i in items if i != p.EVERYTHING], any_of=False, never_fails=never_fails))
     if len(kept) == len(predicate.items) and all(a is b for a, b in zip(kept, predicate.items, strict=True)):
         return predicate
     return p.conjunction(kept)
@@ -54,50 +55,8 @@ def _or(predicate: p.Or) -> p.Predicate:
         return p.NOTHING
     if len(kept) == 1:
         return kept[0]
-    merged = _with_lists(kept)
-    return merged[0] if len(merged) == 1 else p.Or(tuple(merged))
-
-
-def _with_lists(items: list[p.Predicate]) -> list[p.Predicate]:
-    """The alternatives, where those that compare one path for equality are one list of values.
-
-    None moves before one that may fail, which the earlier ones shield.
-    """
-    groups: list[list[p.Predicate]] = []
-    lists: dict[Path, list[p.Predicate]] = {}
-    for item in items:
-        path = _compared(item)
-        if path is not None and path in lists:
-            lists[path].append(item)
-            continue
-        groups.append([item])
-        if path is not None:
-            lists[path] = groups[-1]
-        elif type(item) not in _PLAIN and not never_fails(item):
-            lists.clear()
-    return [_one_of(group) for group in groups]
-
-
-def _compared(item: p.Predicate) -> Path | None:
-    """The path that an item compares for equality with constants, if it is such a one."""
-    is_equality = isinstance(item, p.In) or (isinstance(item, p.Compare) and item.op == "$eq")
-    if not is_equality or any(is_pattern(value) for value in _values(item)):
-        return None
-    path: Path = item.path  # type: ignore[attr-defined]
-    return path
-
-
-def _one_of(group: list[p.Predicate]) -> p.Predicate:
-    first, *others = group
-    if not others or not isinstance(first, (p.In, p.Compare)):
-        return first
-    return p.In(first.path, tuple(value for item in group for value in _values(item)), at=first.at)
-
-
-def _values(item: p.Predicate) -> tuple[object, ...]:
-    if isinstance(item, p.In):
-        return item.values
-    return (item.value,) if isinstance(item, p.Compare) else ()
+    fewer = merged(kept, any_of=True, never_fails=never_fails)
+    return fewer[0] if len(fewer) == 1 else p.Or(tuple(fewer))
 
 
 def _not(predicate: p.Not) -> p.Predicate:
@@ -133,13 +92,9 @@ _SIMPLIFY: dict[type, Callable[[Any], p.Predicate]] = {
 }
 
 
-_PLAIN = frozenset({p.Compare, p.In, p.Exists, p.HasType, p.Regex, p.Size, p.Mod, p.Bits})
-"""Predicates with nothing below them that could fail or be random."""
-
-
 def never_fails(predicate: p.Predicate) -> bool:
     """Whether no row can make the predicate raise, so that it may run on rows it would not see."""
-    if type(predicate) in _PLAIN:
+    if type(predicate) in PLAIN:
         return True
     return all(is_total(node.expr) for node in predicate.walk() if isinstance(node, p.Truth))
 
@@ -151,7 +106,7 @@ def is_total(expr: Expr) -> bool:
 
 def is_fixed(predicate: p.Predicate) -> bool:
     """Whether the outcome depends on the row alone and not on chance."""
-    if type(predicate) in _PLAIN:
+    if type(predicate) in PLAIN:
         return True
     for node in predicate.walk():
         if isinstance(node, p.SampleRate) or (isinstance(node, p.Truth) and is_random(node.expr)):

@@ -50,7 +50,7 @@ def _group(stage: Group, lowering: Lowering) -> Frame:
         return _grouped(early.frame, stage.key, _Outputs(early.outputs), lowering.scope(early.frame))
     frame = lowering.frame(stage.input)
     scope = lowering.scope(frame)
-    rows = Rows(scope, frame.height, least=1)
+    rows = Rows(scope, frame.height, least=1, shifted=lowering.shifted)
     values = {a.name: accumulated(a, rows) for a in stage.accumulators}
     totals = totals_of(stage.accumulators, rows) if lowering.files == frozenset() else None
     return _grouped(frame, stage.key, _Outputs(values, totals), scope)
@@ -146,6 +146,6 @@ def _bucket(stage: Bucket, lowering: Lowering) -> Frame:
             decline("boundaries of another type than the value")
         inside = guarded(key.expr, lambda s: s.is_null(), "a value outside of the boundaries")
         key = Value(inside, key.type, "never")
-    rows = Rows(scope, frame.height, least=1)
+    rows = Rows(scope, frame.height, least=1, shifted=lowering.shifted)
     made = _by_value(frame, key, _Outputs({a.name: accumulated(a, rows) for a in stage.outputs}))
     return made.over(made.lazy.sort("_id"))

@@ -52,7 +52,7 @@ def partitioned(
     helpers = [pl.int_range(pl.len(), dtype=pl.Int64).alias(w.ROW)]
     key = scope.path(keys[0].path) if len(keys) == 1 else None
     if key is not None:
-        helpers.append(key.expr.alias(w.KEY))
+        helpers.append(w.placed(key).alias(w.KEY))
     same = [by.alias(str(number)) for number, by in enumerate(order.by)]
     ties = pl.struct(same).rle_id().over(w.PART) if same else pl.lit(0)
     helpers.append(ties.alias(w.TIES))

@@ -171,6 +171,10 @@ class Dialect:
         """A key of ORDER BY, nulls least."""
         return exp.Ordered(this=sql, desc=descending or None, nulls_first=not descending)
 
+    def reduced(self, found: Sql, present: Sql) -> Sql:
+        """The sum or mean of floats, of which so many are present: not null where the interpreter has NaN."""
+        return found
+
     def fails(self, message: str) -> Sql:
         """An expression that raises when evaluated; the message is ours, never data."""
         decline(f"a check of values in {self.name}")

@@ -27,6 +27,8 @@ _KEYED = frozenset({"array", "object"})
 
 def group(ctx: Context, stage: q.Group, sources: Sources) -> Relation:
     """`$group`: GROUP BY the key's parts, `_id` built of them afterwards."""
+    if isinstance(stage.key, DocumentExpr) and not ctx.dialect.nested:
+        decline(f"a document as a key in {ctx.dialect.name}")
     base = relation(ctx, stage.input, sources).plain(ctx)
     keys = parts(ctx.over(base.columns), stage.key)
     return grouped(ctx, base, keys, stage.key, stage.accumulators)
