@@ -93,13 +93,14 @@ def digits_of(values: Iterable[Any]) -> int:
 
 
 def decimals_of(values: Iterable[Any]) -> int:
-    """Decimal places that show a column of floats evenly, at most four.
+    """Decimal places that show a column of floats evenly: four at most, more only where all are small.
 
-    >>> decimals_of([1.5, 2.25, None])
-    2
+    >>> decimals_of([1.5, 2.25, None]), decimals_of([12.330000000000002]), decimals_of([0.00025, 0.0004])
+    (2, 2, 5)
     """
-    places = (len(repr(v).partition(".")[2]) for v in values if isinstance(v, float) and _plain(v))
-    return min(max(places, default=1), 4)
+    found = [abs(v) for v in values if isinstance(v, float) and _plain(v)]
+    most = max(4, 3 - math.floor(math.log10(max(found, default=1.0))))
+    return max((len(f"{v:.{most}f}".rstrip("0").partition(".")[2]) for v in found), default=1) or 1
 
 
 def _plain(value: float) -> bool:
