@@ -14,6 +14,7 @@ from xrepo_nb.governance.identity import Identity, acting_as
 from xrepo_nb.governance.rules import ACLRule
 from xrepo_nb.observe.stats import RepoStats
 from xrepo_nb.repos.base import XRepo
+from xrepo_nb.repos.join import JoinReport, JoinStep
 from xrepo_nb.repos.materialized import MaterializedRepo
 from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.repos.rows import Provenance, Rows
@@ -194,6 +195,24 @@ def test_the_audit_log_has_the_newest_first_and_says_what_it_leaves_out() -> Non
     assert '<time datetime="2026-01-01T02:00:00+00:00"' in html
 
 
+def test_an_entry_of_many_changes_shows_the_first_and_says_how_many_more() -> None:
+    entry = AuditEntry(operation="create", changes={f"field_{i}": i for i in range(30)})
+    html = view(entry).to_html()
+    assert "field_7" in html
+    assert "field_8" not in html
+    assert "and 22 more" in html
+
+
+def test_a_join_of_many_sources_is_told_from_the_others() -> None:
+    joined = " + ".join(["facts", *(f"dim{i}" for i in range(9))])
+    step = JoinStep(joined, "dim9", (("a", "b"),), "left", 5, 4, 3, 2, 1)
+    assert step.title == "facts + 9 more left join dim9"
+    assert str(step).startswith("facts + 9 more left join dim9 on a = b: ")
+    html = view(JoinReport((step,), 5)).to_html()
+    assert ">facts + 9 more left join dim9</th>" in html
+    assert f'title="{joined} left join dim9"' in html
+
+
 def test_an_outcome_is_said_in_words_and_not_by_colour_alone() -> None:
     html = view(AuditEntry(operation="delete", outcome="denied")).to_html()
     assert '<td class="xr-bad">denied</td>' in html
@@ -244,6 +263,12 @@ def test_rows_and_fields_that_are_hidden_leave_no_trace() -> None:
             shown = (repo, repo.schema, repo.statistics, repo.audit, repo.peek())
             seen.append([view(each).to_html() for each in shown])
     assert seen[0] == seen[1]
+
+
+def test_the_card_marks_the_key_as_the_rows_do() -> None:
+    repo = MaterializedRepo(data=[{"id": 1, "name": "Ann"}], name="people")
+    assert "int · key" in view(repo).to_html()
+    assert "int · key" in view(repo.sync.list()).to_html()
 
 
 def test_the_card_says_when_loading_was_not_clean() -> None:

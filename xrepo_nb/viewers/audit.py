@@ -14,6 +14,8 @@ from xrepo_nb.viewers.parts import grid, heading, note
 from xrepo_nb.viewers.values import show
 
 ENTRIES = 25
+DETAILS = 8
+"""Changes and facts of an entry that are shown."""
 
 _TONES = {"applied": "xr-good", "failed": "xr-bad", "denied": "xr-bad", "unknown": "xr-null"}
 
@@ -84,12 +86,13 @@ def _row(entry: AuditEntry) -> tuple[Html, ...]:
 
 
 def _details(entry: AuditEntry) -> Html:
-    said = dict(entry.changes or {}) | dict(entry.metadata)
+    said = list((dict(entry.changes or {}) | dict(entry.metadata)).items())
     if not said:
         return tag("td")
     parts = [
         tag("span", tag("span", f"{name} ", class_="xr-null"), show(value).text)
-        for name, value in said.items()
+        for name, value in said[:DETAILS]
     ]
     spaced = [part if index == 0 else join([", ", part]) for index, part in enumerate(parts)]
-    return tag("td", spaced, class_="xr-wrap")
+    more = f" and {len(said) - DETAILS} more" if len(said) > DETAILS else None
+    return tag("td", spaced, more, class_="xr-wrap xr-wide")

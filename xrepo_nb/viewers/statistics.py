@@ -59,7 +59,7 @@ class StatisticsView(View):
             )
             for name, ms in performance
         ]
-        headers = ["operation", right("mean time"), ""]
+        headers = ["operation", right("mean time"), "of the slowest"]
         return grid(headers, rows, "time of each operation")
 
     def fields(self) -> Html | None:
