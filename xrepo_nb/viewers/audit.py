@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
+from typing import Any
 
 from xrepo_nb.core.errors import counted
 from xrepo_nb.governance.audit import AuditEntry, AuditLog
@@ -43,7 +44,7 @@ class AuditView(View):
         return cls([entry], 1)
 
     def body(self) -> Html:
-        headers = ["when (UTC)", "who", "operation", "record", "outcome", "details"]
+        headers = ["when (UTC)", "who", "operation", "outcome", "record", "details"]
         table = grid(headers, map(_row, self.entries), "audit log, newest first")
         facts = counted(self.total, "entry")
         return join([heading("audit log", self.name, facts), table, note(self.caption())])
@@ -71,18 +72,22 @@ def _when(entry: AuditEntry) -> str:
 
 def _row(entry: AuditEntry) -> tuple[Html, ...]:
     stamp = entry.timestamp.astimezone(UTC)
-    who = (
-        show(entry.user_id).text if entry.user_id is not None else tag("span", "anonymous", class_="xr-null")
-    )
-    record = show(entry.entity_id).text if entry.entity_id is not None else ""
     return (
         tag("td", tag("time", _when(entry), datetime=stamp.isoformat(), title=show(stamp).text)),
-        tag("td", who),
+        _named(entry.user_id, tag("span", "anonymous", class_="xr-null")),
         tag("td", show(entry.operation).text),
-        tag("td", record),
         tag("td", entry.outcome, class_=_TONES.get(entry.outcome)),
+        _named(entry.entity_id, None),
         _details(entry),
     )
+
+
+def _named(name: Any, absent: Html | None) -> Html:
+    """Who or which record: a long name is cut, so that what happened stays in sight."""
+    if name is None:
+        return tag("td", absent)
+    said = show(name)
+    return tag("td", said.text, class_="xr-id", title=said.full or said.text)
 
 
 def _details(entry: AuditEntry) -> Html:

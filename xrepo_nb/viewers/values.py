@@ -28,9 +28,9 @@ class Shown:
     full: str | None = None
 
     def cell(self, right: bool = False) -> Html:
-        """As a cell of a table; numbers, and all of a column of numbers, stand to the right."""
+        """As a cell of a table; `right` for all of a column of numbers."""
         absent = self.kind in ("null", "missing")
-        tones = ["xr-n"] * (right or self.kind == "number") + ["xr-null"] * absent
+        tones = ["xr-n"] * right + ["xr-null"] * absent
         title = "no such field in this row" if self.kind == "missing" else self.full
         return tag("td", self.text, class_=" ".join(tones) or None, title=title)
 
