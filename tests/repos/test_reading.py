@@ -157,6 +157,15 @@ async def test_explain_tells_the_engine_and_the_push_down(users: MaterializedRep
     assert text is not None and '"age" >' in text and "30" not in text
 
 
+async def test_statistics_know_rows_in_memory_before_anyone_counts(
+    users: MaterializedRepo[Any], table: Any
+) -> None:
+    assert users.statistics.total_count == 4
+    await users.delete(1)
+    assert users.statistics.total_count == 3
+    assert "total_count" not in table.statistics.model_fields_set
+
+
 async def test_statistics_count_what_is_there(users: MaterializedRepo[Any], table: Any) -> None:
     for repo in (users, table):
         stats = await repo.get_statistics()

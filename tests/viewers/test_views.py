@@ -185,6 +185,16 @@ def test_rows_that_nobody_counted_are_not_shown_as_none() -> None:
     assert "not counted" in view(RepoStats(query_performance={"list": 1.0})).to_html()
 
 
+def test_statistics_without_values_tell_how_to_have_them_counted() -> None:
+    told = "`await repo.get_statistics()` counts rows and values"
+    assert told in view(RepoStats()).to_html()
+    assert told not in view(RepoStats(total_count=1, field_cardinalities={"a": 1})).to_html()
+
+
+def test_the_rows_of_an_empty_repo_in_memory_are_counted() -> None:
+    assert "not counted" not in view(MaterializedRepo(data=[], name="none").statistics).to_html()
+
+
 def test_the_audit_log_has_the_newest_first_and_says_what_it_leaves_out() -> None:
     moments = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)]
     entries = [AuditEntry(operation=f"op{i}", timestamp=m, user_id="ann") for i, m in enumerate(moments)]
@@ -247,6 +257,12 @@ def test_the_card_of_a_repo_shows_what_its_caller_may_see(people: MaterializedRe
 
 def test_the_card_for_someone_without_rights_has_no_rows_and_no_error(people: MaterializedRepo[Any]) -> None:
     assert "90,000" not in view(people).to_html()
+
+
+def test_statistics_count_the_rows_that_their_reader_may_see(people: MaterializedRepo[Any]) -> None:
+    with acting_as(Identity("bo", {"peer"}, {"team": "a"})):
+        assert people.statistics.total_count == 2
+    assert "total_count" not in people.statistics.model_fields_set
 
 
 def test_rows_and_fields_that_are_hidden_leave_no_trace() -> None:

@@ -347,7 +347,7 @@ class XRepo(RepoFoundation, Generic[T]):
 
     @property
     def statistics(self) -> RepoStats:
-        """The statistics so far; `get_statistics` also counts the rows."""
+        """The statistics so far; `get_statistics` also counts rows that are not in memory, and values."""
         return measuring.known(self)
 
     @property
