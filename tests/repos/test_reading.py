@@ -217,6 +217,17 @@ def test_many_rows_print_as_a_few() -> None:
     assert repr(Rows(range(1_100))).endswith("98, 99] and 1,000 more")
 
 
+async def test_a_slice_of_rows_knows_the_whole(users: MaterializedRepo[Any]) -> None:
+    rows = await users.list(skip=1, limit=2)
+    tail = rows[1:]
+    assert isinstance(tail, Rows)
+    assert (tail.total, tail.skip, tail.truncated, tail.schema) == (4, 2, True, rows.schema)
+    assert tail.provenance == rows.provenance
+    assert rows[0] == next(iter(rows))
+    assert rows[::-1].total is None
+    assert list(rows[::-1]) == list(rows)[::-1]
+
+
 async def test_the_audit_log_refuses_unknown_fields() -> None:
     repo = MaterializedRepo(data=[{"_id": 1}])
     await repo.count()
