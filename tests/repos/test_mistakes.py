@@ -364,6 +364,13 @@ async def test_habits_from_frames_are_told_what_to_write(people: Any, habit: Any
     assert isinstance(refused.value, AttributeError | TypeError)
 
 
+async def test_a_source_that_nobody_awaited_is_told_so() -> None:
+    waiting = xr.open("datasets/airlines.csv")
+    with pytest.raises(XRepoConfigurationError, match=r"cannot open a coroutine.*write `await` before"):
+        await xr.open(waiting)
+    waiting.close()
+
+
 async def test_a_name_that_is_not_there_is_not_there(people: Any) -> None:
     assert not hasattr(people, "head")
     assert getattr(people, "join_report", None) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
@@ -208,10 +208,12 @@ def _from_data(target: Any, collection: str | None, config: dict[str, Any]) -> X
         return ResourceFactory.create("memory", data=target, **named, **config)
     if isinstance(target, Mapping) and target and all(map(is_data, target.values())):
         return ResourceFactory.create("memory", data=target, **config)
+    waiting = isinstance(target, Awaitable)
     raise XRepoConfigurationError(
         f"cannot open {an(type(target).__name__)}",
         asked=type(target).__name__,
         exists=["path", "URI", "list of dicts", "Polars, pandas or Arrow frame", "dict of those", "source"],
+        hint="write `await` before what gives the repo" if waiting else None,
     )
 
 
