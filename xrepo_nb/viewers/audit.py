@@ -58,7 +58,7 @@ class AuditView(View):
         return text + (f"; {self.dropped:,} older ones are no longer kept" if self.dropped else "")
 
     def to_text(self) -> str:
-        lines = [f"audit log {self.name}: {counted(self.total, 'entry')}"]
+        lines = [f"audit log {self.name}".rstrip() + f": {counted(self.total, 'entry')}"]
         lines += [
             f"{_when(entry)}  {entry.user_id or 'anonymous'}  {entry.operation}  {entry.outcome}"
             for entry in self.entries
