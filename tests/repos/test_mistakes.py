@@ -364,6 +364,12 @@ async def test_habits_from_frames_are_told_what_to_write(people: Any, habit: Any
     assert isinstance(refused.value, AttributeError | TypeError)
 
 
+@pytest.mark.parametrize("columns", [{"a": [1, 2]}, {"a": [1, 2], "b": ("x", "y")}, {"a": [[1], [2]]}])
+async def test_a_dict_of_columns_is_no_dict_of_collections(columns: Any) -> None:
+    with pytest.raises(XRepoConfigurationError, match=r"a dict of columns.*pl\.DataFrame\(data\)"):
+        await xr.open(columns)
+
+
 async def test_a_source_that_nobody_awaited_is_told_so() -> None:
     waiting = xr.open("datasets/airlines.csv")
     with pytest.raises(XRepoConfigurationError, match=r"cannot open a coroutine.*write `await` before"):
