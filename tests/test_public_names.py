@@ -34,3 +34,9 @@ def test_each_is_there(name: str) -> None:
 def test_another_name_is_not() -> None:
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         xr.nothing  # noqa: B018
+
+
+def test_completion_offers_names_of_ours_alone() -> None:
+    offered = {name for name in dir(xr) if not name.startswith("__")}
+    assert offered >= {*NAMES, "viewers"} - {"__version__"}
+    assert offered & {"Any", "TYPE_CHECKING", "annotations", "import_module", "ismodule"} == set()

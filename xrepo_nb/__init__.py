@@ -14,6 +14,7 @@ Names are imported when first used, so that importing the package stays cheap.
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import ismodule
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -123,7 +124,8 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    own = (name for name, found in globals().items() if name.startswith("__") or ismodule(found))
+    return sorted({*__all__, *own})
 
 
 def _attach() -> None:
@@ -131,11 +133,12 @@ def _attach() -> None:
     errors; imports nothing heavy."""
     from xrepo_nb import viewers
     from xrepo_nb.engines import evaluation
-    from xrepo_nb.notebook import progress, tracebacks
+    from xrepo_nb.notebook import awaiting, progress, tracebacks
 
     evaluation.install()
     progress.install()
     tracebacks.attach()
+    awaiting.attach()
     viewers.attach()
 
 

@@ -36,6 +36,23 @@ def test_in_ipython_every_kind_shows_itself_once_xrepo_nb_is_imported() -> None:
     assert len(out.splitlines()) == 5
 
 
+def test_in_ipython_a_call_that_nobody_awaited_says_what_to_write() -> None:
+    pytest.importorskip("IPython")
+    out = _run("""
+        from IPython.core.interactiveshell import InteractiveShell
+        shell = InteractiveShell.instance()
+        import xrepo_nb as xr
+        async def own(): pass
+        for waiting in (xr.MaterializedRepo(data=[]).list(), xr.open([]), own()):
+            print(shell.display_formatter.format(waiting)[0]["text/plain"])
+            waiting.close()
+    """)
+    listed, opened, other = out.splitlines()
+    assert listed.startswith("XRepo.list(...) has not run yet: write `await` before it")
+    assert opened.startswith("open(...) has not run yet")
+    assert other.startswith("<coroutine object own at")
+
+
 def test_outside_ipython_nothing_is_attached_or_imported() -> None:
     heavy = "('IPython', 'ipywidgets', 'anywidget', 'tqdm', 'pandas', 'nest_asyncio2', 'duckdb', 'pyarrow')"
     assert _run(f"import sys, xrepo_nb; print([n for n in {heavy} if n in sys.modules])") == "[]"

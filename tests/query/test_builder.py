@@ -108,3 +108,29 @@ def test_comparisons_joined_without_parentheses_are_told_of_them() -> None:
     for join in (lambda: F.a > 6 & F.b, lambda: F.a & F.b, lambda: F.a | 6, lambda: (F.a > 6) | F.b):
         with pytest.raises(XRepoQueryError, match="with parentheses|in parentheses"):
             join()
+
+
+@pytest.mark.parametrize(
+    ("use", "told"),
+    [
+        (lambda: F.a.isin([1]), "no method 'isin'.*did you mean 'is_in'"),
+        (lambda: F.a.startswith("x"), "did you mean 'starts_with'"),
+        (lambda: F.a.mean(), "no method 'mean'.*in a pipeline"),
+        (lambda: F.a < F.b, r"F\('a'\) is compared with another field.*\$expr"),
+        (lambda: F.a == F.b, r"compared with another field"),
+        (lambda: F.a + 1 > 3, r"F\('a'\) is calculated with.*\$expr"),
+        (lambda: 2 * F.a > 3, "is calculated with"),
+        (lambda: F.a - F.b, "is calculated with"),
+    ],
+)
+def test_what_only_expressions_say_is_refused_with_the_way_out(use: Any, told: str) -> None:
+    with pytest.raises(XRepoQueryError, match=told):
+        use()
+
+
+def test_a_field_is_no_value_of_a_filter() -> None:
+    from xrepo_nb import MaterializedRepo
+
+    repo = MaterializedRepo(data=[{"a": 1, "b": 1}])
+    with pytest.raises(XRepoQueryError, match="a FieldBuilder is no value"):
+        repo.sync.list({"a": F.b})

@@ -275,3 +275,31 @@ def test_keys_and_indexes_stay_while_rows_are_the_scans_own() -> None:
     assert kept.primary_key == ("_id",) and [i.name for i in kept.indexes] == ["by_city"]
     assert output_schema(plan({"$addFields": {"_id": 1}}), SCHEMAS).primary_key == ()
     assert output_schema(plan({"$unwind": "$tags"}), SCHEMAS).primary_key == ()
+
+
+@pytest.mark.parametrize(
+    ("lookup", "hint"),
+    [
+        ("price__between", "did you mean 'price__range'?"),
+        ("city__like", "did you mean 'city__contains'?"),
+        ("price__gtt", "did you mean 'price__gt'?"),
+        ("price__zzzz", "after price__ there may stand exact, iexact, ne, gt,"),
+    ],
+)
+def test_a_lookup_that_others_call_so_is_told_by_our_name(lookup: str, hint: str) -> None:
+    with pytest.raises(XRepoQueryError) as refused:
+        check_fields(Match(Scan("orders"), parse_filter({lookup: 1})), SCHEMAS)
+    assert (refused.value.hint or "").startswith(hint)
+
+
+def test_a_path_that_is_not_there_is_no_lookup() -> None:
+    with pytest.raises(XRepoQueryError) as refused:
+        check({"$sort": {"price.zzzz": 1}})
+    assert "may stand" not in (refused.value.hint or "")
+
+
+def test_two_stages_in_one_document_are_told_apart() -> None:
+    with pytest.raises(XRepoQueryError, match="has 2.*write each as a stage of its own"):
+        plan({"$match": {"price": 1}, "$sort": {"price": 1}})
+    with pytest.raises(XRepoQueryError, match=r"has 0 \(at pipeline\[0\]\)$"):
+        plan({})

@@ -74,3 +74,19 @@ async def test_a_computed_time_takes_no_text() -> None:
 async def test_mixed_fields_take_any_constant() -> None:
     repo = xr.MaterializedRepo(data=[{"_id": 1, "v": 1}, {"_id": 2, "v": "a"}, {"_id": 3, "v": None}])
     assert [row["_id"] for row in await repo.list({"v": "a"})] == [2]
+
+
+async def test_operators_without_their_sign_are_told_of_it() -> None:
+    repo = xr.MaterializedRepo(data=[{"age": 3}])
+    with pytest.raises(XRepoQueryError, match=r"compared with object.*operators begin with \$: \$gt, \$lt"):
+        await repo.list({"age": {"gt": 1, "lt": 5}})
+    with pytest.raises(XRepoQueryError, match="compared with object.*give a number"):
+        await repo.list({"age": {"years": 1}})
+
+
+def test_a_schema_read_by_a_fields_name_says_where_fields_are() -> None:
+    schema = xr.MaterializedRepo(data=[{"age": 3}]).schema
+    with pytest.raises(KeyError, match=r"schema\.field\(name\)"):
+        schema["age"]
+    assert schema.get("age") is None
+    assert "fields" in schema

@@ -8,7 +8,16 @@ from typing import Any
 import pytest
 
 import xrepo_nb as xr
-from xrepo_nb import MaterializedRepo, XRepoConfigurationError, XRepoValidationError
+from xrepo_nb import (
+    ACLRule,
+    Identity,
+    MaterializedRepo,
+    RepoMetadata,
+    XRepoConfigurationError,
+    XRepoError,
+    XRepoValidationError,
+    acting_as,
+)
 
 
 @pytest.fixture
@@ -331,3 +340,83 @@ async def test_a_field_of_no_name_is_read_by_every_engine(engine: str) -> None:
     found = await repo.aggregate([{"$match": {"$expr": {"$gt": [length, 1]}}}], engine=engine)
     assert found == [rows[1]]
     assert await repo.list(engine="duckdb") == rows
+
+
+@pytest.mark.parametrize(
+    ("habit", "written"),
+    [
+        (lambda repo: repo.head(), r"await repo\.list\(limit=5\)"),
+        (lambda repo: repo.columns, r"repo\.schema\.names"),
+        (lambda repo: repo.groupby("name"), r"\$group"),
+        (lambda repo: repo.lst(), "did you mean 'list'"),
+        (lambda repo: repo.name, r"fields=\['name'\]"),
+        (lambda repo: repo["name"], r"fields=\['name'\]"),
+        (lambda repo: repo[["id", "name"]], r"fields=\['id', 'name'\]"),
+        (lambda repo: repo[:2], r"limit="),
+        (lambda repo: repo[0], r"await repo\.read\(id\)"),
+        (lambda repo: list(repo), r"async for row in repo"),
+        (lambda repo: repo.sync.head(), r"await repo\.list\(limit=5\)"),
+    ],
+)
+async def test_habits_from_frames_are_told_what_to_write(people: Any, habit: Any, written: str) -> None:
+    with pytest.raises(XRepoError, match=written) as refused:
+        habit(people)
+    assert isinstance(refused.value, AttributeError | TypeError)
+
+
+@pytest.mark.parametrize("columns", [{"a": [1, 2]}, {"a": [1, 2], "b": ("x", "y")}, {"a": [[1], [2]]}])
+async def test_a_dict_of_columns_is_no_dict_of_collections(columns: Any) -> None:
+    with pytest.raises(XRepoConfigurationError, match=r"a dict of columns.*pl\.DataFrame\(data\)"):
+        await xr.open(columns)
+
+
+async def test_a_source_that_nobody_awaited_is_told_so() -> None:
+    waiting = xr.open("datasets/airlines.csv")
+    with pytest.raises(XRepoConfigurationError, match=r"cannot open a coroutine.*write `await` before"):
+        await xr.open(waiting)
+    waiting.close()
+
+
+async def test_a_name_that_is_not_there_is_not_there(people: Any) -> None:
+    assert not hasattr(people, "head")
+    assert getattr(people, "join_report", None) is None
+    with pytest.raises(XRepoError, match=r"has no 'zzz'$"):
+        _ = people.zzz
+
+
+async def test_a_hidden_field_is_no_attribute_either() -> None:
+    rule = ACLRule(role="peer", permissions=["list"], conditions={"fields": {"deny": ["salary"]}})  # type: ignore[list-item]
+    repo = MaterializedRepo(
+        data=[{"_id": 1, "salary": 5}], metadata=RepoMetadata(name="people", acl_rules=[rule])
+    )
+    with acting_as(Identity("bo", roles={"peer"})):
+        told = []
+        for name in ("salary", "sallary"):
+            with pytest.raises(AttributeError) as refused:
+                getattr(repo, name)
+            told.append(str(refused.value).replace(name, "_"))
+    assert told[0] == told[1]
+
+
+async def test_rows_in_memory_have_a_length_and_every_repo_is_true(people: Any) -> None:
+    assert len(people) == 2
+    assert len(await xr.join("both", {"a": people, "b": people}, on="id")) == 2
+    assert MaterializedRepo(data=[])
+    airlines = await xr.open("datasets/airlines.csv")
+    assert airlines
+    with pytest.raises(TypeError, match=r"not known before it is asked.*await repo\.count\(\)"):
+        len(airlines)
+
+
+async def test_the_length_is_that_of_what_the_caller_sees() -> None:
+    rule = ACLRule(role="peer", permissions=["list"], conditions={"rows": {"team": "a"}})  # type: ignore[list-item]
+    rows = [{"_id": i, "team": "ab"[i % 2]} for i in range(5)]
+    repo = MaterializedRepo(data=rows, metadata=RepoMetadata(name="people", acl_rules=[rule]))
+    with acting_as(Identity("bo", roles={"peer"})):
+        assert len(repo) == 3
+    with pytest.raises(TypeError):
+        len(repo)
+
+
+async def test_a_repo_is_iterated_asynchronously(people: Any) -> None:
+    assert [person.name async for person in people] == ["Ann", "Bo"]

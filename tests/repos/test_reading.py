@@ -157,6 +157,15 @@ async def test_explain_tells_the_engine_and_the_push_down(users: MaterializedRep
     assert text is not None and '"age" >' in text and "30" not in text
 
 
+async def test_statistics_know_rows_in_memory_before_anyone_counts(
+    users: MaterializedRepo[Any], table: Any
+) -> None:
+    assert users.statistics.total_count == 4
+    await users.delete(1)
+    assert users.statistics.total_count == 3
+    assert "total_count" not in table.statistics.model_fields_set
+
+
 async def test_statistics_count_what_is_there(users: MaterializedRepo[Any], table: Any) -> None:
     for repo in (users, table):
         stats = await repo.get_statistics()
@@ -206,6 +215,17 @@ async def test_bad_results_of_a_query_name_no_value(users: MaterializedRepo[Any]
 def test_many_rows_print_as_a_few() -> None:
     assert repr(Rows(range(3))) == "[0, 1, 2]"
     assert repr(Rows(range(1_100))).endswith("98, 99] and 1,000 more")
+
+
+async def test_a_slice_of_rows_knows_the_whole(users: MaterializedRepo[Any]) -> None:
+    rows = await users.list(skip=1, limit=2)
+    tail = rows[1:]
+    assert isinstance(tail, Rows)
+    assert (tail.total, tail.skip, tail.truncated, tail.schema) == (4, 2, True, rows.schema)
+    assert tail.provenance == rows.provenance
+    assert rows[0] == next(iter(rows))
+    assert rows[::-1].total is None
+    assert list(rows[::-1]) == list(rows)[::-1]
 
 
 async def test_the_audit_log_refuses_unknown_fields() -> None:

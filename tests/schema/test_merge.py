@@ -181,6 +181,12 @@ def test_wrong_keys_by_source_are_explained(config: dict[str, Any], message: str
         merge_schemas(STAR, config)
 
 
+def test_a_source_that_is_misspelt_is_nearer_than_a_field_of_another_kind() -> None:
+    flights = {"fields": STAR["flights"]["fields"] | {"air_time": {"type": "int"}}}
+    with pytest.raises(XRepoConfigurationError, match="has no field 'airline'.*mean the source 'airlines'"):
+        merge_schemas({"flights": flights, "airlines": STAR["airlines"]}, {"on": {"airline": "carrier"}})
+
+
 def test_a_source_named_twice_is_refused() -> None:
     schemas = {"flights": STAR["flights"], "db.airlines": STAR["airlines"]}
     with pytest.raises(XRepoConfigurationError, match=r"on names the source 'db\.airlines' twice"):

@@ -103,6 +103,7 @@ def test_the_widget_shows_the_views_own_html_and_asks_as_its_maker() -> None:
 def test_a_widget_has_its_html_for_where_there_is_no_kernel(repo: MaterializedRepo[Any]) -> None:
     data, _ = explorer_widget(repo)._repr_mimebundle_()
     assert data["text/html"].startswith('<div class="xr ')
+    assert data["text/plain"].startswith("repo things: first 10 of 25 rows")
     assert "application/vnd.jupyter.widget-view+json" in data
 
 

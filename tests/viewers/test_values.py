@@ -11,7 +11,7 @@ from uuid import UUID
 import pytest
 
 from xrepo_nb.core.missing import MISSING
-from xrepo_nb.viewers.values import HOVER, SHOWN, show
+from xrepo_nb.viewers.values import HOVER, SHOWN, decimals_of, show
 
 
 class Colour(Enum):
@@ -62,6 +62,21 @@ def test_floats_of_a_column_have_the_same_places_and_keep_their_exact_value_for_
     shown = show(2.123456, decimals=2)
     assert (shown.text, shown.full) == ("2.12", "2.123456")
     assert show(2.5, decimals=2).text == "2.50"
+
+
+@pytest.mark.parametrize(
+    ("column", "places"),
+    [
+        ([0.0, 1.37, 12.330000000000002], 2),
+        ([1.0, 2.0], 1),
+        ([1 / 3, 1e5], 4),
+        ([0.00034, 0.00012], 5),
+        ([0.0012345678], 6),
+        ([float("nan"), None, 0.0], 1),
+    ],
+)
+def test_a_column_has_the_places_that_tell_something(column: list[float | None], places: int) -> None:
+    assert decimals_of(column) == places
 
 
 def test_long_values_are_cut_and_their_text_is_kept_for_hovering() -> None:

@@ -14,6 +14,7 @@ from xrepo_nb.governance.identity import Identity, acting_as
 from xrepo_nb.governance.rules import ACLRule
 from xrepo_nb.observe.stats import RepoStats
 from xrepo_nb.repos.base import XRepo
+from xrepo_nb.repos.join import JoinReport, JoinStep
 from xrepo_nb.repos.materialized import MaterializedRepo
 from xrepo_nb.repos.metadata import RepoMetadata
 from xrepo_nb.repos.rows import Provenance, Rows
@@ -184,6 +185,16 @@ def test_rows_that_nobody_counted_are_not_shown_as_none() -> None:
     assert "not counted" in view(RepoStats(query_performance={"list": 1.0})).to_html()
 
 
+def test_statistics_without_values_tell_how_to_have_them_counted() -> None:
+    told = "`await repo.get_statistics()` counts rows and values"
+    assert told in view(RepoStats()).to_html()
+    assert told not in view(RepoStats(total_count=1, field_cardinalities={"a": 1})).to_html()
+
+
+def test_the_rows_of_an_empty_repo_in_memory_are_counted() -> None:
+    assert "not counted" not in view(MaterializedRepo(data=[], name="none").statistics).to_html()
+
+
 def test_the_audit_log_has_the_newest_first_and_says_what_it_leaves_out() -> None:
     moments = [datetime(2026, 1, 1, hour, tzinfo=UTC) for hour in range(3)]
     entries = [AuditEntry(operation=f"op{i}", timestamp=m, user_id="ann") for i, m in enumerate(moments)]
@@ -192,6 +203,24 @@ def test_the_audit_log_has_the_newest_first_and_says_what_it_leaves_out() -> Non
     assert "op0" not in html
     assert "newest 2 of 3, newest first; 4 older ones are no longer kept" in html
     assert '<time datetime="2026-01-01T02:00:00+00:00"' in html
+
+
+def test_an_entry_of_many_changes_shows_the_first_and_says_how_many_more() -> None:
+    entry = AuditEntry(operation="create", changes={f"field_{i}": i for i in range(30)})
+    html = view(entry).to_html()
+    assert "field_7" in html
+    assert "field_8" not in html
+    assert "and 22 more" in html
+
+
+def test_a_join_of_many_sources_is_told_from_the_others() -> None:
+    joined = " + ".join(["facts", *(f"dim{i}" for i in range(9))])
+    step = JoinStep(joined, "dim9", (("a", "b"),), "left", 5, 4, 3, 2, 1)
+    assert step.title == "facts + 9 more left join dim9"
+    assert str(step).startswith("facts + 9 more left join dim9 on a = b: ")
+    html = view(JoinReport((step,), 5)).to_html()
+    assert ">facts + 9 more left join dim9</th>" in html
+    assert f'title="{joined} left join dim9"' in html
 
 
 def test_an_outcome_is_said_in_words_and_not_by_colour_alone() -> None:
@@ -230,6 +259,12 @@ def test_the_card_for_someone_without_rights_has_no_rows_and_no_error(people: Ma
     assert "90,000" not in view(people).to_html()
 
 
+def test_statistics_count_the_rows_that_their_reader_may_see(people: MaterializedRepo[Any]) -> None:
+    with acting_as(Identity("bo", {"peer"}, {"team": "a"})):
+        assert people.statistics.total_count == 2
+    assert "total_count" not in people.statistics.model_fields_set
+
+
 def test_rows_and_fields_that_are_hidden_leave_no_trace() -> None:
     rule = ACLRule(
         role="peer",
@@ -244,6 +279,12 @@ def test_rows_and_fields_that_are_hidden_leave_no_trace() -> None:
             shown = (repo, repo.schema, repo.statistics, repo.audit, repo.peek())
             seen.append([view(each).to_html() for each in shown])
     assert seen[0] == seen[1]
+
+
+def test_the_card_marks_the_key_as_the_rows_do() -> None:
+    repo = MaterializedRepo(data=[{"id": 1, "name": "Ann"}], name="people")
+    assert "int · key" in view(repo).to_html()
+    assert "int · key" in view(repo.sync.list()).to_html()
 
 
 def test_the_card_says_when_loading_was_not_clean() -> None:

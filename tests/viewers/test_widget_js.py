@@ -78,6 +78,22 @@ def test_a_redraw_keeps_the_focus_and_shows_the_new_rows(page: Any) -> None:
     assert "rows 11 to 20 of 35" in page.inner_text("main")
 
 
+@pytest.mark.parametrize(
+    ("clipboard", "said"),
+    [
+        ("{ writeText: async (text) => { window.copied = text } }", "copied"),
+        ("{ writeText: async () => { throw new Error('denied') } }", "selected"),
+        ("undefined", "selected"),
+    ],
+)
+def test_the_query_is_copied_or_else_selected(page: Any, clipboard: str, said: str) -> None:
+    page.evaluate(f"Object.defineProperty(navigator, 'clipboard', {{ value: {clipboard} }})")
+    page.click("button[data-do=copy]")
+    page.locator("button[data-do=copy]", has_text=said).wait_for()
+    taken = page.evaluate("window.copied ?? getSelection().toString()")
+    assert taken == "await people.list({}, limit=10)"
+
+
 def test_keys_in_a_filter_box_do_not_reach_the_notebook(page: Any) -> None:
     page.evaluate("document.addEventListener('keydown', () => { window.leaked = true })")
     page.focus("input[data-field=age]")

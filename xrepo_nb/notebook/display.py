@@ -15,13 +15,21 @@ def attach(kinds: Iterable[str], html: Callable[[Any], str], text: Callable[[Any
     shell = running_shell()
     if shell is None:
         return
-    formatters = shell.display_formatter.formatters
     for kind in kinds:
         module, _, name = kind.rpartition(".")
-        formatters["text/html"].for_type_by_name(module, name, html)
-        formatters["text/plain"].for_type_by_name(
-            module, name, lambda shown, printer, cycle: printer.text(text(shown))
-        )
+        shell.display_formatter.formatters["text/html"].for_type_by_name(module, name, html)
+        attach_text(kind, text)
+
+
+def attach_text(kind: str, text: Callable[[Any], str]) -> None:
+    """As `attach`, for the text alone."""
+    shell = running_shell()
+    if shell is None:
+        return
+    module, _, name = kind.rpartition(".")
+    shell.display_formatter.formatters["text/plain"].for_type_by_name(
+        module, name, lambda shown, printer, cycle: printer.text(text(shown))
+    )
 
 
 def running_shell() -> Any:

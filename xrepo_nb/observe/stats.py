@@ -13,7 +13,8 @@ class RepoStats(BaseModel):
     """Statistics of a repo. Days are UTC; `query_performance` is operation -> mean milliseconds.
 
     Counts are of this process's operations; `total_count` and `field_cardinalities` are of the
-    rows and fields visible to whoever asked, as of the last `get_statistics`.
+    rows and fields visible to whoever asked, as of the last `get_statistics`; rows in memory are
+    counted at once. `total_count` is not among `model_fields_set` where nobody has counted.
     """
 
     total_count: int = 0

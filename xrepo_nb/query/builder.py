@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, NoReturn
 
-from xrepo_nb.core.errors import XRepoQueryError
+from xrepo_nb.core.errors import XRepoQueryError, closest
 from xrepo_nb.query import predicates as p
 from xrepo_nb.query.expressions import Path
 from xrepo_nb.query.parsing.filters import type_name
@@ -100,6 +100,8 @@ class FieldBuilder:
 
     def _lookup(self, name: str, value: Any) -> Condition:
         if type(value) not in ATOMS:
+            if isinstance(value, FieldBuilder):
+                raise self._computed(f"{self!r} is compared with another field")
             check_bounds([value], repr(self))
         return Condition(lookup_predicate(self._path, name, value, repr(self)))
 
@@ -134,6 +136,26 @@ class FieldBuilder:
         )
 
     __rand__ = __or__ = __ror__ = __and__
+
+    def _computed(self, problem: str) -> XRepoQueryError:
+        return XRepoQueryError(
+            problem, hint='write an expression: {"$expr": {"$gt": ["$a", {"$add": ["$b", 1]}]}}'
+        )
+
+    def _calculate(self, other: object) -> NoReturn:
+        raise self._computed(f"{self!r} is calculated with, and F makes conditions only")
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _calculate
+    __truediv__ = __rtruediv__ = __floordiv__ = __mod__ = __pow__ = _calculate
+
+    def __call__(self, *_: Any, **__: Any) -> NoReturn:
+        """A method that there is none of was taken for a nested field, and is called."""
+        methods = [name for name in vars(FieldBuilder) if not name.startswith("_")]
+        near = closest(self._path[-1], methods)
+        hint = f"did you mean {near!r}?" if near else "what is computed stands in a pipeline: repo.aggregate"
+        raise XRepoQueryError(
+            f"a field has no method {self._path[-1]!r}", asked=self._path[-1], exists=methods, hint=hint
+        )
 
     def __bool__(self) -> NoReturn:
         raise XRepoQueryError(

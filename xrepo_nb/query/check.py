@@ -27,14 +27,35 @@ def _refuse(path: Path, root: Value, at: str) -> None:
     name = ".".join(path)
     existing = names_below(root)
     raise XRepoQueryError(
-        f"unknown field {name!r}", at=at, asked=name, exists=existing, hint=_hint(path, existing)
+        f"unknown field {name!r}", at=at, asked=name, exists=existing, hint=_hint(path, existing, at)
     )
 
 
-def _hint(path: Path, existing: tuple[str, ...]) -> str | None:
+def _hint(path: Path, existing: tuple[str, ...], at: str) -> str | None:
     """A lookup misspelt at the end of a Django-style filter reads as a nested field."""
-    lookup = closest(path[-1], LOOKUPS) if len(path) > 1 and ".".join(path[:-1]) in existing else None
-    return f"did you mean {'__'.join((*path[:-1], lookup))!r}?" if lookup else None
+    field, asked = ".".join(path[:-1]), path[-1]
+    if field not in existing:
+        return None
+    lookup = _CALLED.get(asked) or closest(asked, LOOKUPS)
+    if lookup:
+        return f"did you mean {'__'.join((*path[:-1], lookup))!r}?"
+    plain = not any(name.startswith(f"{field}.") for name in existing)
+    return f"after {field}__ there may stand {', '.join(LOOKUPS)}" if plain and "__" in at else None
+
+
+_CALLED = {
+    "between": "range",
+    "eq": "exact",
+    "equals": "exact",
+    "like": "contains",
+    "ilike": "icontains",
+    "matches": "regex",
+    "neq": "ne",
+    "not": "ne",
+    "not_in": "nin",
+    "null": "isnull",
+}
+"""Lookups by the names that others have for them."""
 
 
 def names_below(root: Value, prefix: str = "", depth: int = 3) -> tuple[str, ...]:

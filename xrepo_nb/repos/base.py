@@ -17,6 +17,7 @@ from xrepo_nb.repos import (
     auditing,
     bulk,
     explaining,
+    habits,
     measuring,
     narrowing,
     outputs,
@@ -348,7 +349,7 @@ class XRepo(RepoFoundation, Generic[T]):
 
     @property
     def statistics(self) -> RepoStats:
-        """The statistics so far; `get_statistics` also counts the rows."""
+        """The statistics so far; `get_statistics` also counts rows that are not in memory, and values."""
         return measuring.known(self)
 
     @property
@@ -377,6 +378,21 @@ class XRepo(RepoFoundation, Generic[T]):
     def height(self) -> int | None:
         """How many rows whoever acts now may see, when that is known without asking a source."""
         return None
+
+    def __len__(self) -> int:
+        """How many rows whoever acts now may see, where they are in memory; else a `TypeError`."""
+        height = self.height
+        if height is None:
+            raise habits.no_length(self)
+        return height
+
+    def __bool__(self) -> bool:
+        """True: a repo without rows is a repo."""
+        return True
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        """All records, as `stream` gives them."""
+        return self.stream()
 
     def peek(self, n: int = 10) -> Table | None:
         """Up to `n` rows for whoever acts now, when they are in memory; else None. No I/O."""

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from pydantic import ConfigDict
 
@@ -24,7 +24,7 @@ from xrepo_nb.observe.events import Events
 from xrepo_nb.observe.stats import StatsCollector
 from xrepo_nb.query.plan import Plan
 from xrepo_nb.query.predicates import Predicate
-from xrepo_nb.repos import narrowing
+from xrepo_nb.repos import habits, narrowing
 from xrepo_nb.repos.change import Change, Current
 from xrepo_nb.repos.constraints import Constraints
 from xrepo_nb.repos.deletion import DELETED_AT
@@ -327,7 +327,20 @@ class RepoFoundation(XObjPrototype, ABC):
         plain = ("int", "string", "uuid", "objectid")
         return tuple(f.name for f in self.schema.fields if f.type.kind in plain)
 
-    # An object, not a value.
+    # An object, not a value, and no frame: what is tried all the same is told how to write it here.
+
+    def __getitem__(self, asked: Any) -> NoReturn:
+        raise habits.no_item(self, asked)
+
+    def __iter__(self) -> NoReturn:
+        raise habits.no_iteration(self)
+
+    if not TYPE_CHECKING:  # a checker finds names that are not there by itself
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("_") or hasattr(type(self), name):
+                return super().__getattr__(name)
+            raise habits.no_attribute(self, name)
 
     def __eq__(self, other: object) -> bool:
         return self is other

@@ -53,8 +53,15 @@ class JoinStep:
         """The keys in words: one name where both sides have it."""
         return ", ".join(a if a == b else f"{a} = {b}" for a, b in self.on)
 
+    @property
+    def title(self) -> str:
+        """The join in words; of more than three sources on its left the first and how many others."""
+        sources = self.left.split(" + ")
+        left = self.left if len(sources) <= 3 else f"{sources[0]} + {len(sources) - 1} more"
+        return f"{left} {self.how} join {self.right}"
+
     def __str__(self) -> str:
-        joined = f"{self.left} {self.how} join {self.right} on {self.keys}: "
+        joined = f"{self.title} on {self.keys}: "
         if self.selects:
             partner = "without" if self.how == "anti" else "with"
             return (

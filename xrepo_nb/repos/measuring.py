@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
 
 def known(repo: XRepo[Any]) -> RepoStats:
-    """The statistics as of the last count for whoever acts now. No I/O."""
+    """The statistics as of the last count for whoever acts now; rows at hand are counted now. No I/O."""
     identity = resolve()
-    return _snapshot(repo, repo._measured.get(repo._policy_key(identity), {}), identity)
+    counted, height = repo._measured.get(repo._policy_key(identity), {}), repo.height
+    at_hand = {} if height is None else {"total_count": height}
+    return _snapshot(repo, {**counted, **at_hand}, identity)
 
 
 async def measure(repo: XRepo[Any], operation: Operation) -> RepoStats:

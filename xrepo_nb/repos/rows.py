@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar, overload
 
 from pydantic import BaseModel
 
@@ -59,6 +59,28 @@ class Rows(builtins.list[R]):
         self.skip = skip
         self.provenance = provenance
         self.written = written
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> R: ...
+    @overload
+    def __getitem__(self, index: slice) -> Rows[R]: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> R | Rows[R]:
+        """A record; of a slice the rows, which know where they came from.
+
+        >>> rows = Rows([{"n": 1}, {"n": 2}, {"n": 3}], total=9)[1:]
+        >>> rows, rows.skip, rows.total
+        ([{'n': 2}, {'n': 3}], 1, 9)
+        """
+        if not isinstance(index, slice):
+            return super().__getitem__(index)
+        start, _, step = index.indices(len(self))
+        return Rows(
+            super().__getitem__(index),
+            schema=self.schema,
+            total=self.total if step == 1 else None,
+            skip=self.skip + start,
+            provenance=self.provenance,
+        )
 
     def __repr__(self) -> str:
         """As a list, but of the first rows only where there are many."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, unquote
 
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from xrepo_nb.core.entry_points import EntryPoints
 from xrepo_nb.core.errors import XRepoConfigurationError, XRepoUnsupportedError, an, closest
@@ -207,11 +207,24 @@ def _from_data(target: Any, collection: str | None, config: dict[str, Any]) -> X
         named = {"collection": collection} if collection else {}
         return ResourceFactory.create("memory", data=target, **named, **config)
     if isinstance(target, Mapping) and target and all(map(is_data, target.values())):
+        if any(map(_is_column, target.values())):
+            raise XRepoConfigurationError(
+                "cannot open a dict of columns", asked="dict", hint="make a frame of it: pl.DataFrame(data)"
+            )
         return ResourceFactory.create("memory", data=target, **config)
+    waiting = isinstance(target, Awaitable)
     raise XRepoConfigurationError(
         f"cannot open {an(type(target).__name__)}",
         asked=type(target).__name__,
         exists=["path", "URI", "list of dicts", "Polars, pandas or Arrow frame", "dict of those", "source"],
+        hint="write `await` before what gives the repo" if waiting else None,
+    )
+
+
+def _is_column(values: Any) -> bool:
+    """Whether it holds values and not records."""
+    return (
+        isinstance(values, list | tuple) and bool(values) and not isinstance(values[0], Mapping | BaseModel)
     )
 
 

@@ -166,12 +166,13 @@ def _left_hint(
             return f"in the view {other}.{name} is {names[short][name]!r}"
         if other not in (*joined, source) and name in names[short].values():
             return f"{other!r} is joined later: put it before {source!r}"
-    if closest(name, fields) is not None:
-        return None
-    if name in schemas[source].names:
+    others = [other for other in schemas if other not in (*joined, *fields)]
+    near = closest(name, [*fields, *others])
+    if near in others:
+        return f"did you mean the source {near!r}?"
+    if near is None and name in schemas[source].names:
         return f'where the names differ, write pairs: [("left name", {name!r})]'
-    near = closest(name, [other for other in schemas if other not in joined])
-    return None if near is None else f"did you mean the source {near!r}?"
+    return None
 
 
 def _right_hint(

@@ -126,7 +126,10 @@ class Schema(Mapping[str, Any]):
         return pl.Schema({f.name: f.type.to_polars() for f in self.fields})
 
     def __getitem__(self, key: str) -> Any:
-        return self.to_dict()[key]
+        shown = self.to_dict()
+        if key not in shown:
+            raise KeyError(f"{key!r} is none of {', '.join(shown)}; fields are found by schema.field(name)")
+        return shown[key]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.to_dict())

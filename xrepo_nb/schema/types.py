@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Literal, get_args
@@ -139,6 +139,16 @@ class Field:
     source: str | None = None
     lineage: tuple[str, ...] = ()
     extra: tuple[tuple[str, Any], ...] = ()
+
+    def __repr__(self) -> str:
+        """In short: what is as usual is left out.
+
+        >>> Field("age", DataType("int"), absence="never")
+        Field('age', int, absence='never')
+        """
+        given = [(each, getattr(self, each.name)) for each in fields(self)[2:]]
+        more = [f"{each.name}={value!r}" for each, value in given if value != each.default]
+        return f"Field({', '.join([repr(self.name), str(self.type), *more])})"
 
     @property
     def required(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC
+from typing import Any
 
 from xrepo_nb.core.errors import counted
 from xrepo_nb.governance.audit import AuditEntry, AuditLog
@@ -14,6 +15,8 @@ from xrepo_nb.viewers.parts import grid, heading, note
 from xrepo_nb.viewers.values import show
 
 ENTRIES = 25
+DETAILS = 8
+"""Changes and facts of an entry that are shown."""
 
 _TONES = {"applied": "xr-good", "failed": "xr-bad", "denied": "xr-bad", "unknown": "xr-null"}
 
@@ -41,7 +44,7 @@ class AuditView(View):
         return cls([entry], 1)
 
     def body(self) -> Html:
-        headers = ["when (UTC)", "who", "operation", "record", "outcome", "details"]
+        headers = ["when (UTC)", "who", "operation", "outcome", "record", "details"]
         table = grid(headers, map(_row, self.entries), "audit log, newest first")
         facts = counted(self.total, "entry")
         return join([heading("audit log", self.name, facts), table, note(self.caption())])
@@ -55,7 +58,7 @@ class AuditView(View):
         return text + (f"; {self.dropped:,} older ones are no longer kept" if self.dropped else "")
 
     def to_text(self) -> str:
-        lines = [f"audit log {self.name}: {counted(self.total, 'entry')}"]
+        lines = [f"audit log {self.name}".rstrip() + f": {counted(self.total, 'entry')}"]
         lines += [
             f"{_when(entry)}  {entry.user_id or 'anonymous'}  {entry.operation}  {entry.outcome}"
             for entry in self.entries
@@ -69,27 +72,32 @@ def _when(entry: AuditEntry) -> str:
 
 def _row(entry: AuditEntry) -> tuple[Html, ...]:
     stamp = entry.timestamp.astimezone(UTC)
-    who = (
-        show(entry.user_id).text if entry.user_id is not None else tag("span", "anonymous", class_="xr-null")
-    )
-    record = show(entry.entity_id).text if entry.entity_id is not None else ""
     return (
         tag("td", tag("time", _when(entry), datetime=stamp.isoformat(), title=show(stamp).text)),
-        tag("td", who),
+        _named(entry.user_id, tag("span", "anonymous", class_="xr-null")),
         tag("td", show(entry.operation).text),
-        tag("td", record),
         tag("td", entry.outcome, class_=_TONES.get(entry.outcome)),
+        _named(entry.entity_id, None),
         _details(entry),
     )
 
 
+def _named(name: Any, absent: Html | None) -> Html:
+    """Who or which record: a long name is cut, so that what happened stays in sight."""
+    if name is None:
+        return tag("td", absent)
+    said = show(name)
+    return tag("td", said.text, class_="xr-id", title=said.full or said.text)
+
+
 def _details(entry: AuditEntry) -> Html:
-    said = dict(entry.changes or {}) | dict(entry.metadata)
+    said = list((dict(entry.changes or {}) | dict(entry.metadata)).items())
     if not said:
         return tag("td")
     parts = [
         tag("span", tag("span", f"{name} ", class_="xr-null"), show(value).text)
-        for name, value in said.items()
+        for name, value in said[:DETAILS]
     ]
     spaced = [part if index == 0 else join([", ", part]) for index, part in enumerate(parts)]
-    return tag("td", spaced, class_="xr-wrap")
+    more = f" and {len(said) - DETAILS} more" if len(said) > DETAILS else None
+    return tag("td", spaced, more, class_="xr-wrap xr-wide")

@@ -27,7 +27,7 @@ class ExplainView(View):
         measured = any(stage.milliseconds is not None for stage in stages)
         longest = max((stage.milliseconds or 0.0 for stage in stages), default=0.0)
         headers = ["stage, the last first", "runs on"]
-        headers += [right("rows"), right("time"), ""] if measured else []
+        headers += [right("rows"), right("time"), "of the slowest"] if measured else []
         noted = any(stage.reason for stage in stages)
         rows = [
             [
@@ -77,9 +77,9 @@ def branches(root: Explanation, depth: int = 0) -> Iterator[tuple[Explanation, i
 
 def _what(stage: Explanation, depth: int) -> list[Html]:
     indent = f"padding-left:{10 + 22 * depth}px" if depth else None
-    code = tag("code", stage.stage, title=stage.stage)
+    code = tag("code", stage.stage)
     where = [stage.engine, [" ", tag("span", "in the source", class_="xr-tag")] if stage.pushed else None]
-    return [tag("th", code, scope="row", style=indent), tag("td", where)]
+    return [tag("th", code, class_="xr-wrap xr-wide", scope="row", style=indent), tag("td", where)]
 
 
 def _measures(stage: Explanation, longest: float) -> list[Html]:

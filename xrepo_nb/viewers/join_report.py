@@ -39,7 +39,7 @@ class JoinReportView(View):
 
 def _row(step: JoinStep) -> list[Html | str]:
     return [
-        tag("th", f"{step.left} {step.how} join {step.right}", scope="row"),
+        tag("th", step.title, scope="row", title=f"{step.left} {step.how} join {step.right}"),
         step.keys,
         right(f"{step.left_rows:,}", "td"),
         _selected(step) if step.selects else _matched(step.left_matched, step.left_rows),

@@ -24,10 +24,13 @@ def spaced(words: Iterable[str | Html]) -> list[Html]:
 
 
 def grid(headers: Sequence[Any], rows: Iterable[Iterable[Any]], label: str, **attributes: Any) -> Html:
-    """A table that scrolls within itself, also by keyboard. Cells that are no `td` or `th` become `td`."""
+    """A table that scrolls within itself, also by keyboard. Cells that are no `td` or `th` become `td`.
+
+    The label is its caption, read aloud and not drawn.
+    """
     head = tag("thead", tag("tr", [_cell(header, "th", scope="col") for header in headers]))
     body = tag("tbody", [tag("tr", [_cell(cell, "td") for cell in row]) for row in rows])
-    return scrolling(tag("table", head, body, **attributes), label)
+    return scrolling(tag("table", tag("caption", label), head, body, **attributes), label)
 
 
 def scrolling(content: Html, label: str) -> Html:

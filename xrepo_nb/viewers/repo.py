@@ -44,7 +44,7 @@ class RepoView(View):
             name=name,
             schema=schema,
             description=repo.metadata.description,
-            table=None if glimpsed is None else _first(glimpsed, name, repo.height),
+            table=None if glimpsed is None else _first(glimpsed, schema, name, repo.height),
             statistics=repo.statistics,
             remarks=tuple(_remarks(repo)),
             repo=repo,
@@ -87,8 +87,9 @@ class RepoView(View):
         return explorer_widget(self.repo, self.kind) if self.repo is not None else super().widget()
 
 
-def _first(glimpsed: Table, name: str, total: int | None) -> TableView:
-    return TableView(glimpsed.schema, glimpsed.slice(0, ROWS).documents, name=name, total=total)
+def _first(glimpsed: Table, schema: Schema, name: str, total: int | None) -> TableView:
+    keyed = glimpsed.schema.replace(primary_key=schema.primary_key)
+    return TableView(keyed, glimpsed.slice(0, ROWS).documents, name=name, total=total)
 
 
 def _remarks(repo: Any) -> Iterator[str]:

@@ -26,7 +26,12 @@ class StatisticsView(View):
     name: str = ""
 
     def body(self) -> Html:
-        return join([heading("statistics", self.name), self.counts(), self.speed(), self.fields()])
+        more = (
+            None
+            if self.stats.field_cardinalities
+            else note("`await repo.get_statistics()` counts rows and values")
+        )
+        return join([heading("statistics", self.name), self.counts(), self.speed(), self.fields(), more])
 
     def counts(self) -> Html:
         """Rows, today's changes and size, each a number with its label."""
@@ -43,7 +48,7 @@ class StatisticsView(View):
         )
 
     def _counted(self) -> bool:
-        return bool(self.stats.total_count or self.stats.field_cardinalities)
+        return "total_count" in self.stats.model_fields_set
 
     def speed(self) -> Html:
         """The mean time of each operation, slowest first."""
@@ -59,7 +64,7 @@ class StatisticsView(View):
             )
             for name, ms in performance
         ]
-        headers = ["operation", right("mean time"), ""]
+        headers = ["operation", right("mean time"), "of the slowest"]
         return grid(headers, rows, "time of each operation")
 
     def fields(self) -> Html | None:

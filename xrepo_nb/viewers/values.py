@@ -28,9 +28,9 @@ class Shown:
     full: str | None = None
 
     def cell(self, right: bool = False) -> Html:
-        """As a cell of a table; numbers, and all of a column of numbers, stand to the right."""
+        """As a cell of a table; `right` for all of a column of numbers."""
         absent = self.kind in ("null", "missing")
-        tones = ["xr-n"] * (right or self.kind == "number") + ["xr-null"] * absent
+        tones = ["xr-n"] * right + ["xr-null"] * absent
         title = "no such field in this row" if self.kind == "missing" else self.full
         return tag("td", self.text, class_=" ".join(tones) or None, title=title)
 
@@ -93,13 +93,14 @@ def digits_of(values: Iterable[Any]) -> int:
 
 
 def decimals_of(values: Iterable[Any]) -> int:
-    """Decimal places that show a column of floats evenly, at most four.
+    """Decimal places that show a column of floats evenly: four at most, more only where all are small.
 
-    >>> decimals_of([1.5, 2.25, None])
-    2
+    >>> decimals_of([1.5, 2.25, None]), decimals_of([12.330000000000002]), decimals_of([0.00025, 0.0004])
+    (2, 2, 5)
     """
-    places = (len(repr(v).partition(".")[2]) for v in values if isinstance(v, float) and _plain(v))
-    return min(max(places, default=1), 4)
+    found = [abs(v) for v in values if isinstance(v, float) and _plain(v)]
+    most = max(4, 3 - math.floor(math.log10(max(found, default=1.0))))
+    return max((len(f"{v:.{most}f}".rstrip("0").partition(".")[2]) for v in found), default=1) or 1
 
 
 def _plain(value: float) -> bool:

@@ -48,7 +48,7 @@ class ViewWidget(anywidget.AnyWidget):
         if bundle is None:
             return None
         data, metadata = bundle if isinstance(bundle, tuple) else (bundle, {})
-        return {**data, "text/html": self.html}, metadata
+        return {**data, "text/html": self.html, "text/plain": self.view.to_text()}, metadata
 
 
 class ExplorerWidget(ViewWidget):

@@ -213,7 +213,7 @@ def _is_nan(number: Any) -> bool:
 
 def _object(value: Any) -> tuple[Any, ...]:
     if not isinstance(value, dict):
-        if not hasattr(value, "as_doc"):
+        if not hasattr(type(value), "as_doc"):
             kind = type(value).__name__
             raise XRepoQueryError(
                 f"{an(kind)} is no value of a document", hint="give numbers, text, times ..."

@@ -63,7 +63,8 @@ def _stage(step: Any, at: str) -> tuple[str, Any]:
     if not isinstance(step, (dict, Mapping)):
         fail(f"a stage is a document, not {kind(step)}", at)
     if len(step) != 1:
-        fail(f"a stage has exactly one field, this has {len(step)}", at)
+        apart = 'write each as a stage of its own: [{"$match": ...}, {"$sort": ...}]' if step else None
+        fail(f"a stage has exactly one field, this has {len(step)}", at, hint=apart)
     ((op, argument),) = step.items()
     return string(op, "the name of a stage", at), argument
 

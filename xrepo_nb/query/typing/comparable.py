@@ -35,7 +35,7 @@ def must_compare(node: p.Predicate, found: Value) -> None:
                 f"{field!r} holds {found.type}, and is compared with {kind}",
                 at=node.at,
                 asked=field,
-                hint=_hint(held, kind),
+                hint=_operators(value) or _hint(held, kind),
             )
 
 
@@ -147,6 +147,16 @@ _ALIKE = (
     frozenset({"binary", "uuid"}),
 )
 """Kinds whose values compare with each other; all others only with their own."""
+
+
+def _operators(given: Any) -> str | None:
+    """Operators written without their `$` read as a document."""
+    if not (isinstance(given, Mapping) and given and _BARE.issuperset(given)):
+        return None
+    return "operators begin with $: " + ", ".join(f"${name}" for name in given)
+
+
+_BARE = frozenset({"eq", "ne", "gt", "gte", "lt", "lte", "in", "nin", "regex", "exists", "not"})
 
 
 def _hint(held: frozenset[str], given: str) -> str | None:

@@ -20,6 +20,19 @@ function restore(el, { key, left }) {
   if (same.matches("input")) same.setSelectionRange(same.value.length, same.value.length);
 }
 
+// Where a page may not write to the clipboard, as over plain http, the text is selected to be copied by hand.
+function copy(button) {
+  const code = button.previousElementSibling;
+  const written = navigator.clipboard?.writeText(code.textContent) ?? Promise.reject();
+  written.then(
+    () => { button.textContent = "copied"; },
+    () => {
+      getSelection().selectAllChildren(code);
+      button.textContent = "selected";
+    },
+  );
+}
+
 function render({ model, el }) {
   const draw = () => {
     const before = place(el);
@@ -33,8 +46,7 @@ function render({ model, el }) {
     const button = event.target.closest("button[data-do]");
     if (!button) return;
     if (button.dataset.do === "copy") {
-      navigator.clipboard.writeText(button.previousElementSibling.textContent);
-      button.textContent = "copied";
+      copy(button);
     } else {
       tell(button, button.dataset.value ?? "");
     }
