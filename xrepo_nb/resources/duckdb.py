@@ -127,13 +127,14 @@ class DuckDBResource(SQLFileResource):
     def _describe(self, connection: Any, table: str) -> Schema:
         return describe(connection, table)
 
-    def _origin(self, connection: Any, schema: Schema) -> tuple[Expression, str | None]:
-        if connection is None:
-            return selection(schema, schema.name), None
+    def _row(self, connection: Any, table: str) -> str | None:
         found = connection.execute(
-            "SELECT 1 FROM duckdb_tables() WHERE table_name = ? AND schema_name = 'main'", [schema.name]
+            "SELECT 1 FROM duckdb_tables() WHERE table_name = ? AND schema_name = 'main'", [table]
         ).fetchall()
-        return selection(schema, schema.name, ROW if found else None), ROW if found else None
+        return ROW if found else None
+
+    def _from(self, schema: Schema, row: str | None) -> Expression:
+        return selection(schema, schema.name, row)
 
     def _read(self, connection: Any, rendered: Rendered, size: int) -> Batches:
         answer = connection.sql(rendered.sql, params=rendered.params or None)

@@ -6,8 +6,8 @@ import asyncio
 import threading
 import time
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -18,6 +18,7 @@ from xrepo_nb.core.errors import (
     XRepoConnectionError,
     XRepoError,
     XRepoNotFoundError,
+    XRepoQueryError,
     XRepoTimeoutError,
     XRepoUnsupportedError,
     XRepoValidationError,
@@ -31,7 +32,7 @@ from xrepo_nb.resources.outcomes import attach, outcomes_of
 from xrepo_nb.resources.paths import must_say
 from xrepo_nb.resources.sql_connections import Connections, interruptible
 from xrepo_nb.resources.sql_files import Mark, database_file, mark_of, must_be_the_file
-from xrepo_nb.resources.sql_finishing import finished, parted
+from xrepo_nb.resources.sql_finishing import finished, parted, step
 from xrepo_nb.resources.sql_keys import (
     is_watched,
     key_of_table,
@@ -88,6 +89,7 @@ class SQLFileResource(XResource):
         self._writing = threading.Lock()
         self._mark: Mark | None = None
         self._schemas: dict[str, Schema] = {}
+        self._rows: dict[str, str | None] = {}
 
     def __repr__(self) -> str:
         return (
@@ -117,8 +119,12 @@ class SQLFileResource(XResource):
         """The batches of a statement's rows, at least one, perhaps empty."""
 
     @abstractmethod
-    def _origin(self, connection: Any, schema: Schema) -> tuple[str | Expression, str | None]:
-        """The table as the renderer takes it, and its column that tells how rows were added."""
+    def _row(self, connection: Any, table: str) -> str | None:
+        """The table's column that tells how rows were added, if it has one."""
+
+    @abstractmethod
+    def _from(self, schema: Schema, row: str | None) -> str | Expression:
+        """The table, with that column, as the renderer takes it."""
 
     @abstractmethod
     def _write(
@@ -175,23 +181,22 @@ class SQLFileResource(XResource):
             return await self._run(connection, self._described, connection, collection)
 
     async def scan(self, collection: str | None, request: ScanRequest) -> AsyncIterator[Table]:
-        timeout = request.timeout or self.timeout
+        timeout, size = request.timeout or self.timeout, request.batch_size
         async with self._leased() as connection:
-            schema = await self._run(connection, self._known, connection, collection, timeout=timeout)
-            batches = self._batches(connection, request, schema)
+            batches = self._batches(connection, collection, request)
             try:
-                while (
-                    batch := await self._run(connection, next, batches, None, timeout=timeout)
-                ) is not None:
-                    yield batch
+                more = True
+                while more:
+                    found, more = await self._run(connection, step, batches, size, timeout=timeout)
+                    for batch in found:
+                        yield batch
             finally:
                 batches.close()
 
     async def insert(
         self, collection: str | None, records: Sequence[dict[str, Any]], *, key: Sequence[str] = ()
     ) -> WriteResult:
-        def work(connection: Any) -> WriteResult:
-            schema = self._known(connection, collection)
+        def work(connection: Any, schema: Schema) -> WriteResult:
             known_by = key_of_table(schema, key) if key else ()
             statements = each(records, lambda record: self._insertion(record, schema))
 
@@ -202,7 +207,7 @@ class SQLFileResource(XResource):
             stored = self._decode([row for rows in answers for row in rows], schema).documents
             return WriteResult(("applied",) * len(stored), documents=tuple(stored))
 
-        return await self._in_turn("insert", work)
+        return await self._in_turn("insert", collection, work)
 
     async def update(
         self,
@@ -211,54 +216,56 @@ class SQLFileResource(XResource):
         *,
         key: Sequence[str] = (),
     ) -> WriteResult:
-        def work(connection: Any) -> WriteResult:
-            schema = self._known(connection, collection)
+        def work(connection: Any, schema: Schema) -> WriteResult:
             known_by = key_of_table(schema, key)
             statements = each(changes, lambda change: self._change(*change, schema, known_by))
             answers = self._apply_by_id(connection, statements, schema, known_by)
             stored = iter(self._decode([row for rows in answers for row in rows], schema).documents)
             return outcomes_of(list(map(bool, answers)), [next(stored) if rows else None for rows in answers])
 
-        return await self._in_turn("update", work)
+        return await self._in_turn("update", collection, work)
 
     async def delete(
         self, collection: str | None, ids: Sequence[Any], *, key: Sequence[str] = ()
     ) -> WriteResult:
-        def work(connection: Any) -> WriteResult:
-            schema = self._known(connection, collection)
+        def work(connection: Any, schema: Schema) -> WriteResult:
             known_by = key_of_table(schema, key)
             statements = each(ids, lambda record_id: self._removal(record_id, schema, known_by))
             answers = self._apply_by_id(connection, statements, schema, known_by)
             return outcomes_of(list(map(bool, answers)), [None] * len(ids))
 
-        return await self._in_turn("delete", work)
+        return await self._in_turn("delete", collection, work)
 
     def native_text(self, collection: str | None, plan: Plan, schema: Schema) -> str | None:
         """The SQL of the part of the plan that the database runs."""
         name = collection or schema.name or next(iter(self._schemas), "")
         known = self._schemas.get(name) or schema.replace(name=name)
-        native, _ = parted(plan, self.dialect, known)
-        return self._rendered(None, native, known).sql
+        return parted(plan, self._renderer(known, None))[0].sql
 
-    def _batches(self, connection: Any, request: ScanRequest, schema: Schema) -> Batches:
-        native, above = parted(request.plan, self.dialect, schema)
-        batches = self._read(connection, self._rendered(connection, native, schema), request.batch_size)
-        try:
-            if above:
-                [source] = request.plan.sources()
-                yield from finished(source, batches, above, request.batch_size)
-            else:
-                yield from batches
-        finally:
-            batches.close()
+    def _batches(self, connection: Any, collection: str | None, request: ScanRequest) -> Batches:
+        with self._on_table(connection, collection) as schema:
+            rendered, above = parted(request.plan, self._renderer(schema, self._rows[schema.name]))
+            batches = self._read(connection, rendered, request.batch_size)
+            try:
+                if above:
+                    [source] = request.plan.sources()
+                    yield from finished(source, batches, above, request.batch_size)
+                else:
+                    yield from batches
+            finally:
+                batches.close()
 
-    def _rendered(self, connection: Any, plan: Plan, schema: Schema) -> Rendered:
+    def _renderer(self, schema: Schema, row: str | None) -> Callable[[Plan], Rendered]:
         from xrepo_nb.engines.sql.render import render
 
-        [source] = plan.sources()
-        table, row = self._origin(connection, schema)
-        order = {source: row} if row is not None else {}
-        return render(plan, self.dialect, {source: schema}, tables={source: table}, order=order)
+        table = self._from(schema, row)
+
+        def rendered(plan: Plan) -> Rendered:
+            [source] = plan.sources()
+            order = {source: row} if row is not None else {}
+            return render(plan, self.dialect, {source: schema}, tables={source: table}, order=order)
+
+        return rendered
 
     # Leases.
 
@@ -293,13 +300,31 @@ class SQLFileResource(XResource):
 
     # Schemas.
 
+    @contextmanager
+    def _on_table(self, connection: Any, collection: str | None) -> Iterator[Schema]:
+        """The schema of the collection, as it was described; where what is done with it fits the table no
+        more, it is looked whether that is still there."""
+        schema = self._known(connection, collection)
+        try:
+            yield schema
+        except Exception as error:
+            ours = error if isinstance(error, XRepoError) else self._translated(error)
+            if isinstance(ours, XRepoQueryError):
+                self._named(connection, collection)
+            raise
+
     def _known(self, connection: Any, collection: str | None) -> Schema:
+        known = self._schemas.get(collection) if collection is not None else None
+        if known is not None:
+            must_be_the_file(self.path, self._mark)
+            return known
         name = self._named(connection, collection)
         return self._schemas.get(name) or self._described(connection, name)
 
     def _described(self, connection: Any, collection: str | None) -> Schema:
         name = self._named(connection, collection)
         schema = self._describe(connection, name).replace(source=self.name)
+        self._rows[name] = self._row(connection, name)
         self._schemas[name] = schema
         return schema
 
@@ -327,16 +352,22 @@ class SQLFileResource(XResource):
 
     # Writes.
 
-    async def _in_turn(self, what: str, work: Callable[[Any], WriteResult]) -> WriteResult:
+    async def _in_turn(
+        self, what: str, collection: str | None, work: Callable[[Any, Schema], WriteResult]
+    ) -> WriteResult:
         if self.read_only:
             raise XRepoUnsupportedError(
                 f"{self.path.name} is opened read-only: cannot {what}", asked=what, hint="read_only=False"
             )
 
+        def on_table(connection: Any) -> WriteResult:
+            with self._on_table(connection, collection) as schema:
+                return work(connection, schema)
+
         writing = await self._turn()
         try:
             async with self._leased() as connection:
-                return await self._run(connection, work, connection)
+                return await self._run(connection, on_table, connection)
         finally:
             writing.release()
 

@@ -72,8 +72,10 @@ class Dialect:
         return sql
 
     def generate(self, tree: Sql, values: Sequence[Any]) -> tuple[str, Any]:
-        """The text of a statement, with the values that it binds, numbered as they occur."""
-        parts = tree.sql(dialect=self.name, comments=False).split(MARK)
+        """The text of a statement, with the values that it binds, numbered as they occur.
+
+        Takes the tree as its own: making text of it may change it."""
+        parts = tree.sql(dialect=self.name, comments=False, copy=False).split(MARK)
         numbers: dict[int, int] = {}
         text = [
             self.placeholder(numbers.setdefault(int(part), len(numbers) + 1)) if i % 2 else self.escape(part)
