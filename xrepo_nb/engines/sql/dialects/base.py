@@ -114,6 +114,10 @@ class Dialect:
         """Whether the stored value is of the column's kind; only dynamically typed sources ask."""
         return True
 
+    def within(self, op: str, value: Value, found: Condition) -> Condition:
+        """A comparison of a column with a constant of its own kind, where the stored value is of that too."""
+        return found
+
     def compare(self, op: str, left: Value, right: Value) -> Sql:
         """The comparison of two present values of one class, in the database's own terms."""
         return COMPARISONS[op](this=self.operand(left), expression=self.operand(right))
