@@ -41,7 +41,7 @@ from xrepo_nb.resources.sql_keys import (
     must_have_ids,
     must_hit_one,
 )
-from xrepo_nb.resources.sql_statements import delete_sql, insert_sql, update_sql
+from xrepo_nb.resources.sql_statements import Returned, delete_sql, insert_sql, update_sql
 from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, each
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -431,8 +431,8 @@ class SQLFileResource(XResource):
         sql = delete_sql(schema.name, tuple(identity), self._returned(schema), self.dialect)
         return Statement(sql, tuple(identity.values()), {})
 
-    def _returned(self, schema: Schema) -> tuple[Any, ...]:
-        """What a write returns of each row, so that `_decode` can read it: names, or trees."""
+    def _returned(self, schema: Schema) -> tuple[Returned, ...]:
+        """What a write returns of each row, so that `_decode` can read it."""
         return schema.names
 
     def _encoded(self, record: Mapping[str, Any], schema: Schema) -> dict[str, Any]:

@@ -81,7 +81,8 @@ def _ranges(connection: sqlite3.Connection, table: str, declared: dict[str, str]
     columns: list[exp.Expression] = []
     for name, native in declared.items():
         column = exp.column(exp.to_identifier(name, quoted=True))
-        columns += [exp.func("typeof", column), _odd(column.copy(), native)]
+        storage: exp.Expression = exp.func("typeof", column)
+        columns += [storage, _odd(column.copy(), native)]
     query = exp.select(*columns).distinct().from_(exp.Table(this=exp.to_identifier(table, quoted=True)))
     shapes = connection.execute(query.limit(_FEW + 1).sql("sqlite")).fetchall()
     if len(shapes) > _FEW:
