@@ -81,7 +81,7 @@ def _ranges(connection: sqlite3.Connection, table: str, declared: dict[str, str]
     columns: list[exp.Expression] = []
     for name, native in declared.items():
         column = exp.column(exp.to_identifier(name, quoted=True))
-        storage: exp.Expression = exp.func("typeof", column)
+        storage = exp.Anonymous(this="typeof", expressions=[column])
         columns += [storage, _odd(column.copy(), native)]
     query = exp.select(*columns).distinct().from_(exp.Table(this=exp.to_identifier(table, quoted=True)))
     shapes = connection.execute(query.limit(_FEW + 1).sql("sqlite")).fetchall()
