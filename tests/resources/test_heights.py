@@ -58,3 +58,17 @@ async def test_all_rows_are_counted_without_reading_one(
     guarded = await xr.open(tmp_path / f"one.{kind}", register=False, rules=rules)
     left = 0 if kind == "parquet" else 2
     assert await guarded.count(user_id=xr.Identity("ida", roles={"some"})) == left
+
+
+async def test_files_of_the_same_columns_are_one_scan(tmp_path: Path) -> None:
+    write(tmp_path, "parquet")
+    resource = ResourceFactory.create("parquet", root=tmp_path, pattern={"all": "*.parquet"})
+    await resource.connect()
+    table = await resource.table("all")
+    assert table.lazy.explain().count("SCAN") == 1
+    assert table.lazy.collect().equals(pl.concat([ROWS, ROWS[:2]]))
+    ROWS.select("b", "a").write_parquet(tmp_path / "zero.parquet")
+    table = await resource.table("all")
+    assert table.lazy.explain().count("SCAN") > 1
+    assert table.lazy.collect().equals(pl.concat([ROWS, ROWS[:2], ROWS]))
+    await resource.close()
