@@ -58,6 +58,8 @@ class Dialect:
     """Whether it has structs, lists and lambdas."""
     has_nan: ClassVar[bool] = True
     """Whether a float may be NaN, then equal to itself and greater than all other numbers."""
+    merges: ClassVar[bool] = False
+    """Whether a condition on a derived table of one row goes into that, where counting all rows is slower."""
 
     def placeholder(self, index: int) -> str:
         """How the driver writes the bound value of that number, from 1."""

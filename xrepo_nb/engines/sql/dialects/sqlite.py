@@ -26,6 +26,7 @@ class SQLite(Dialect):
 
     name = "sqlite"
     has_nan = False
+    merges = True
 
     def text(self, sql: Sql) -> Sql:
         return exp.Collate(this=sql, expression=exp.Identifier(this="BINARY"))

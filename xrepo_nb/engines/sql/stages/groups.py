@@ -74,8 +74,10 @@ def grouped(
     if not by:
         where = _some(selected, made, names, alias)
     select = base.selecting(ctx, selected)
-    # Without the limit SQLite moves the condition inside, where it would count row by row.
-    select = select.group_by(*by, copy=False) if by else select.limit(number(1), copy=False)
+    if by:
+        select = select.group_by(*by, copy=False)
+    elif ctx.dialect.merges:
+        select = select.limit(number(1), copy=False)
     columns = {"_id": _rebuilt(iter(outer_keys), key).nullable()}
     for logical, value in made.items():
         columns[logical] = replace(value, sql=column(names[logical], alias))
