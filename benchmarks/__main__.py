@@ -15,6 +15,7 @@ MODULES = (
     "startup",
     "language",
     "repos",
+    "sources",
     "loading",
     "documents",
     "memory",

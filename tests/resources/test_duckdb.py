@@ -26,8 +26,7 @@ from xrepo_nb.engines.document import DocumentEngine
 from xrepo_nb.query.parsing import parse_pipeline
 from xrepo_nb.query.plan import Scan
 from xrepo_nb.resources.base import ScanRequest
-from xrepo_nb.resources.duckdb import DuckDBResource
-from xrepo_nb.resources.sql_statements import insert_sql
+from xrepo_nb.resources.duckdb import DuckDBResource, _joined
 from xrepo_nb.schema.table import Table
 
 SCRIPT = """
@@ -121,18 +120,25 @@ async def test_records_are_written(items: DuckDBResource) -> None:
     assert (await items.delete("items", [7])).outcomes == ("applied",)
 
 
-async def test_many_records_at_once(items: DuckDBResource, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("more", "statements"), [({}, 1), ({"key": uuid4()}, 3)], ids=["listed", "by value"])
+async def test_many_records_at_once(
+    items: DuckDBResource, monkeypatch: pytest.MonkeyPatch, more: dict[str, Any], statements: int
+) -> None:
     sizes: list[int] = []
 
-    def counted(*given: Any, rows: int, **more: Any) -> str:
-        sizes.append(rows)
-        return insert_sql(*given, rows=rows, **more)
+    def counted(sql: str, many: Any, part: Any, listed: bool) -> Any:
+        sizes.append(len(part))
+        return _joined(sql, many, part, listed)
 
-    records = [{"id": 1000 + i, "code": f"{i:x}"} for i in range(450)]
+    records = [
+        {"id": 1000 + i, "code": f"{i:x}", "ratio": None if i % 2 else 0.5, **more} for i in range(450)
+    ]
     with monkeypatch.context() as patched:
-        patched.setattr("xrepo_nb.resources.duckdb.insert_sql", counted)
-        assert set((await items.insert("items", records)).outcomes) == {"applied"}
-    assert sum(sizes) == 450 and len(sizes) < 450 / 20
+        patched.setattr("xrepo_nb.resources.duckdb._joined", counted)
+        made = await items.insert("items", records)
+    assert set(made.outcomes) == {"applied"} and sum(sizes) == 450 and len(sizes) == statements
+    stored = [document for document in made.documents if document is not None]
+    assert [{name: document[name] for name in records[0]} for document in stored] == records
     records = [{"id": 5000 + i, "code": f"q{i:x}"} for i in range(55)] + [{"id": 1, "code": "dup"}]
     with pytest.raises(XRepoConflictError) as caught:
         await items.insert("items", records)

@@ -22,8 +22,9 @@ from xrepo_nb.core.errors import (
 )
 from xrepo_nb.core.offload import offload
 from xrepo_nb.engines.document import DocumentEngine
+from xrepo_nb.query.expressions import Literal
 from xrepo_nb.query.parsing import parse_filter
-from xrepo_nb.query.plan import Match, Scan
+from xrepo_nb.query.plan import Accumulator, Group, Match, Scan
 from xrepo_nb.resources.base import ScanRequest
 from xrepo_nb.resources.sqlite import SQLiteResource
 from xrepo_nb.schema.table import Table
@@ -232,4 +233,90 @@ async def test_a_view_takes_no_writes(tmp_path: Path) -> None:
     with pytest.raises(XRepoUnsupportedError, match="view"):
         await resource.insert("v", [{"a": 1, "b": "x"}])
     assert (await resource.insert("o", [{"a": 1, "b": "x"}])).outcomes == ("applied",)
+    await resource.close()
+
+
+async def opened(tmp_path: Path, script: str, values: list[tuple[Any, ...]]) -> SQLiteResource:
+    connection = sqlite3.connect(tmp_path / "t.db")
+    connection.executescript(script)
+    places = ", ".join("?" * len(values[0]))
+    connection.executemany(f"INSERT INTO t VALUES ({places})", values)
+    connection.commit()
+    connection.close()
+    resource = SQLiteResource(tmp_path / "t.db")
+    await resource.connect()
+    return resource
+
+
+@pytest.mark.parametrize("declared", ["", "TEXT", "NUMERIC", "INTEGER", "VARCHAR COLLATE NOCASE", "BLOB"])
+async def test_texts_compare_as_such_whatever_the_column_is_declared(tmp_path: Path, declared: str) -> None:
+    texts = ["!", "9a", "a", "B", "", None]
+    resource = await opened(tmp_path, f"CREATE TABLE t (v {declared})", [(v,) for v in texts])
+    assert (await resource.describe("t")).fields[0].type.kind == "string"
+    table = Table(documents=[{"v": v} for v in texts], schema=await resource.describe("t"))
+    for op in ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte"):
+        for value in ("5", "", "a", "b"):
+            plan = Match(Scan("t"), parse_filter({"v": {op: value}}))
+            expected = list(DocumentEngine().collect(plan, {"t": table}).documents)
+            assert await rows(resource, plan, "t") == expected, (op, value)
+    await resource.close()
+
+
+async def test_values_of_other_types_that_came_later_match_no_comparison_of_order(tmp_path: Path) -> None:
+    resource = await opened(tmp_path, "CREATE TABLE t (n, s)", [(1, "a"), (7, "b")])
+    await resource.describe("t")
+    connection = sqlite3.connect(resource.path)
+    connection.execute("INSERT INTO t VALUES (?, ?), (?, ?)", ("x", 3, b"y", b"z"))
+    connection.commit()
+    connection.close()
+    for name, value in (("n", 0), ("s", "")):
+        plan = Match(Scan("t"), parse_filter({name: {"$gte": value}}))
+        assert await rows(resource, plan, "t") == [{"n": 1, "s": "a"}, {"n": 7, "s": "b"}]
+    for name, value in (("n", 9), ("s", "z")):
+        plan = Match(Scan("t"), parse_filter({name: {"$lt": value}}))
+        assert await rows(resource, plan, "t") == [{"n": 1, "s": "a"}, {"n": 7, "s": "b"}]
+    await resource.close()
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "kind"),
+    [
+        ("DATE", "2024-02-29", "date"),
+        ("DATE", "2024-W09-4", "date"),
+        ("DATE", "2024-02-31", "string"),
+        ("DATE", "0000-01-01", "string"),
+        ("DATE COLLATE RTRIM", "2024-02-29 ", "string"),
+        ("DATE", "now", "string"),
+        ("TIME", "10:20:30", "time"),
+        ("TIME", "24:00:00", "string"),
+        ("TIME", "10:20", "time"),
+        ("DATETIME", "2024-02-29 10:00:00", "datetime"),
+        ("DATETIME", "2024-02-29T10:00:00.5+02:00", "datetime"),
+        ("DATETIME", "2024-02-29 24:00:01", "string"),
+    ],
+)
+async def test_one_text_that_is_no_date_leaves_the_column_text(
+    tmp_path: Path, declared: str, text: str, kind: str
+) -> None:
+    usual = {"DATE": "2024-01-01", "TIME": "12:00:00", "DATETIME": "2024-01-01 10:00:00"}[declared.split()[0]]
+    resource = await opened(tmp_path, f"CREATE TABLE t (v {declared})", [(usual,), (None,), (text,)])
+    assert (await resource.describe("t")).fields[0].type.kind == kind
+    await resource.close()
+
+
+async def test_a_table_of_many_shapes_is_described_as_one_of_few(tmp_path: Path) -> None:
+    names = [f"c{i}" for i in range(10)]
+    values = [tuple(n >> i & 1 or None for i in range(10)) for n in range(1024)]
+    resource = await opened(tmp_path, f"CREATE TABLE t ({', '.join(names)})", values)
+    fields = (await resource.describe("t")).fields
+    assert {(f.type.kind, f.absence) for f in fields} == {("int", "null")}
+    await resource.close()
+
+
+async def test_counting_no_rows_gives_no_group(tmp_path: Path) -> None:
+    resource = await opened(tmp_path, "CREATE TABLE t (n INT)", [(1,), (2,)])
+    counted = Group(Scan("t"), Literal(None), (Accumulator("n", "$sum", (Literal(1),)),))
+    assert await rows(resource, counted, "t") == [{"_id": None, "n": 2}]
+    none = Match(Scan("t"), parse_filter({"n": {"$gt": 5}}))
+    assert await rows(resource, Group(none, counted.key, counted.accumulators), "t") == []
     await resource.close()

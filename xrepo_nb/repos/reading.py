@@ -99,8 +99,9 @@ async def count(repo: XRepo[Any], plan: Plan, operation: Operation, engine: str 
     """How many rows the plan gives, which are not made where that can be helped."""
     if engine == "auto" and isinstance(plan, Scan) and operation.policy is OPEN:
         table = (await repo._open(operation.identity)).table
-        if table is not None and not table.is_lazy and not repo._marks_deleted(table.schema):
-            return len(table)
+        known = None if table is None else table.height
+        if table is not None and known is not None and not repo._marks_deleted(table.schema):
+            return known
     if repo._is_small():
         return len((await answer(repo, plan, operation, engine=engine)).table)
     counted = Group(plan, Literal(None), (Accumulator("n", "$sum", (Literal(1),)),))

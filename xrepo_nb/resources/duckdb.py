@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from datetime import UTC
+from datetime import UTC, date
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ from xrepo_nb.engines.duckdb.inputs import ROW
 from xrepo_nb.resources.base import Capabilities
 from xrepo_nb.resources.duckdb_types import describe, is_text_only, selection
 from xrepo_nb.resources.sql_base import Batches
-from xrepo_nb.resources.sql_statements import insert_sql
+from xrepo_nb.resources.sql_statements import Returned, insert_lists_sql, insert_sql
 from xrepo_nb.resources.sql_writable import WritableSQLFile
 from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, fits, misfit
 from xrepo_nb.schema.frames import frame_of
@@ -41,6 +41,10 @@ if TYPE_CHECKING:
     from xrepo_nb.engines.sql.render import Rendered
 
 _CHUNK = 200
+"""Rows that one statement adds, each value bound by itself."""
+_LISTED = 10_000
+"""Rows that one statement adds, the values of each column bound as a list."""
+_PLAIN = frozenset({bool, int, float, str, date})
 _OF_VIEWS = ("is not an table", "only update base table", "only delete from base table")
 """What DuckDB says of a write into a view."""
 
@@ -127,13 +131,14 @@ class DuckDBResource(WritableSQLFile):
     def _describe(self, connection: Any, table: str) -> Schema:
         return describe(connection, table)
 
-    def _origin(self, connection: Any, schema: Schema) -> tuple[Expression, str | None]:
-        if connection is None:
-            return selection(schema, schema.name), None
+    def _row(self, connection: Any, table: str) -> str | None:
         found = connection.execute(
-            "SELECT 1 FROM duckdb_tables() WHERE table_name = ? AND schema_name = 'main'", [schema.name]
+            "SELECT 1 FROM duckdb_tables() WHERE table_name = ? AND schema_name = 'main'", [table]
         ).fetchall()
-        return selection(schema, schema.name, ROW if found else None), ROW if found else None
+        return ROW if found else None
+
+    def _from(self, schema: Schema, row: str | None) -> Expression:
+        return selection(schema, schema.name, row)
 
     def _read(self, connection: Any, rendered: Rendered, size: int) -> Batches:
         answer = connection.sql(rendered.sql, params=rendered.params or None)
@@ -188,8 +193,9 @@ class DuckDBResource(WritableSQLFile):
             raise misfit(name, value, field.type)
         return value.bytes if isinstance(value, UUID) and field.type.kind == "binary" else _aware(value)
 
-    def _returned(self, schema: Schema) -> tuple[Any, ...]:
-        return tuple(selection(schema, schema.name).expressions)
+    def _returned(self, schema: Schema) -> tuple[Returned, ...]:
+        casts = ((field.name, dict(field.extra).get("read_as")) for field in schema.fields)
+        return tuple(name if to is None else (name, to) for name, to in casts)
 
     def _kept(self, statement: Statement, rows: Sequence[tuple[Any, ...]], schema: Schema) -> None:
         decimals = [(i, f.name) for i, f in enumerate(schema.fields) if f.type.kind == "decimal"]
@@ -290,13 +296,30 @@ def _together(connection: Any, statements: Sequence[Statement]) -> Answers:
     answers: Answers = []
     for (sql, many), run in groupby(statements, key=lambda s: (s.sql, s.many)):
         items = list(run)
-        size = _CHUNK if many else 1
+        size = 1 if many is None else _LISTED if _are_plain(items) else _CHUNK
         for start in range(0, len(items), size):
             part = items[start : start + size]
-            text = sql if many is None or len(part) == 1 else insert_sql(*many, rows=len(part))
-            rows = connection.execute(text, [p for s in part for p in s.params]).fetchall()
+            rows = connection.execute(*_joined(sql, many, part, listed=size == _LISTED)).fetchall()
             answers += [[row] for row in rows] if many else [rows]
     return answers
+
+
+def _joined(sql: str, many: Any, part: Sequence[Statement], listed: bool) -> tuple[str, list[Any]]:
+    """The text of one statement for all of these, and what it binds: a list a column, or each value."""
+    if many is None or len(part) == 1:
+        return sql, [p for s in part for p in s.params]
+    if listed:
+        return insert_lists_sql(*many), [
+            list(values) for values in zip(*(s.params for s in part), strict=True)
+        ]
+    return insert_sql(*many, rows=len(part)), [p for s in part for p in s.params]
+
+
+def _are_plain(items: Sequence[Statement]) -> bool:
+    """Whether the values of each column are of one type that a list keeps as it is."""
+    columns = zip(*(s.params for s in items), strict=True)
+    kinds = [{type(value) for value in column} - {type(None)} for column in columns]
+    return bool(kinds) and all(len(found) <= 1 and found <= _PLAIN for found in kinds)
 
 
 def _singly(connection: Any, statements: Sequence[Statement]) -> Answers:

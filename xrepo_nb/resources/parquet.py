@@ -28,7 +28,7 @@ class ParquetFormat(Format):
 
     def load(self, paths: Sequence[Path], union_by_name: bool = False) -> LoadedFiles:
         scans = [_scan(path) for path in paths]
-        frame, notes = stored(concat(paths, scans, union_by_name))
+        frame, notes = stored(_together(paths, scans, union_by_name))
         count: int = pl.concat([scan.select(pl.len()) for scan in scans]).sum().collect().item()
         schema = Schema.from_polars(frame.collect_schema())
         as_they_are = not union_by_name and not notes
@@ -61,11 +61,23 @@ class ParquetResource(FileResource):
         super().__init__(files, [ParquetFormat()], name=name, union_by_name=union_by_name)
 
 
+def _together(paths: Sequence[Path], scans: Sequence[pl.LazyFrame], union_by_name: bool) -> pl.LazyFrame:
+    """The rows of all files; of ones with the same columns as one scan, which is planned once."""
+    first, *others = (list(scan.collect_schema().items()) for scan in scans)
+    if others and all(columns == first for columns in others):
+        return _scanned(list(paths))
+    return concat(paths, scans, union_by_name)
+
+
+def _scanned(paths: Path | list[Path]) -> pl.LazyFrame:
+    return pl.scan_parquet(paths, glob=False, hive_partitioning=False)
+
+
 def _scan(path: Path) -> pl.LazyFrame:
     """The file, its footer checked."""
     _check_ends(path)
     try:
-        frame = pl.scan_parquet(path, glob=False, hive_partitioning=False)
+        frame = _scanned(path)
         frame.collect_schema()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise XRepoValidationError(

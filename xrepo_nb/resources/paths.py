@@ -101,7 +101,14 @@ class Root:
         return sorted(path for path in found if not path.name.startswith("."))
 
     def _regular(self, paths: Iterable[Path]) -> Iterator[Path]:
-        return (path for path in paths if path.is_file() and self._holds(path))
+        inside: dict[Path, bool] = {}
+        for path in paths:
+            if path.is_file():
+                place = path if path.is_symlink() else path.parent  # a file that is no link is where that is
+                if place not in inside:
+                    inside[place] = self._holds(place)
+                if inside[place]:
+                    yield path
 
     def _holds(self, path: Path) -> bool:
         try:

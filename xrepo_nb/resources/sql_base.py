@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
@@ -14,6 +14,7 @@ from xrepo_nb.core.errors import (
     XRepoConnectionError,
     XRepoError,
     XRepoNotFoundError,
+    XRepoQueryError,
 )
 from xrepo_nb.core.offload import offload
 from xrepo_nb.core.settings import settings
@@ -22,7 +23,7 @@ from xrepo_nb.resources.base import ScanRequest, XResource
 from xrepo_nb.resources.paths import must_say
 from xrepo_nb.resources.sql_connections import Connections, interruptible
 from xrepo_nb.resources.sql_files import Mark, database_file, mark_of, must_be_the_file
-from xrepo_nb.resources.sql_finishing import finished, parted, ungrouped
+from xrepo_nb.resources.sql_finishing import finished, parted, step, ungrouped
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
 
@@ -63,6 +64,7 @@ class SQLFileResource(XResource):
         self._connections = Connections(partial(self._translating, self._new_connection))
         self._mark: Mark | None = None
         self._schemas: dict[str, Schema] = {}
+        self._rows: dict[str, str | None] = {}
 
     def __repr__(self) -> str:
         return (
@@ -92,8 +94,12 @@ class SQLFileResource(XResource):
         """The batches of a statement's rows, at least one, perhaps empty."""
 
     @abstractmethod
-    def _origin(self, connection: Any, schema: Schema) -> tuple[str | Expression, str | None]:
-        """The table as the renderer takes it, and its column that tells how rows were added."""
+    def _row(self, connection: Any, table: str) -> str | None:
+        """The table's column that tells how rows were added, if it has one."""
+
+    @abstractmethod
+    def _from(self, schema: Schema, row: str | None) -> str | Expression:
+        """The table, with that column, as the renderer takes it."""
 
     @abstractmethod
     def _translated(self, error: Exception) -> XRepoError | None:
@@ -140,15 +146,15 @@ class SQLFileResource(XResource):
             return await self._run(connection, self._described, connection, collection)
 
     async def scan(self, collection: str | None, request: ScanRequest) -> AsyncIterator[Table]:
-        timeout = request.timeout or self.timeout
+        timeout, size = request.timeout or self.timeout, request.batch_size
         async with self._leased() as connection:
-            schema = await self._run(connection, self._known, connection, collection, timeout=timeout)
-            batches = self._batches(connection, request, schema)
+            batches = self._batches(connection, collection, request)
             try:
-                while (
-                    batch := await self._run(connection, next, batches, None, timeout=timeout)
-                ) is not None:
-                    yield batch
+                more = True
+                while more:
+                    found, more = await self._run(connection, step, batches, size, timeout=timeout)
+                    for batch in found:
+                        yield batch
             finally:
                 batches.close()
 
@@ -156,28 +162,29 @@ class SQLFileResource(XResource):
         """The SQL of the part of the plan that the database runs."""
         name = collection or schema.name or next(iter(self._schemas), "")
         known = self._schemas.get(name) or schema.replace(name=name)
-        native, _ = parted(plan, self.dialect, known)
-        return self._rendered(None, native, known).sql
+        return parted(plan, self._renderer(known, None))[1].sql
 
-    def _batches(self, connection: Any, request: ScanRequest, schema: Schema) -> Batches:
-        native, above = parted(request.plan, self.dialect, schema)
-        given = False
-        try:
-            for batch in self._parts(connection, request, schema, native, above):
-                given = True
-                yield batch
-            return
-        except Exception as error:
-            fewer, more = ungrouped(native, above)
-            if given or fewer is native or not self._is_inexact(error):
-                raise
-        yield from self._parts(connection, request, schema, fewer, more)
+    def _batches(self, connection: Any, collection: str | None, request: ScanRequest) -> Batches:
+        with self._on_table(connection, collection) as schema:
+            render = self._renderer(schema, self._rows[schema.name])
+            native, rendered, above = parted(request.plan, render)
+            given = False
+            try:
+                for batch in self._parts(connection, request, rendered, above):
+                    given = True
+                    yield batch
+                return
+            except Exception as error:
+                fewer, more = ungrouped(native, above)
+                if given or fewer is native or not self._is_inexact(error):
+                    raise
+            yield from self._parts(connection, request, render(fewer), more)
 
     def _parts(
-        self, connection: Any, request: ScanRequest, schema: Schema, native: Plan, above: Sequence[Stage]
+        self, connection: Any, request: ScanRequest, rendered: Rendered, above: Sequence[Stage]
     ) -> Batches:
         """The rows of the database's part, and what the stages above make of them."""
-        batches = self._read(connection, self._rendered(connection, native, schema), request.batch_size)
+        batches = self._read(connection, rendered, request.batch_size)
         try:
             if above:
                 [source] = request.plan.sources()
@@ -187,13 +194,17 @@ class SQLFileResource(XResource):
         finally:
             batches.close()
 
-    def _rendered(self, connection: Any, plan: Plan, schema: Schema) -> Rendered:
+    def _renderer(self, schema: Schema, row: str | None) -> Callable[[Plan], Rendered]:
         from xrepo_nb.engines.sql.render import render
 
-        [source] = plan.sources()
-        table, row = self._origin(connection, schema)
-        order = {source: row} if row is not None else {}
-        return render(plan, self.dialect, {source: schema}, tables={source: table}, order=order)
+        table = self._from(schema, row)
+
+        def rendered(plan: Plan) -> Rendered:
+            [source] = plan.sources()
+            order = {source: row} if row is not None else {}
+            return render(plan, self.dialect, {source: schema}, tables={source: table}, order=order)
+
+        return rendered
 
     # Leases.
 
@@ -228,13 +239,31 @@ class SQLFileResource(XResource):
 
     # Schemas.
 
+    @contextmanager
+    def _on_table(self, connection: Any, collection: str | None) -> Iterator[Schema]:
+        """The schema of the collection, as it was described; where what is done with it fits the table no
+        more, it is looked whether that is still there."""
+        schema = self._known(connection, collection)
+        try:
+            yield schema
+        except Exception as error:
+            ours = error if isinstance(error, XRepoError) else self._translated(error)
+            if isinstance(ours, XRepoQueryError):
+                self._named(connection, collection)
+            raise
+
     def _known(self, connection: Any, collection: str | None) -> Schema:
+        known = self._schemas.get(collection) if collection is not None else None
+        if known is not None:
+            must_be_the_file(self.path, self._mark)
+            return known
         name = self._named(connection, collection)
         return self._schemas.get(name) or self._described(connection, name)
 
     def _described(self, connection: Any, collection: str | None) -> Schema:
         name = self._named(connection, collection)
         schema = self._describe(connection, name).replace(source=self.name)
+        self._rows[name] = self._row(connection, name)
         self._schemas[name] = schema
         return schema
 

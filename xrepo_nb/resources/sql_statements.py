@@ -5,26 +5,41 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
+Returned = str | tuple[str, str]
+"""What a write returns of a row: a column by its name, or its name and the type that it is read as."""
+
 
 @lru_cache(maxsize=256)
 def insert_sql(
-    table: str, columns: tuple[str, ...], returned: tuple[Any, ...], dialect: str, rows: int = 1
+    table: str, columns: tuple[str, ...], returned: tuple[Returned, ...], dialect: str, rows: int = 1
 ) -> str:
     """`INSERT INTO table (...) VALUES (?, ...), ... RETURNING ...`."""
     from sqlglot import exp
 
     target: Any = _table(table)
     if not columns:
-        return exp.Insert(this=target, default=True, returning=_returning(returned)).sql(dialect)
+        return exp.Insert(this=target, default=True, returning=_returning(returned, dialect)).sql(dialect)
     target = exp.Schema(this=target, expressions=[_name(c) for c in columns])
     row = exp.Tuple(expressions=[exp.Placeholder() for _ in columns])
     values = exp.Values(expressions=[row] * rows)
-    return exp.Insert(this=target, expression=values, returning=_returning(returned)).sql(dialect)
+    return exp.Insert(this=target, expression=values, returning=_returning(returned, dialect)).sql(dialect)
+
+
+@lru_cache(maxsize=256)
+def insert_lists_sql(
+    table: str, columns: tuple[str, ...], returned: tuple[Returned, ...], dialect: str
+) -> str:
+    """`INSERT INTO table (...) SELECT UNNEST(?), ... RETURNING ...`: a list of values for each column."""
+    from sqlglot import exp
+
+    target = exp.Schema(this=_table(table), expressions=[_name(c) for c in columns])
+    values = exp.select(*(exp.Explode(this=exp.Placeholder()) for _ in columns))
+    return exp.Insert(this=target, expression=values, returning=_returning(returned, dialect)).sql(dialect)
 
 
 @lru_cache(maxsize=256)
 def update_sql(
-    table: str, columns: tuple[str, ...], key: tuple[str, ...], returned: tuple[Any, ...], dialect: str
+    table: str, columns: tuple[str, ...], key: tuple[str, ...], returned: tuple[Returned, ...], dialect: str
 ) -> str:
     """`UPDATE table SET a = ?, ... WHERE id = ? RETURNING ...`."""
     from sqlglot import exp
@@ -33,17 +48,17 @@ def update_sql(
         this=_table(table),
         expressions=[_equals(c) for c in columns],
         where=exp.Where(this=exp.and_(*(_equals(k) for k in key))),
-        returning=_returning(returned),
+        returning=_returning(returned, dialect),
     ).sql(dialect)
 
 
 @lru_cache(maxsize=256)
-def delete_sql(table: str, key: tuple[str, ...], returned: tuple[Any, ...], dialect: str) -> str:
+def delete_sql(table: str, key: tuple[str, ...], returned: tuple[Returned, ...], dialect: str) -> str:
     """`DELETE FROM table WHERE id = ? RETURNING ...`."""
     from sqlglot import exp
 
     where = exp.Where(this=exp.and_(*(_equals(k) for k in key)))
-    return exp.Delete(this=_table(table), where=where, returning=_returning(returned)).sql(dialect)
+    return exp.Delete(this=_table(table), where=where, returning=_returning(returned, dialect)).sql(dialect)
 
 
 @lru_cache(maxsize=16)
@@ -73,11 +88,20 @@ def repeats_sql(table: str, key: tuple[str, ...], rows: int, dialect: str) -> st
     ).sql(dialect)
 
 
-def _returning(returned: tuple[Any, ...]) -> Any:
+def _returning(returned: tuple[Returned, ...], dialect: str) -> Any:
     from sqlglot import exp
 
-    columns = [exp.Column(this=_name(r)) if isinstance(r, str) else r for r in returned]
+    columns = [
+        exp.Column(this=_name(r)) if isinstance(r, str) else _cast(*r, dialect=dialect) for r in returned
+    ]
     return exp.Returning(expressions=columns)
+
+
+def _cast(name: str, to: str, dialect: str) -> Any:
+    from sqlglot import exp
+
+    made = exp.Cast(this=exp.Column(this=_name(name)), to=exp.DataType.build(to, dialect=dialect))
+    return exp.Alias(this=made, alias=_name(name))
 
 
 def _name(name: str) -> Any:

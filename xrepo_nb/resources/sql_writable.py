@@ -24,7 +24,7 @@ from xrepo_nb.resources.sql_keys import (
     must_have_ids,
     must_hit_one,
 )
-from xrepo_nb.resources.sql_statements import delete_sql, insert_sql, update_sql
+from xrepo_nb.resources.sql_statements import Returned, delete_sql, insert_sql, update_sql
 from xrepo_nb.resources.sql_writes import Answers, RecordError, Statement, each
 from xrepo_nb.schema.schema import Schema
 from xrepo_nb.schema.table import Table
@@ -62,8 +62,7 @@ class WritableSQLFile(SQLFileResource):
     async def insert(
         self, collection: str | None, records: Sequence[dict[str, Any]], *, key: Sequence[str] = ()
     ) -> WriteResult:
-        def work(connection: Any) -> WriteResult:
-            schema = self._known(connection, collection)
+        def work(connection: Any, schema: Schema) -> WriteResult:
             known_by = key_of_table(schema, key) if key else ()
             statements = each(records, lambda record: self._insertion(record, schema))
 
@@ -74,7 +73,7 @@ class WritableSQLFile(SQLFileResource):
             stored = self._decode([row for rows in answers for row in rows], schema).documents
             return WriteResult(("applied",) * len(stored), documents=tuple(stored))
 
-        return await self._in_turn("insert", work)
+        return await self._in_turn("insert", collection, work)
 
     async def update(
         self,
@@ -83,40 +82,44 @@ class WritableSQLFile(SQLFileResource):
         *,
         key: Sequence[str] = (),
     ) -> WriteResult:
-        def work(connection: Any) -> WriteResult:
-            schema = self._known(connection, collection)
+        def work(connection: Any, schema: Schema) -> WriteResult:
             known_by = key_of_table(schema, key)
             statements = each(changes, lambda change: self._change(*change, schema, known_by))
             answers = self._apply_by_id(connection, statements, schema, known_by)
             stored = iter(self._decode([row for rows in answers for row in rows], schema).documents)
             return outcomes_of(list(map(bool, answers)), [next(stored) if rows else None for rows in answers])
 
-        return await self._in_turn("update", work)
+        return await self._in_turn("update", collection, work)
 
     async def delete(
         self, collection: str | None, ids: Sequence[Any], *, key: Sequence[str] = ()
     ) -> WriteResult:
-        def work(connection: Any) -> WriteResult:
-            schema = self._known(connection, collection)
+        def work(connection: Any, schema: Schema) -> WriteResult:
             known_by = key_of_table(schema, key)
             statements = each(ids, lambda record_id: self._removal(record_id, schema, known_by))
             answers = self._apply_by_id(connection, statements, schema, known_by)
             return outcomes_of(list(map(bool, answers)), [None] * len(ids))
 
-        return await self._in_turn("delete", work)
+        return await self._in_turn("delete", collection, work)
 
     # Turns and transactions.
 
-    async def _in_turn(self, what: str, work: Callable[[Any], WriteResult]) -> WriteResult:
+    async def _in_turn(
+        self, what: str, collection: str | None, work: Callable[[Any, Schema], WriteResult]
+    ) -> WriteResult:
         if self.read_only:
             raise XRepoUnsupportedError(
                 f"{self.path.name} is opened read-only: cannot {what}", asked=what, hint="read_only=False"
             )
 
+        def on_table(connection: Any) -> WriteResult:
+            with self._on_table(connection, collection) as schema:
+                return work(connection, schema)
+
         writing = await self._turn()
         try:
             async with self._leased() as connection:
-                return await self._run(connection, work, connection)
+                return await self._run(connection, on_table, connection)
         finally:
             writing.release()
 
@@ -180,8 +183,8 @@ class WritableSQLFile(SQLFileResource):
         sql = delete_sql(schema.name, tuple(identity), self._returned(schema), self.dialect)
         return Statement(sql, tuple(identity.values()), {})
 
-    def _returned(self, schema: Schema) -> tuple[Any, ...]:
-        """What a write returns of each row, so that `_decode` can read it: names, or trees."""
+    def _returned(self, schema: Schema) -> tuple[Returned, ...]:
+        """What a write returns of each row, so that `_decode` can read it."""
         return schema.names
 
     def _encoded(self, record: Mapping[str, Any], schema: Schema) -> dict[str, Any]:

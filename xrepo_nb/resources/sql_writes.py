@@ -10,6 +10,7 @@ from uuid import UUID
 
 from xrepo_nb.core.errors import XRepoValidationError
 from xrepo_nb.resources.outcomes import attach
+from xrepo_nb.resources.sql_statements import Returned
 from xrepo_nb.schema.types import HELD, NUMERIC
 
 T = TypeVar("T")
@@ -24,7 +25,7 @@ class Statement:
     sql: str
     params: tuple[Any, ...]
     values: Mapping[str, Any]
-    many: tuple[str, tuple[str, ...], tuple[Any, ...], str] | None = None
+    many: tuple[str, tuple[str, ...], tuple[Returned, ...], str] | None = None
 
 
 class RecordError(Exception):

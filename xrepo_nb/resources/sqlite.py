@@ -100,13 +100,14 @@ class SQLiteResource(WritableSQLFile):
     def _describe(self, connection: sqlite3.Connection, table: str) -> Schema:
         return describe(connection, table)
 
-    def _origin(self, connection: sqlite3.Connection | None, schema: Schema) -> tuple[str, str | None]:
-        if connection is None:
-            return schema.name, None
+    def _row(self, connection: sqlite3.Connection, table: str) -> str | None:
         ordered = connection.execute(
-            "SELECT 1 FROM pragma_table_list(?) WHERE type = 'table' AND wr = 0", (schema.name,)
+            "SELECT 1 FROM pragma_table_list(?) WHERE type = 'table' AND wr = 0", (table,)
         ).fetchone()
-        return schema.name, "_rowid_" if ordered else None
+        return "_rowid_" if ordered else None
+
+    def _from(self, schema: Schema, row: str | None) -> str:
+        return schema.name
 
     def _read(self, connection: sqlite3.Connection, rendered: Rendered, size: int) -> Batches:
         cursor = connection.execute(rendered.sql, rendered.params)

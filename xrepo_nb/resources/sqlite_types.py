@@ -70,7 +70,34 @@ class Range(NamedTuple):
         return self.low if self.low == self.high else None
 
 
+_FEW = 500
+"""Combinations of storage classes that are told apart; a table of more is asked column by column."""
+
+
 def _ranges(connection: sqlite3.Connection, table: str, declared: dict[str, str]) -> dict[str, Range]:
+    """The range of each column, in one pass: the rows of most tables are of a few shapes."""
+    from sqlglot import exp
+
+    columns: list[exp.Expression] = []
+    for name, native in declared.items():
+        column = exp.column(exp.to_identifier(name, quoted=True))
+        storage = exp.Anonymous(this="typeof", expressions=[column])
+        columns += [storage, _odd(column.copy(), native)]
+    query = exp.select(*columns).distinct().from_(exp.Table(this=exp.to_identifier(table, quoted=True)))
+    shapes = connection.execute(query.limit(_FEW + 1).sql("sqlite")).fetchall()
+    if len(shapes) > _FEW:
+        return _ranges_apart(connection, table, declared)
+    parts = list(zip(*shapes, strict=True)) or [()] * len(columns)
+    pairs = zip(parts[::2], parts[1::2], strict=True)
+    return {name: _range(set(classes), odd) for name, (classes, odd) in zip(declared, pairs, strict=True)}
+
+
+def _range(classes: set[str], odd: Sequence[int | None]) -> Range:
+    held = classes - {"null"}
+    return Range(min(held, default=None), max(held, default=None), "null" in classes, any(odd))
+
+
+def _ranges_apart(connection: sqlite3.Connection, table: str, declared: dict[str, str]) -> dict[str, Range]:
     from sqlglot import exp
 
     columns: list[exp.Expression] = []
@@ -159,15 +186,19 @@ def temporal(native: str) -> Kind | None:
 
 
 def _all_parse(connection: sqlite3.Connection, table: str, name: str, kind: Kind) -> bool:
+    """Whether all texts of a column tell a date, a time or both; those that SQLite itself, whose functions
+    are named so too, would write the same do."""
     from sqlglot import exp
 
     column = exp.column(exp.to_identifier(name, quoted=True))
     source = exp.Table(this=exp.to_identifier(table, quoted=True))
-    query = (
-        exp.select(column)
-        .from_(source)
-        .where(exp.Not(this=exp.Is(this=column.copy(), expression=exp.Null())))
-    )
+    # The modifier turns the 31st of February into what it comes to.
+    made = exp.Anonymous(this=kind, expressions=[column.copy(), exp.Literal.string("+0 days")])
+    bare = exp.Collate(this=made, expression=exp.Identifier(this="BINARY"))  # whatever the column's is
+    other = exp.Not(this=exp.Is(this=bare, expression=column.copy()))
+    year = exp.func("substr", column.copy(), exp.Literal.number(1), exp.Literal.number(4))
+    none = exp.EQ(this=year, expression=exp.Literal.string("0000"))  # of which Python knows nothing
+    query = exp.select(column).from_(source).where(exp.or_(other, none))
     cursor = connection.execute(query.sql("sqlite"))
     try:
         while rows := cursor.fetchmany(10_000):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -51,14 +52,18 @@ class Schema(Mapping[str, Any]):
         more = f", ... {len(self.fields) - _SHOWN} more" if len(self.fields) > _SHOWN else ""
         return f"<Schema{f' {self.name!r}' if self.name else ''} {{{fields}{more}}}>"
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The field names, in order."""
         return tuple(f.name for f in self.fields)
 
+    @cached_property
+    def _by_name(self) -> dict[str, Field]:
+        return {f.name: f for f in reversed(self.fields)}
+
     def field(self, name: str) -> Field | None:
         """The field of that name, or None."""
-        return next((f for f in self.fields if f.name == name), None)
+        return self._by_name.get(name)
 
     def replace(self, **changes: Any) -> Schema:
         """A copy with the attributes changed."""

@@ -70,8 +70,8 @@ ROWS: list[tuple[list[dict[str, Any]], dict[str, str]]] = [
         [{"$match": {"age": {"$gt": 18}}}, {"$project": {"id": 1}}],
         {
             "duckdb": 'SELECT "input0"."id" FROM "input0" WHERE "input0"."age" > CAST($p1 AS BIGINT)',
-            "sqlite": 'SELECT "people"."id" FROM "people" WHERE TYPEOF("people"."age") IN (\'integer\') '
-            'AND "people"."age" > :p1',
+            "sqlite": 'SELECT "people"."id" FROM "people" '
+            'WHERE "people"."age" > :p1 AND "people"."age" < \'\'',
             "postgres": 'SELECT "people"."id" FROM "people" WHERE "people"."age" > CAST($1 AS BIGINT)',
             "mysql": "SELECT `people`.`id` FROM `people` WHERE `people`.`age` > %(p1)s",
         },
@@ -79,8 +79,8 @@ ROWS: list[tuple[list[dict[str, Any]], dict[str, str]]] = [
     (
         [{"$match": {"name": "ann"}}, {"$project": {"id": 1}}],
         {
-            "sqlite": 'SELECT "people"."id" FROM "people" WHERE TYPEOF("people"."name") IN (\'text\') '
-            'AND "people"."name" COLLATE BINARY = :p1 COLLATE BINARY',
+            "sqlite": 'SELECT "people"."id" FROM "people" '
+            'WHERE "people"."name" COLLATE BINARY = :p1 COLLATE BINARY',
             "postgres": 'SELECT "people"."id" FROM "people" '
             'WHERE "people"."name" COLLATE "C" = CAST($1 AS TEXT) COLLATE "C"',
             "mysql": "SELECT `people`.`id` FROM `people` "

@@ -94,7 +94,7 @@ def bracketed(ctx: Context, op: str, value: Value, constant: Value) -> Condition
     found = comparing.related(ctx, op, value, constant)
     if value.kind == "float" and ctx.dialect.has_nan and op in ("$gt", "$gte"):
         found = conjunction(found, negation(ctx.dialect.is_nan(value.sql)))
-    return conjunction(ctx.dialect.holds(value), found)
+    return ctx.dialect.within(op, value, found)
 
 
 def _whole_array(ctx: Context, node: p.Compare) -> Condition:
@@ -166,7 +166,7 @@ def _in_values(ctx: Context, path: Path, kinds: str, values: list[Any]) -> Condi
         else:
             operands = [ctx.dialect.operand(ctx.literal(v)) for v in values]
             found = exp.In(this=ctx.dialect.operand(value), expressions=operands)
-        return conjunction(ctx.dialect.holds(value), found)
+        return ctx.dialect.within("$eq", value, found)
 
     return _at(ctx, path, lambda value: _scalar_or_element(ctx, value, test))
 

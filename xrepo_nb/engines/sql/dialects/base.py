@@ -58,6 +58,8 @@ class Dialect:
     """Whether it has structs, lists and lambdas."""
     has_nan: ClassVar[bool] = True
     """Whether a float may be NaN, then equal to itself and greater than all other numbers."""
+    merges: ClassVar[bool] = False
+    """Whether a condition on a derived table of one row goes into that, where counting all rows is slower."""
 
     types: ClassVar[Mapping[str, str]] = {}
     """By kind, the types that bound values are told to be of."""
@@ -75,8 +77,10 @@ class Dialect:
         return sql
 
     def generate(self, tree: Sql, values: Sequence[Any]) -> tuple[str, Any]:
-        """The text of a statement, with the values that it binds, numbered as they occur."""
-        parts = tree.sql(dialect=self.name, comments=False).split(MARK)
+        """The text of a statement, with the values that it binds, numbered as they occur.
+
+        Takes the tree as its own: making text of it may change it."""
+        parts = tree.sql(dialect=self.name, comments=False, copy=False).split(MARK)
         numbers: dict[int, int] = {}
         text = [
             self.placeholder(numbers.setdefault(int(part), len(numbers) + 1)) if i % 2 else self.escape(part)
@@ -114,6 +118,10 @@ class Dialect:
     def holds(self, value: Value) -> Condition:
         """Whether the stored value is of the column's kind; only dynamically typed sources ask."""
         return True
+
+    def within(self, op: str, value: Value, found: Condition) -> Condition:
+        """A comparison of a column with a constant of its own kind, where the stored value is of that too."""
+        return found
 
     def compare(self, op: str, left: Value, right: Value) -> Sql:
         """The comparison of two present values of one class, in the database's own terms."""

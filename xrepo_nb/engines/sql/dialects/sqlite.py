@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from xrepo_nb.engines.sql.dialects.base import Dialect
-from xrepo_nb.engines.sql.syntax import Condition, Sql, call, case, is_null, text
+from xrepo_nb.engines.sql.syntax import Condition, Sql, call, case, cast, conjunction, is_null, text
 from xrepo_nb.engines.sql.values import Value
 from xrepo_nb.engines.typed.reasons import decline
 
 if TYPE_CHECKING:
     from xrepo_nb.engines.sql.context import Context
 
+_BELOW = ("$lt", "$lte")
+_TEXTUAL = ("CHAR", "CLOB", "TEXT", "BLOB")
 _CLASSES = {"int": ("integer",), "float": ("real", "integer"), "string": ("text",), "bool": ("integer",)}
 
 
@@ -24,9 +26,16 @@ class SQLite(Dialect):
 
     name = "sqlite"
     has_nan = False
+    merges = True
 
     def text(self, sql: Sql) -> Sql:
         return exp.Collate(this=sql, expression=exp.Identifier(this="BINARY"))
+
+    def operand(self, value: Value) -> Sql:
+        """As declared text where it is not, else the affinity of the column makes numbers of constants."""
+        if value.kind == "string" and isinstance(value.sql, exp.Column) and _is_numeric(value):
+            return self.text(cast(value.sql, "TEXT"))
+        return super().operand(value)
 
     def as_kind(self, sql: Sql, kind: str) -> Sql:
         return sql
@@ -47,6 +56,22 @@ class SQLite(Dialect):
         classes = [text(name) for name in _CLASSES[value.kind]]
         return exp.In(this=call("typeof", value.sql), expressions=classes)
 
+    def within(self, op: str, value: Value, found: Condition) -> Condition:
+        """By the order of classes (null, numbers, text, blobs), which an index knows, where no more is
+        needed; asking for the class of each value takes as long as comparing it."""
+        if value.is_constant or not isinstance(value.sql, exp.Column):
+            return found
+        if value.kind == "string" and _is_numeric(value):
+            return conjunction(self.holds(value), found)
+        if op == "$eq" or (op in _BELOW and value.kind != "string"):
+            return found
+        own = self.operand(value)
+        if value.kind != "string":
+            return conjunction(found, exp.LT(this=own, expression=text("")))
+        if op in _BELOW:
+            return conjunction(found, exp.GTE(this=own, expression=text("")))
+        return conjunction(found, exp.LT(this=own, expression=exp.HexString(this="")))
+
     def contains(self, value: Value, part: Sql) -> Sql:
         return exp.GT(this=call("instr", value.sql, part), expression=exp.Literal.number(0))
 
@@ -62,3 +87,9 @@ class SQLite(Dialect):
         least = exp.Sub(this=exp.Neg(this=largest), expression=exp.Paren(this=some))
         lost = exp.And(this=is_null(found), expression=some.copy())
         return case([(lost, call("abs", least))], found.copy())
+
+
+def _is_numeric(value: Value) -> bool:
+    """Whether the declared type makes the column compare as numbers what looks like some."""
+    native = str(dict(value.extra).get("native_type", ""))
+    return bool(native) and ("INT" in native or not any(part in native for part in _TEXTUAL))

@@ -15,7 +15,7 @@ from xrepo_nb.engines.sql.expressions.logic import choice
 from xrepo_nb.engines.sql.expressions.objects import struct
 from xrepo_nb.engines.sql.relation import Relation, Term, physical, subquery
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
-from xrepo_nb.engines.sql.syntax import Sql, column, conjunction, name, number
+from xrepo_nb.engines.sql.syntax import Condition, Sql, column, conjunction, name, number
 from xrepo_nb.engines.sql.values import Value
 from xrepo_nb.engines.typed.absence import NO_LITERAL
 from xrepo_nb.engines.typed.reasons import bounded, decline
@@ -72,19 +72,28 @@ def grouped(
         outer_keys.append(replace(value, sql=column(f"#k{i}", alias)))
     for logical, value in made.items():
         selected.append(exp.Alias(this=value.sql, alias=name(names[logical])))
+    where: Condition = True
+    if not by:
+        where = _some(selected, made, names, alias)
     select = base.selecting(ctx, selected)
     if by:
         select = select.group_by(*by, copy=False)
-    else:
-        some = exp.GT(this=exp.Count(this=exp.Star()), expression=number(0))
-        select = select.having(some, copy=False)
-        if not any(value.sql.find(exp.AggFunc) for value in made.values()):  # else no group, to SQLite
-            select = select.select(exp.Alias(this=exp.Count(this=exp.Star()), alias=name("#n")), copy=False)
+    elif ctx.dialect.merges:
+        select = select.limit(number(1), copy=False)
     columns = {"_id": _rebuilt(iter(outer_keys), key).nullable()}
     for logical, value in made.items():
         columns[logical] = replace(value, sql=column(names[logical], alias))
     order = tuple(Term(v.sql) for v in outer_keys) if key_terms else ()
-    return Relation(subquery(select, alias), columns, order, explicit=key_terms)
+    return Relation(subquery(select, alias), columns, order, explicit=key_terms, where=where)
+
+
+def _some(selected: list[Sql], made: Mapping[str, Value], names: Mapping[str, str], alias: str) -> Sql:
+    """That the one group of all rows has some; what counts them for that is selected, if nothing does."""
+    count = exp.Count(this=exp.Star())
+    counting = next((names[logical] for logical, value in made.items() if value.sql == count), "#n")
+    if counting == "#n":
+        selected.append(exp.Alias(this=count, alias=name("#n")))
+    return exp.GT(this=column(counting, alias), expression=number(0))
 
 
 def _plain_keys(ctx: Context, base: Relation, keys: Sequence[Value]) -> tuple[Relation, list[Value]]:
