@@ -317,6 +317,8 @@ async def test_counting_no_rows_gives_no_group(tmp_path: Path) -> None:
     resource = await opened(tmp_path, "CREATE TABLE t (n INT)", [(1,), (2,)])
     counted = Group(Scan("t"), Literal(None), (Accumulator("n", "$sum", (Literal(1),)),))
     assert await rows(resource, counted, "t") == [{"_id": None, "n": 2}]
+    text = resource.native_text("t", counted, await resource.describe("t"))
+    assert text is not None and text.upper().count("COUNT(*)") == 1  # of two SQLite goes through the rows
     none = Match(Scan("t"), parse_filter({"n": {"$gt": 5}}))
     assert await rows(resource, Group(none, counted.key, counted.accumulators), "t") == []
     await resource.close()

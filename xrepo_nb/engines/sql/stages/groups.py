@@ -15,7 +15,7 @@ from xrepo_nb.engines.sql.expressions.logic import choice
 from xrepo_nb.engines.sql.expressions.objects import struct
 from xrepo_nb.engines.sql.relation import Relation, Term, physical, subquery
 from xrepo_nb.engines.sql.stages.render import Renderer, Sources, relation
-from xrepo_nb.engines.sql.syntax import Condition, Sql, column, conjunction, name, number
+from xrepo_nb.engines.sql.syntax import Condition, Sql, call, column, conjunction, name, number
 from xrepo_nb.engines.sql.values import Value
 from xrepo_nb.engines.typed.absence import NO_LITERAL
 from xrepo_nb.engines.typed.reasons import bounded, decline
@@ -89,7 +89,7 @@ def grouped(
 
 def _some(selected: list[Sql], made: Mapping[str, Value], names: Mapping[str, str], alias: str) -> Sql:
     """That the one group of all rows has some; what counts them for that is selected, if nothing does."""
-    count = exp.Count(this=exp.Star())
+    count = call("count", exp.Star())
     counting = next((names[logical] for logical, value in made.items() if value.sql == count), "#n")
     if counting == "#n":
         selected.append(exp.Alias(this=count, alias=name("#n")))
