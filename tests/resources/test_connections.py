@@ -43,6 +43,18 @@ async def test_a_few_are_kept_and_all_are_closed() -> None:
     assert all(one.is_closed for one in made) and len(made) == 6
 
 
+@pytest.mark.parametrize("error", [ValueError, asyncio.CancelledError])
+async def test_one_whose_operation_failed_is_closed(error: type[BaseException]) -> None:
+    made: list[Connection] = []
+    connections = Connections(lambda: Connection(made))
+    connections.is_open = True
+    with pytest.raises(error):
+        async with connections.leased():
+            raise error
+    async with connections.leased() as another:
+        assert [one.is_closed for one in made] == [True, False] and another is made[1]
+
+
 @pytest.mark.parametrize("times", [1, 3])
 async def test_one_that_comes_when_its_caller_has_left_is_closed(times: int) -> None:
     made: list[Connection] = []

@@ -33,13 +33,16 @@ class Connections:
 
     @asynccontextmanager
     async def leased(self) -> AsyncIterator[Any]:
-        """A connection for the block, free again at its end."""
+        """A connection for the block, free again at its end; closed when the block fails, as an interrupt
+        may have left it within a transaction."""
         connection = self._taken() or await self._opened()
         try:
             yield connection
-        finally:
-            if not self._kept(connection):
-                await offload(connection.close)
+        except BaseException:
+            await offload(connection.close)
+            raise
+        if not self._kept(connection):
+            await offload(connection.close)
 
     def close(self) -> None:
         """Closes those that wait; those under lease close at its end. Blocking."""
