@@ -61,7 +61,7 @@ class SQLFileResource(XResource):
         self._root = root
         self.read_only = read_only
         self.timeout = timeout or settings().timeout
-        self._connections = Connections(partial(self._translating, self._new_connection))
+        self._connections = Connections(partial(self._translating, self._another))
         self._mark: Mark | None = None
         self._schemas: dict[str, Schema] = {}
         self._rows: dict[str, str | None] = {}
@@ -207,6 +207,10 @@ class SQLFileResource(XResource):
         return rendered
 
     # Leases.
+
+    def _another(self) -> Any:
+        must_be_the_file(self.path, self._mark)
+        return self._new_connection()
 
     def _leased(self) -> AbstractAsyncContextManager[Any]:
         if not self._connections.is_open:
