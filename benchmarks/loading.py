@@ -2,9 +2,9 @@
 each is given what it needs to lose nothing of these documents, a look at all of them or the full schema,
 which ours has to find. The fastest of them is the one held against, although with a schema neither looks
 at types (among ints 1.5 becomes 1): where flat documents hold nothing but scalars, Polars is faster so.
-The others stand beside it, and also what the two do by default, which is not correct: `pyarrow.Table.from_pylist` drops the fields that the first document
-lacks, `polars.from_dicts` goes by the first hundred documents. Frames to models against the ways to
-do that by hand."""
+The others stand beside it, and also what the two do by default, which is not correct:
+`pyarrow.Table.from_pylist` drops the fields that the first document lacks, `polars.from_dicts` goes by the
+first hundred documents. Frames to models against the ways to do that by hand."""
 
 from __future__ import annotations
 
