@@ -191,6 +191,7 @@ async def prepare(operation: Operation) -> None:
 
 
 _READS = (Permission.LIST, Permission.READ)
+"""What shows a caller rows, that of many first."""
 
 
 async def current_schema(repo: XRepo[Any], operation: Operation) -> Schema:

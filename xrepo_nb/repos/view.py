@@ -124,9 +124,7 @@ class ViewRepo(MaterializedRepo[T]):
         return kept.report if kept is not None and self._shows_all(identity) else None
 
     def _shows_all(self, identity: Identity) -> bool:
-        if self._acl_manager is None:
-            return True
-        grant = self._acl_manager.policy(identity).grants.get(Permission.LIST)
+        grant = self._policy(identity).grants.get(Permission.LIST)
         return grant is not None and grant.is_open
 
     async def ready(self, identity: Identity | None = None) -> None:
